@@ -1,0 +1,91 @@
+/* dataset.h - labelled images in memory, whatever they came from.
+ *
+ * data_open() reads a folder or files into two Datasets, train and test, of
+ * one shape: every picture is decoded and resized once, in parallel, and kept
+ * as uint8. A raw int8 tensor is kept as value + 128.
+ *
+ * What a network sees is real = (pixel - zero) * scale, with one integer zero
+ * and one scale for all channels, so that the device's int8 input is simply
+ * pixel - 128, without a table or a division. */
+#ifndef DATASET_H
+#define DATASET_H
+
+#include "base/rng.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    int n, h, w, c, n_classes;
+    uint8_t *pixel;   /* [n][h][w][c] */
+    uint16_t *label;  /* [n] */
+    char **class_name; /* [n_classes] */
+    int zero;         /* 0..255 */
+    float scale;
+} Dataset;
+
+#define DATA_FORMATS(X)                                                                           \
+    X(IMAGES, "images")   /* class folders of JPEG or PNG, maybe below train/ and test/       */  \
+    X(CIFAR10, "cifar10") /* data_batch_1.bin ... test_batch.bin                              */  \
+    X(IDX, "idx")         /* MNIST's four files                                               */  \
+    X(RAW, "raw")         /* class folders of raw tensors                                     */  \
+    X(SYNTHETIC, "synthetic") /* built in: drawn shapes, at any resolution                    */
+
+typedef enum {
+#define X(format, name) DATA_##format,
+    DATA_FORMATS(X)
+#undef X
+    N_DATA_FORMATS
+} DataFormat;
+
+typedef struct {
+    DataFormat format;
+    char path[512];
+    double holdout;       /* share of each class held out as test set where there is no test/ [0.1] */
+    uint64_t seed;        /* of the hold-out and of the synthetic set */
+    int threads;
+    int h, w;             /* wanted; raw tensors must have it */
+    int c;                /* 3, or 1: pictures are converted to gray */
+    int raw_h, raw_w, raw_c; /* raw: shape of a file */
+    bool raw_unsigned;    /* raw: uint8 instead of int8 */
+    int raw_zero;         /* raw: real = (value - zero) * scale */
+    double raw_scale;
+    int synthetic_train, synthetic_test, synthetic_classes;
+    int limit;            /* at most so many training examples a class, 0 for all */
+} DataOptions;
+
+typedef struct {
+    Dataset train, test;
+    int skipped; /* files that could not be decoded; each was named by a warning */
+} Data;
+
+const char *data_format_name(DataFormat format);
+int data_format_parse(const char *name, DataFormat *format);
+
+/* Classes without reading any picture: what stage 1 needs. The class order is
+ * alphabetical for folders. -1 with errorf(): no such folder, no class, an
+ * empty class, a folder without images. */
+int data_classes(const DataOptions *options);
+
+/* -1 with errorf(). Train and test have the same classes, zero and scale. */
+int data_open(Data *data, const DataOptions *options);
+void data_release(Data *data);
+
+/* Splits 0..n-1 into two lists, `share` of every class (at least one) going to
+ * the second, by the seed. Both arrays hold d->n ints; returns the size of the second. */
+int dataset_split(const Dataset *d, double share, uint64_t seed, int *first, int *second);
+
+typedef struct {
+    int crop;   /* pixels of padding by which a picture is shifted at random */
+    bool flip;  /* mirrored left to right every other time */
+    int cutout; /* side of a square set to `zero`, 0 for none */
+} Augment;
+
+/* Pictures index[0..n) as floats for nn/: images [n][h][w][c], labels [n].
+ * augment and rng may be NULL: no augmentation. */
+void dataset_batch(const Dataset *d, const int *index, int n, const Augment *augment, Rng *rng,
+                   float *images, int *labels);
+/* One picture as the device's int8 input, pixel - 128: [h][w][c]. */
+void dataset_int8(const Dataset *d, int index, int8_t *image);
+
+#endif

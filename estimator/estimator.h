@@ -1,0 +1,52 @@
+/* estimator.h - what a network would cost on the target, without running it.
+ *
+ * The estimator predicts, the evaluator runs. Nothing here allocates, locks
+ * or fails, so the search may call it from every thread. */
+#ifndef ESTIMATOR_H
+#define ESTIMATOR_H
+
+#include "estimator/latency.h"
+#include "estimator/plan.h"
+
+/* Bytes of compiled code, as measured with the target's compiler and flags. */
+typedef struct {
+    uint32_t run;          /* tb_run and what is always linked */
+    uint32_t kernel[N_OPS]; /* each operator's kernel, counted once when used */
+    char source[96];       /* compiler and flags it was measured with */
+} CodeSize;
+
+typedef struct {
+    char name[32];
+    char core[32];          /* "cortex-m4", "cortex-m7": what the compiler is told */
+    char machine[32];       /* QEMU's board, "" when the target can only be estimated */
+    uint64_t sram, flash;   /* bytes on the chip */
+    uint64_t sram_reserve;  /* bytes kept for stack, drivers, the application */
+    uint64_t flash_reserve; /* bytes kept for the application's code */
+    uint64_t clock_hz;
+    CodeSize code;
+    Latency latency;
+} Target;
+
+typedef struct {
+    uint32_t sram;    /* bytes of the arena: image, activations, rings, scratch */
+    uint32_t flash;   /* bytes of weights, biases, requantisation constants, tables and code */
+    uint32_t model_flash; /* the part of it that is data: flash without code */
+    uint64_t macs;
+    double latency;   /* in the unit of the target's latency model; 0 when it has none */
+} Cost;
+
+Cost estimate(const Net *net, const Target *target, Policy policy);
+
+/* Upper bounds; 0 means no bound. */
+typedef struct {
+    uint64_t sram, flash; /* bytes */
+    uint64_t macs;
+    double latency; /* in the unit of the target's latency model */
+} Limits;
+
+bool cost_fits(const Cost *cost, const Limits *limits);
+/* Flash of the tables and constants alone, exact: sizes on a 32-bit target. */
+uint32_t flash_of_model(const Net *net, int n_segments);
+uint32_t flash_of_code(const Net *net, const CodeSize *code);
+
+#endif

@@ -1,0 +1,37 @@
+/* device.h - the exported C on an emulated Cortex-M: what it really takes.
+ *
+ * Builds the exported folder with arm-none-eabi-gcc, runs it under QEMU with
+ * instruction counting, and reads back outputs and marks. QEMU counts
+ * instructions; it knows nothing of cycles or milliseconds. */
+#ifndef DEVICE_H
+#define DEVICE_H
+
+#include "estimator/estimator.h"
+#include "quant/qmodel.h"
+
+typedef struct {
+    uint64_t instructions;       /* of one inference, executed */
+    uint64_t layer[NET_MAX_LAYERS]; /* of each segment; 0 beyond */
+    int n_layers;
+    uint32_t arena;              /* high-water mark, bytes, by canaries and two fills */
+    uint32_t stack;              /* peak, bytes, by painting */
+    uint32_t text, rodata, data, bss; /* of model and runtime in the ELF, without start-up and libc */
+    uint32_t flash;              /* text + rodata + data of those */
+    int n_inputs, n_equal;       /* outputs equal to the host's, byte for byte */
+    bool canaries;               /* untouched */
+} DeviceRun;
+
+typedef struct {
+    const Target *target;  /* with a QEMU machine */
+    Policy policy;
+    const int8_t *images;  /* [n_images][h][w][c] */
+    int n_images;
+    const char *keep_dir;  /* where to leave the exported folder, NULL for a temporary one */
+    int timeout_s;         /* [600] */
+} DeviceOptions;
+
+/* Exports, builds, runs, compares with host_run(). -1 with errorf(): no
+ * compiler, no QEMU, a build error, a time-out, a fault on the board. */
+int device_run(const QModel *q, const DeviceOptions *options, DeviceRun *run);
+
+#endif

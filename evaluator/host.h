@@ -1,0 +1,24 @@
+/* host.h - the int8 network on this machine, through the very runtime. */
+#ifndef HOST_H
+#define HOST_H
+
+#include "dataset/dataset.h"
+#include "exporter/lower.h"
+
+typedef struct {
+    int correct, n;
+    double accuracy; /* correct / n */
+} HostScore;
+
+/* Every picture of d (or the first n when n > 0), in parallel. -1 with errorf(). */
+int host_accuracy(const QModel *q, Policy policy, const Dataset *d, int n, int threads,
+                  HostScore *score);
+
+/* One input through tb_run() in an arena of exactly the plan's bytes between
+ * canaries. image: int8 [h][w][c]; output: int8 [classes]. *touched: the
+ * arena's high-water mark in bytes, found by filling it with two patterns.
+ * -1 with errorf() when a canary was overwritten. */
+int host_run(const QModel *q, const Plan *plan, const int8_t *image, int8_t *output,
+             uint32_t *touched);
+
+#endif

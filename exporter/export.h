@@ -1,0 +1,33 @@
+/* export.h - writes a folder of C that is the network.
+ *
+ *   model.c  model.h   tables and weights, with the estimate in comments
+ *   tb.h  tb_*.c ...   the runtime, as it is
+ *   main.c  boards/    a main that checks itself, and start-up code for the emulated boards
+ *   Makefile           `make` builds for the board it was exported for, `make host` for this machine
+ *   README.md          arena, flash, stack; how to call it; how to port it
+ *
+ * Written beside and renamed: a folder is complete or not there. */
+#ifndef EXPORT_H
+#define EXPORT_H
+
+#include "estimator/estimator.h"
+#include "quant/qmodel.h"
+
+typedef struct {
+    const char *dir;
+    const char *title;         /* one line for the comment: run, candidate, genotype */
+    const Target *target;
+    Policy policy;
+    const char *const *class_name; /* [classes] or NULL */
+    const int8_t *sample;      /* an input the main checks itself with, and its label; or NULL */
+    int sample_label;
+} ExportOptions;
+
+/* -1 with errorf(); an existing folder is replaced only when thimble wrote it. */
+int export_model(const QModel *q, const ExportOptions *options);
+
+/* Where runtime/ is: THIMBLE_RUNTIME, the source tree the program was built in,
+ * or PREFIX/share/thimble/runtime. NULL with errorf(). */
+const char *runtime_dir(void);
+
+#endif

@@ -1,0 +1,115 @@
+/* net.h - a network as the device sees it: a flat list of layers.
+ *
+ * Plain data, about 4 KB, copied with `=`. A layer names the layer it reads,
+ * by its index or NET_IMAGE; an add names two. Layers stand in execution
+ * order, so a layer reads only earlier ones. Batch norms are not layers: they
+ * belong to the convolution before them until quant/ folds them away.
+ *
+ * Build one with net_begin() and the net_* functions below, each of which
+ * appends a layer and returns its index. */
+#ifndef NET_H
+#define NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NET_MAX_LAYERS 128
+#define NET_IMAGE (-1)  /* input: the image */
+#define NET_NOTHING (-2) /* input2 of everything but an add */
+
+/* One list for the enum, the names and every table over operators. */
+#define NET_OPS(X)                                                                               \
+    X(CONV, "conv")               /* k x k, all channels                                    */   \
+    X(DEPTHWISE, "depthwise")     /* k x k, channel by channel                              */   \
+    X(POINTWISE, "pointwise")     /* 1 x 1, all channels, stride 1                          */   \
+    X(ADD, "add")                 /* of two tensors of one shape                            */   \
+    X(AVG_POOL, "avg_pool")       /* mean of the taps inside the image                      */   \
+    X(MAX_POOL, "max_pool")                                                                      \
+    X(GLOBAL_POOL, "global_pool") /* mean over h and w                                      */   \
+    X(DENSE, "dense")             /* every input to every output                            */
+
+typedef enum {
+#define X(op, name) OP_##op,
+    NET_OPS(X)
+#undef X
+    N_OPS
+} Op;
+
+typedef enum { ACT_NONE, ACT_RELU, ACT_RELU6 } Act;
+
+/* What a layer is for within an inverted-bottleneck block (or outside of any). */
+typedef enum { ROLE_NONE, ROLE_STEM, ROLE_EXPAND, ROLE_DEPTHWISE, ROLE_PROJECT, ROLE_ADD,
+               ROLE_HEAD, ROLE_POOL, ROLE_CLASSIFIER } Role;
+
+typedef struct {
+    uint8_t op, act; /* Op, Act */
+    uint8_t role;    /* Role */
+    uint8_t stage;   /* 0 is the stem and the first block, stages count from 1 */
+    uint8_t block;   /* within its stage, from 0 */
+    uint8_t kh, kw, sh, sw;
+    uint8_t pad_top, pad_left; /* below and right: what the output size needs */
+    uint16_t in_h, in_w, in_c;
+    uint16_t out_h, out_w, out_c;
+    int16_t input, input2;
+} Layer;
+
+typedef struct {
+    uint16_t h, w, c; /* of the image */
+    uint16_t n_layers;
+    Layer layer[NET_MAX_LAYERS];
+} Net;
+
+typedef struct {
+    uint8_t h, w;
+} Size2; /* a kernel or a stride */
+
+static inline Size2 square(int k)
+{
+    return (Size2){(uint8_t)k, (uint8_t)k};
+}
+
+void net_begin(Net *net, int h, int w, int c);
+
+/* Kernels are padded by k/2 on every side, as in PyTorch; out = (in + 2(k/2) - k)/s + 1.
+ * The caller checks net_full() first where the number of layers is not known. */
+int net_conv(Net *net, int input, int out_c, Size2 kernel, Size2 stride, Act act);
+int net_depthwise(Net *net, int input, Size2 kernel, Size2 stride, Act act);
+int net_pointwise(Net *net, int input, int out_c, Act act);
+int net_add(Net *net, int input, int input2);
+int net_pool(Net *net, Op op, int input, Size2 kernel, Size2 stride); /* unpadded */
+int net_global_pool(Net *net, int input);
+int net_dense(Net *net, int input, int out_c, Act act);
+bool net_full(const Net *net, int more); /* true when `more` layers do not fit any more */
+
+/* One inverted residual block (MobileNetV2; MCUNet App. D): 1x1 expansion to
+ * `mid` channels unless mid equals the input's, depthwise, linear 1x1 to out_c,
+ * add when `residual`. Returns its last layer. */
+typedef struct {
+    int mid, out_c;
+    Size2 kernel, stride;
+    bool residual, expands;
+    int stage, block;
+} BlockShape;
+int net_block(Net *net, int input, const BlockShape *b);
+
+const char *op_name(Op op);
+bool op_has_weights(Op op);
+
+/* Of the last layer: the network's output. */
+const Layer *net_output(const Net *net);
+/* Bytes of the tensor a layer makes (int8); NET_IMAGE is the image. */
+uint32_t net_tensor_bytes(const Net *net, int layer);
+/* The last layer that reads the tensor, or the producer itself when none does. */
+int net_last_reader(const Net *net, int layer);
+
+uint64_t layer_macs(const Layer *l);    /* as frameworks count: padding taps included */
+uint32_t layer_weights(const Layer *l); /* int8 weights, without biases */
+uint64_t net_macs(const Net *net);
+uint32_t net_weights(const Net *net);
+uint32_t net_channels(const Net *net); /* quantised output channels: sum of out_c over layers with weights */
+
+/* -1 with errorf() when a layer reads a later one, shapes do not meet, a size
+ * is zero or beyond what the runtime takes. Everything the net_* builders make passes. */
+int net_check(const Net *net);
+
+#endif

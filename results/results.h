@@ -1,0 +1,130 @@
+/* results.h - everything a run found, in SQLite, as it finds it.
+ *
+ * One database holds any number of runs: configuration, stage 1's spaces, the
+ * training curve, every candidate, every measurement, the trained weights. It
+ * is WAL with a busy timeout: readers never block the writer, and a process
+ * killed at any moment leaves a database that opens and a run that resumes.
+ *
+ * Writers call from one thread at a time. Every function returns -1 with
+ * errorf() when the database refuses. */
+#ifndef RESULTS_H
+#define RESULTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct Results Results;
+
+/* Opens and, unless read_only, creates and migrates (PRAGMA user_version). An
+ * error names the file: missing, not a database, of a newer thimble, not writable. */
+int results_open(Results **r, const char *path, bool read_only);
+void results_close(Results *r);
+
+/* Several writes as one: all or nothing. */
+int results_begin(Results *r);
+int results_commit(Results *r);
+
+/* --- runs. States: running, done, failed; a run whose process died stays 'running'. */
+typedef struct {
+    int64_t id;
+    const char *name, *state, *phase; /* phase: space, train, search, finetune, quantize, export, done */
+    const char *config;               /* the effective config, YAML */
+    const char *target, *space, *version;
+    int64_t seed;
+    int64_t winner;                   /* candidate id, 0 before there is one */
+    double seconds;                   /* of work so far, over all resumes */
+} RunRow;
+
+int results_run_new(Results *r, const RunRow *row, int64_t *id);
+int results_run_set(Results *r, int64_t run, const char *state, const char *phase);
+int results_run_add_seconds(Results *r, int64_t run, double seconds);
+int results_run_set_winner(Results *r, int64_t run, int64_t candidate);
+/* Strings are yours until results_run_release(). 0 found, 1 no such run, -1 error. */
+int results_run_get(Results *r, int64_t run, RunRow *row);
+void results_run_release(RunRow *row);
+int results_run_last(Results *r, int64_t *run); /* newest id, 0 when there is none */
+
+/* One process at a time works on a run: takes the run's lock, -1 with errorf()
+ * naming the process that holds it; a dead holder's lock is taken over. */
+int results_run_lock(Results *r, int64_t run);
+int results_run_unlock(Results *r, int64_t run);
+
+/* --- stage 1 */
+typedef struct {
+    double width;
+    int h, w, samples, feasible;
+    double mean_macs;
+    const double *cdf; /* [n_cdf] */
+    int n_cdf;
+    bool chosen;
+} SpaceRow;
+int results_space_put(Results *r, int64_t run, const SpaceRow *row); /* replaces the same (run, width, h, w) */
+
+/* --- training: one row an epoch of a phase ("largest", "supernet", "finetune") */
+typedef struct {
+    const char *phase;
+    int epoch;
+    double loss, train_accuracy, valid_accuracy; /* negative: not measured */
+    double rate, seconds;
+} EpochRow;
+int results_epoch_put(Results *r, int64_t run, const EpochRow *row); /* replaces the same (run, phase, epoch) */
+
+/* --- candidates. States: running, done, failed. Unique by (run, hash). */
+typedef struct {
+    int64_t id;             /* filled in by put */
+    int number;             /* order of birth in its run */
+    const char *genotype;   /* text */
+    uint64_t hash;
+    const char *state;
+    int generation;
+    int parent[2];          /* numbers, -1 none */
+    double fitness;         /* and accuracies: negative when not known */
+    double accuracy;        /* float, validation images */
+    double test_accuracy, int8_accuracy; /* float and int8, test images */
+    int64_t sram, flash, macs;
+    double latency;
+} CandidateRow;
+int results_candidate_put(Results *r, int64_t run, CandidateRow *row); /* inserts, or updates by hash */
+/* 0 found (row->genotype and state are yours to free), 1 none, -1 error */
+int results_candidate_by_hash(Results *r, int64_t run, uint64_t hash, CandidateRow *row);
+int results_candidate_get(Results *r, int64_t id, CandidateRow *row, int64_t *run);
+int results_candidate_by_number(Results *r, int64_t run, int number, CandidateRow *row);
+/* Layers of a candidate: replaces what was there. */
+typedef struct {
+    int index;
+    const char *op, *shape; /* "24x24x96" */
+    int64_t weights, macs, in_bytes, out_bytes, scratch, live;
+    double latency, measured; /* predicted, measured (negative: not) */
+} LayerRow;
+int results_layers_put(Results *r, int64_t candidate, const LayerRow *rows, int n);
+
+/* --- generations of stage 2 */
+int results_generation_put(Results *r, int64_t run, int generation, int evaluated, int64_t drawn,
+                           int64_t fitting, double best, double median);
+
+/* --- measurements: what something took where it ran */
+typedef struct {
+    int64_t candidate;
+    const char *source;   /* "qemu:cortex-m7", "host", "board" */
+    const char *policy;
+    int64_t instructions, arena, stack, flash; /* negative: not measured */
+    int64_t n_inputs, n_equal;
+} MeasurementRow;
+int results_measurement_put(Results *r, const MeasurementRow *row);
+
+/* --- blobs: weights, checkpoints, quantised models, by name within a run */
+int results_blob_put(Results *r, int64_t run, const char *name, const void *data, size_t size);
+/* 0 found (*data is yours to free), 1 none, -1 error. */
+int results_blob_get(Results *r, int64_t run, const char *name, void **data, size_t *size);
+int results_blob_delete(Results *r, int64_t run, const char *name);
+
+/* --- queries: any read-only SQL, as table, json or csv on a FILE (json: an array of objects) */
+#include <stdio.h>
+typedef enum { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV } Format;
+/* A statement that would write is refused. args: text bound to ?1, ?2 ... */
+int results_query(Results *r, const char *sql, const char *const *args, int n_args, Format format,
+                  FILE *out);
+int format_parse(const char *name, Format *format);
+
+#endif

@@ -1,0 +1,43 @@
+/* sweep.h - TinyNAS stage 1: which (width, resolution) to search in.
+ *
+ * MCUNet (arXiv 2007.10319) 3.1: for every pair sample m networks, keep those
+ * that fit the device, and take the pair whose fitting networks have the
+ * largest mean FLOPs - more computation, more capacity. No training.
+ *
+ * The paper leaves the least share of fitting networks open; a mean over a
+ * handful is noise, so a pair counts only from min_feasible networks on. */
+#ifndef SWEEP_H
+#define SWEEP_H
+
+#include "estimator/estimator.h"
+#include "network/genotype.h"
+
+#define SWEEP_MAX (SPACE_MAX_WIDTHS * SPACE_MAX_RESOLUTIONS)
+#define SWEEP_CDF 21 /* quantiles recorded: 0, 5, ... 100 % */
+
+typedef struct {
+    int samples;      /* networks a space [1000] */
+    int min_feasible; /* fewer fitting networks than this and the space does not count [50] */
+    int n_classes;
+    int threads;
+    uint64_t seed;
+    Policy policy;
+} SweepOptions;
+
+typedef struct {
+    int width, resolution; /* indices into the space */
+    int samples, feasible;
+    double mean_macs;      /* of the fitting networks; 0 when none fits */
+    double cdf[SWEEP_CDF]; /* MACs at quantile i * 5 % of the fitting networks */
+} SweepRow;
+
+typedef struct {
+    int n, best; /* best: index of the chosen row, -1 when no space counts */
+    SweepRow row[SWEEP_MAX];
+} Sweep;
+
+/* The same result for any number of threads. Never fails; look at best. */
+void sweep_run(const Space *space, const Target *target, const Limits *limits,
+               const SweepOptions *options, Sweep *sweep);
+
+#endif
