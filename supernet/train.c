@@ -1,0 +1,284 @@
+#include "supernet/train.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "nn/pass.h"
+
+#include <assert.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STREAM_ORDER, STREAM_IMAGES, STREAM_SUBNETS }; /* what randomness of a step is for */
+
+static int64_t steps_an_epoch(const TrainOptions *o, int n)
+{
+    return n / o->batch > 0 ? n / o->batch : 1; /* the rest of the order is left to the next epochs */
+}
+
+void train_state_init(TrainState *t, Model *model, const TrainOptions *o, int n_examples)
+{
+    *t = (TrainState){.steps = o->epochs * steps_an_epoch(o, n_examples), .model = model};
+    t->velocity = xcalloc(model->n_params, sizeof(float));
+}
+
+void train_state_release(TrainState *t)
+{
+    free(t->velocity);
+}
+
+/* --- checkpoints: a header, then parameters, statistics, velocity */
+
+typedef struct {
+    char magic[8];
+    uint64_t n_params, n_stats, hash; /* hash: of everything after the header */
+    int64_t step, steps, seen, correct;
+    double loss_sum, seconds;
+} Header;
+
+static const char magic[8] = "tbtrain1";
+
+void *train_state_save(const TrainState *t, size_t *size)
+{
+    const Model *m = t->model;
+    size_t params = sizeof(float) * m->n_params, stats = sizeof(float) * m->n_stats;
+    *size = sizeof(Header) + 2 * params + stats;
+    char *data = xmalloc(*size), *p = data + sizeof(Header);
+    memcpy(p, m->params, params);
+    memcpy(p + params, m->stats, stats);
+    memcpy(p + params + stats, t->velocity, params);
+    Header h = {.n_params = m->n_params, .n_stats = m->n_stats, .step = t->step, .steps = t->steps,
+                .seen = t->seen, .correct = t->correct, .loss_sum = t->loss_sum,
+                .seconds = t->seconds, .hash = hash_bytes(HASH_START, p, 2 * params + stats)};
+    memcpy(h.magic, magic, sizeof magic);
+    memcpy(data, &h, sizeof h);
+    return data;
+}
+
+int train_state_load(TrainState *t, const void *data, size_t size)
+{
+    const Model *m = t->model;
+    size_t params = sizeof(float) * m->n_params, stats = sizeof(float) * m->n_stats;
+    const char *p = (const char *)data + sizeof(Header);
+    Header h;
+    if (size < sizeof h)
+        return errorf("a checkpoint is cut short");
+    memcpy(&h, data, sizeof h);
+    if (memcmp(h.magic, magic, sizeof magic) != 0 || h.n_params != m->n_params ||
+        h.n_stats != m->n_stats || h.steps != t->steps || size != sizeof h + 2 * params + stats)
+        return errorf("a checkpoint belongs to another network or other options");
+    if (hash_bytes(HASH_START, p, 2 * params + stats) != h.hash)
+        return errorf("a checkpoint is damaged");
+    memcpy(m->params, p, params);
+    memcpy(m->stats, p + params, stats);
+    memcpy(t->velocity, p + params + stats, params);
+    t->step = h.step;
+    t->seen = h.seen;
+    t->correct = h.correct;
+    t->loss_sum = h.loss_sum;
+    t->seconds = h.seconds;
+    return 0;
+}
+
+/* --- one step */
+
+typedef struct {
+    Model grad;
+    double loss;
+    int correct, subnet, shard;
+    bool has_grad;
+} Task;
+
+typedef struct {
+    const Supernet *supernet;
+    const Dataset *data;
+    const TrainOptions *o;
+    int shard_size, n_subnets, n_tasks, threads;
+    int64_t per_epoch;
+    int *order; /* this epoch's examples */
+    float *images;
+    int *labels;
+    Genotype *genotype; /* [n_subnets] of this step */
+    Task *task;
+    Workspace **workspace; /* [threads] */
+    Model sum;
+} Trainer;
+
+static void trainer_init(Trainer *r, const TrainState *t, const Supernet *supernet,
+                         const Dataset *d, int n, const TrainOptions *o)
+{
+    int batch = n < o->batch ? n : o->batch;
+    *r = (Trainer){.supernet = supernet, .data = d, .o = o, .threads = o->threads};
+    int shards = o->shards < batch ? o->shards : batch;
+    r->shard_size = batch / shards;
+    r->n_subnets = supernet ? o->subnets : 1;
+    r->n_tasks = r->n_subnets * shards;
+    r->per_epoch = steps_an_epoch(o, n);
+    r->order = xmalloc(sizeof(int) * (size_t)n);
+    size_t image = (size_t)d->h * (size_t)d->w * (size_t)d->c;
+    r->images = xaligned(sizeof(float) * image * (size_t)(r->shard_size * shards));
+    r->labels = xcalloc((size_t)(r->shard_size * shards), sizeof(int));
+    r->genotype = xcalloc((size_t)r->n_subnets, sizeof(Genotype));
+    r->task = xcalloc((size_t)r->n_tasks, sizeof(Task));
+    for (int i = 0; i < r->n_tasks; i++) {
+        r->task[i].subnet = i / shards;
+        r->task[i].shard = i % shards;
+    }
+    r->workspace = xcalloc((size_t)r->threads, sizeof(Workspace *));
+    for (int i = 0; i < r->threads; i++)
+        r->workspace[i] = workspace_new();
+    model_init(&r->sum, &t->model->net);
+}
+
+static void trainer_release(Trainer *r)
+{
+    for (int i = 0; i < r->threads; i++)
+        workspace_free(r->workspace[i]);
+    for (int i = 0; i < r->n_tasks; i++)
+        if (r->task[i].has_grad)
+            model_release(&r->task[i].grad);
+    model_release(&r->sum);
+    free(r->workspace);
+    free(r->task);
+    free(r->genotype);
+    free(r->labels);
+    free(r->images);
+    free(r->order);
+}
+
+static Rng step_rng(const TrainOptions *o, int purpose, int64_t number, int part)
+{
+    uint64_t stream = rng_stream((uint64_t)purpose, (uint64_t)number);
+    return rng_make(o->seed, rng_stream(stream, (uint64_t)part));
+}
+
+static void order_epoch(Trainer *r, int64_t epoch, const int *index, int n)
+{
+    memcpy(r->order, index, sizeof(int) * (size_t)n);
+    Rng rng = step_rng(r->o, STREAM_ORDER, epoch, 0);
+    rng_shuffle(&rng, r->order, n);
+}
+
+static void draw_subnets(Trainer *r, int64_t step)
+{
+    const Supernet *s = r->supernet;
+    Rng rng = step_rng(r->o, STREAM_SUBNETS, step, 0);
+    for (int i = 0; s && i < r->n_subnets; i++)
+        r->genotype[i] = genotype_sample(&s->space, s->width, s->resolution, &rng);
+}
+
+static void prepare_shard(Trainer *r, int64_t step, int shard)
+{
+    Rng rng = step_rng(r->o, STREAM_IMAGES, step, shard);
+    size_t image = (size_t)r->data->h * (size_t)r->data->w * (size_t)r->data->c;
+    int first = shard * r->shard_size, shards = r->n_tasks / r->n_subnets;
+    const int *index = r->order + step % r->per_epoch * (r->shard_size * shards) + first;
+    dataset_batch(r->data, index, r->shard_size, &r->o->augment, &rng,
+                  r->images + (size_t)first * image, r->labels + first);
+}
+
+static void do_task(Trainer *r, Task *task, const Model *whole)
+{
+    Model net = *whole;
+    if (r->supernet) {
+        supernet_extract(r->supernet, &r->genotype[task->subnet], &net);
+        if (task->has_grad)
+            model_release(&task->grad);
+        task->has_grad = false;
+    }
+    if (!task->has_grad) {
+        model_init(&task->grad, &net.net);
+        task->has_grad = true;
+    }
+    size_t image = (size_t)r->data->h * (size_t)r->data->w * (size_t)r->data->c;
+    int first = task->shard * r->shard_size;
+    task->loss = nn_train_pass(&net, r->workspace[omp_get_thread_num()],
+                               r->images + (size_t)first * image, r->labels + first, r->shard_size,
+                               r->o->label_smoothing, &task->grad, &task->correct);
+    if (r->supernet)
+        model_release(&net);
+}
+
+/* Sums the tasks' gradients in their order: the same bits for any number of threads. */
+static void sum_gradients(Trainer *r)
+{
+    float share = 1.0f / (float)r->n_tasks;
+    memset(r->sum.params, 0, sizeof(float) * r->sum.n_params);
+    memset(r->sum.stats, 0, sizeof(float) * r->sum.n_stats);
+    for (int i = 0; i < r->n_tasks; i++) {
+        const Model *grad = &r->task[i].grad;
+        if (r->supernet) {
+            supernet_add_gradient(r->supernet, &r->sum, grad, share);
+            continue;
+        }
+        for (size_t j = 0; j < grad->n_params; j++)
+            r->sum.params[j] += share * grad->params[j];
+        for (size_t j = 0; j < grad->n_stats; j++)
+            r->sum.stats[j] += share * grad->stats[j];
+    }
+}
+
+static double rate_at(const Trainer *r, const TrainState *t)
+{
+    return cosine_rate(r->o->rate, t->step, t->steps, (int64_t)(r->o->warm_up * (double)r->per_epoch));
+}
+
+static void do_step(Trainer *r, TrainState *t)
+{
+    int shards = r->n_tasks / r->n_subnets;
+    draw_subnets(r, t->step);
+#pragma omp parallel num_threads(r->threads)
+    {
+#pragma omp for schedule(dynamic, 1)
+        for (int i = 0; i < shards; i++)
+            prepare_shard(r, t->step, i);
+#pragma omp for schedule(dynamic, 1)
+        for (int i = 0; i < r->n_tasks; i++)
+            do_task(r, &r->task[i], t->model);
+    }
+    sum_gradients(r);
+    sgd_step(t->model, t->velocity, &r->sum, rate_at(r, t), r->o->momentum, r->o->weight_decay);
+    if (!r->supernet) /* a supernet's statistics belong to no network: its subnets are recalibrated */
+        model_track_stats(t->model, &r->sum, 0.1);
+    for (int i = 0; i < r->n_tasks; i++) {
+        t->loss_sum += r->task[i].loss;
+        t->correct += r->task[i].correct;
+        t->seen += r->shard_size;
+    }
+    t->step++;
+}
+
+static void finish_epoch(const Trainer *r, TrainState *t, const TrainHooks *hooks)
+{
+    double tasks = (double)t->seen / r->shard_size;
+    if (hooks && hooks->epoch)
+        hooks->epoch(hooks->ctx, t, (int)(t->step / r->per_epoch), t->loss_sum / tasks,
+                     (double)t->correct / (double)t->seen, rate_at(r, t));
+    t->loss_sum = t->seconds = 0;
+    t->seen = t->correct = 0;
+}
+
+bool train(TrainState *t, const Supernet *supernet, const Dataset *d, const int *index, int n,
+           const TrainOptions *o, const TrainHooks *hooks)
+{
+    assert(n > 0 && o->batch > 0 && o->shards > 0 && o->threads > 0);
+    Trainer r;
+    trainer_init(&r, t, supernet, d, n, o);
+    bool go_on = true;
+    int64_t ordered = -1;
+    while (go_on && t->step < t->steps) {
+        double start = clock_seconds();
+        if (t->step / r.per_epoch != ordered)
+            order_epoch(&r, ordered = t->step / r.per_epoch, index, n);
+        do_step(&r, t);
+        t->seconds += clock_seconds() - start;
+        if (t->step % r.per_epoch == 0)
+            finish_epoch(&r, t, hooks);
+        if (hooks && hooks->step)
+            go_on = hooks->step(hooks->ctx, t);
+    }
+    trainer_release(&r);
+    return t->step == t->steps;
+}

@@ -1,0 +1,61 @@
+/* train.h - SGD on one network, or on a supernet's random subnets.
+ *
+ * MCUNet's recipe (App. D): first the largest network alone, then each batch
+ * goes through `subnets` random subnets whose gradients are averaged; momentum
+ * SGD, cosine rate. One network is the case with no supernet.
+ *
+ * A step is a fixed list of tasks, (subnet, shard of the batch); each task
+ * runs in one thread and the gradients are summed in the tasks' order. What a
+ * step does follows from the seed and its number. So the weights are the same
+ * for any number of threads, and a TrainState put back where it was goes on as
+ * if nothing had happened. */
+#ifndef TRAIN_H
+#define TRAIN_H
+
+#include "dataset/dataset.h"
+#include "supernet/supernet.h"
+
+typedef struct {
+    int epochs;
+    int batch;             /* images a step */
+    int shards;            /* norms see batch / shards images; part of the result, unlike threads */
+    int subnets;           /* random subnets a step, for a supernet [4] */
+    double rate;           /* peak learning rate */
+    double warm_up;        /* epochs */
+    double momentum, weight_decay, label_smoothing;
+    Augment augment;
+    uint64_t seed;
+    int threads;
+} TrainOptions;
+
+/* All that a step changes. */
+typedef struct {
+    int64_t step, steps;   /* done, in all */
+    double loss_sum;       /* over the tasks of this epoch */
+    int64_t seen, correct; /* images of this epoch, summed over tasks */
+    double seconds;        /* spent in this epoch */
+    Model *model;          /* trained in place; the supernet's shared weights, or a network */
+    float *velocity;       /* [model->n_params] */
+} TrainState;
+
+void train_state_init(TrainState *t, Model *model, const TrainOptions *o, int n_examples);
+void train_state_release(TrainState *t);
+/* To bytes and back (block yours to free); load: -1 with errorf() when the
+ * bytes belong to another network or are damaged. */
+void *train_state_save(const TrainState *t, size_t *size);
+int train_state_load(TrainState *t, const void *data, size_t size);
+
+typedef struct {
+    void *ctx;
+    /* after every step: false stops the training, the state is whole; may be NULL */
+    bool (*step)(void *ctx, const TrainState *t);
+    /* after every epoch: its number from 1, mean loss, training accuracy, rate; may be NULL */
+    void (*epoch)(void *ctx, const TrainState *t, int epoch, double loss, double accuracy, double rate);
+} TrainHooks;
+
+/* Trains on d's images `index` [n] from t->step on. supernet: whose subnets, or
+ * NULL for t->model itself. True when all epochs are done, false when a hook stopped it. */
+bool train(TrainState *t, const Supernet *supernet, const Dataset *d, const int *index, int n,
+           const TrainOptions *o, const TrainHooks *hooks);
+
+#endif
