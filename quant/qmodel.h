@@ -29,6 +29,12 @@ typedef struct {
     void *block; /* owns everything above */
 } QModel;
 
+/* Empty tables for a net that passes net_check(), for whoever fills them: weights,
+ * biases and shifts 0, scales 1, no activation. One block; qmodel_release() frees it. */
+void qmodel_init(QModel *q, const Net *net);
+/* Entries of a layer's multiplier and shift: out_c with weights, 3 for an add, else 0. */
+int qmodel_multipliers(const Layer *l);
+
 /* Folds and quantises. lo, hi: each layer's output range, as nn_ranges() found
  * it on calibration images. The input is int8 = pixel - 128, that is scale
  * `in_scale` and zero `in_zero` (dataset's zero - 128). -1 with errorf() when

@@ -1,0 +1,113 @@
+#include "evaluator/host.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CANARY = 64, CANARY_BYTE = 0xC7 };
+
+static int8_t *output_of(const Lowered *lowered, int8_t *arena)
+{
+    const TbModel *m = &lowered->model;
+    return arena + m->tensor[m->op[m->n_ops - 1].output].offset;
+}
+
+static int argmax(const int8_t *score, int n)
+{
+    int best = 0;
+    for (int i = 1; i < n; i++)
+        if (score[i] > score[best])
+            best = i;
+    return best;
+}
+
+int host_accuracy(const QModel *q, Policy policy, const Dataset *d, int n, int threads,
+                  HostScore *score)
+{
+    const Net *net = &q->net;
+    const Layer *last = net_output(net);
+    int classes = last->out_h * last->out_w * last->out_c, correct = 0;
+    if (d->h != net->h || d->w != net->w || d->c != net->c)
+        return errorf("the network takes images of %d x %d x %d, the data has %d x %d x %d", net->h,
+                      net->w, net->c, d->h, d->w, d->c);
+    if (d->n == 0)
+        return errorf("there is no picture to classify");
+    Plan plan;
+    Lowered *lowered = xmalloc(sizeof *lowered);
+    plan_make(net, policy, &plan);
+    if (lower(q, &plan, lowered) != 0) {
+        free(lowered);
+        return -1;
+    }
+    n = n > 0 && n < d->n ? n : d->n;
+#pragma omp parallel num_threads(threads > 0 ? threads : omp_get_max_threads()) \
+    reduction(+ : correct)
+    {
+        int8_t *arena = xaligned(plan.arena);
+#pragma omp for schedule(dynamic, 8)
+        for (int i = 0; i < n; i++) {
+            dataset_int8(d, i, arena + plan.tensor[0].offset);
+            tb_run(&lowered->model, arena);
+            correct += argmax(output_of(lowered, arena), classes) == d->label[i];
+        }
+        free(arena);
+    }
+    free(lowered);
+    *score = (HostScore){.correct = correct, .n = n, .accuracy = (double)correct / n};
+    return 0;
+}
+
+/* One run in an arena full of `fill`. Raises *touched to the end of the bytes
+ * that differ from it afterwards. */
+static int run_filled(const Lowered *lowered, const int8_t *image, uint32_t image_bytes,
+                      uint8_t *block, uint8_t fill, uint32_t *touched)
+{
+    uint32_t bytes = lowered->model.arena_bytes;
+    uint8_t *arena = block + CANARY;
+    memset(block, CANARY_BYTE, (size_t)bytes + 2 * CANARY);
+    memset(arena, fill, bytes);
+    memcpy(arena + lowered->tensor[0].offset, image, image_bytes);
+    tb_run(&lowered->model, (int8_t *)arena);
+    for (int i = 0; i < CANARY; i++)
+        if (block[i] != CANARY_BYTE || arena[bytes + (uint32_t)i] != CANARY_BYTE)
+            return errorf("the network wrote %s its arena of %u bytes",
+                          block[i] != CANARY_BYTE ? "before" : "behind", bytes);
+    for (uint32_t i = bytes; i > *touched; i--)
+        if (arena[i - 1] != fill)
+            *touched = i;
+    return 0;
+}
+
+/* A byte that the network wrote holds the same value after both runs, so it
+ * differs from at least one of the two fills. */
+static int run_twice(const Lowered *lowered, const Net *net, const int8_t *image, int8_t *output,
+                     uint32_t *touched)
+{
+    uint32_t image_bytes = net_tensor_bytes(net, NET_IMAGE);
+    size_t output_bytes = net_tensor_bytes(net, net->n_layers - 1);
+    uint8_t *block = xaligned((size_t)lowered->model.arena_bytes + 2 * CANARY);
+    int8_t *result = output_of(lowered, (int8_t *)block + CANARY);
+    int status = run_filled(lowered, image, image_bytes, block, 0xA5, touched);
+    memcpy(output, result, output_bytes);
+    if (status == 0)
+        status = run_filled(lowered, image, image_bytes, block, 0x5A, touched);
+    if (status == 0 && memcmp(output, result, output_bytes) != 0)
+        status = errorf("the network's output depends on what its arena held before");
+    free(block);
+    return status;
+}
+
+int host_run(const QModel *q, const Plan *plan, const int8_t *image, int8_t *output,
+             uint32_t *touched)
+{
+    Lowered *lowered = xmalloc(sizeof *lowered);
+    int status = lower(q, plan, lowered);
+    *touched = 0;
+    if (status == 0)
+        status = run_twice(lowered, &q->net, image, output, touched);
+    free(lowered);
+    return status;
+}
