@@ -6,10 +6,9 @@
 #include <string.h>
 
 static TbKernel *const kernel_of[N_OPS] = {
-    [OP_CONV] = tb_conv_row,          [OP_DEPTHWISE] = tb_depthwise_row,
-    [OP_POINTWISE] = tb_pointwise_row, [OP_ADD] = tb_add_row,
-    [OP_AVG_POOL] = tb_avg_pool_row,  [OP_MAX_POOL] = tb_max_pool_row,
-    [OP_GLOBAL_POOL] = tb_avg_pool_row, [OP_DENSE] = tb_dense_row,
+#define X(op, kernel) [OP_##op] = kernel,
+    LOWER_KERNELS(X)
+#undef X
 };
 
 static int check_layer(const Layer *l, int i)

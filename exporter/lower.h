@@ -16,6 +16,17 @@ typedef struct {
     TbSegment segment[NET_MAX_LAYERS];
 } Lowered;
 
+/* One list for the pointers and their names in print.c: operator, kernel. */
+#define LOWER_KERNELS(X)                                                                          \
+    X(CONV, tb_conv_row)                                                                          \
+    X(DEPTHWISE, tb_depthwise_row)                                                                \
+    X(POINTWISE, tb_pointwise_row)                                                                \
+    X(ADD, tb_add_row)                                                                            \
+    X(AVG_POOL, tb_avg_pool_row)                                                                  \
+    X(MAX_POOL, tb_max_pool_row)                                                                  \
+    X(GLOBAL_POOL, tb_avg_pool_row) /* the window is the image */                                 \
+    X(DENSE, tb_dense_row)
+
 /* -1 with errorf() when the runtime cannot run a layer (a kernel too tall). */
 int lower(const QModel *q, const Plan *plan, Lowered *out);
 

@@ -1,0 +1,343 @@
+#define _GNU_SOURCE
+#include "exporter/export.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "exporter/print.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- where the runtime's sources are ----------------------------------------------------- */
+
+static bool holds_runtime(const char *dir)
+{
+    char *path = xasprintf("%s/tb.h", dir);
+    bool found = file_exists(path);
+    free(path);
+    return found;
+}
+
+static const char *const runtime_places[] = {
+#ifdef THIMBLE_SOURCE_DIR
+    THIMBLE_SOURCE_DIR "/runtime",
+#endif
+#ifdef THIMBLE_DATA_DIR
+    THIMBLE_DATA_DIR "/runtime",
+#endif
+    "runtime", /* of the current directory */
+};
+
+const char *runtime_dir(void)
+{
+    const char *asked = getenv("THIMBLE_RUNTIME");
+    if (asked && asked[0]) {
+        if (holds_runtime(asked))
+            return asked;
+        errorf("THIMBLE_RUNTIME is %s, where there is no tb.h", asked);
+        return NULL;
+    }
+    size_t n = sizeof runtime_places / sizeof *runtime_places;
+    for (size_t i = 0; i < n; i++)
+        if (holds_runtime(runtime_places[i]))
+            return runtime_places[i];
+    errorf("the runtime's sources are not in %s; THIMBLE_RUNTIME may name their folder",
+           runtime_places[0]);
+    return NULL;
+}
+
+/* ---- files and folders ------------------------------------------------------------------- */
+
+static int copy_file(const char *from, const char *to)
+{
+    size_t size;
+    char *data = file_read(from, &size);
+    FILE *f = data ? fopen(to, "wb") : NULL;
+    int status = !data ? -1 : f ? 0 : errorf("cannot write %s: %s", to, strerror(errno));
+    if (f && (fwrite(data, 1, size, f) != size) + (fclose(f) != 0) > 0)
+        status = errorf("cannot write %s", to);
+    free(data);
+    return status;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t n = strlen(name), m = strlen(end);
+    return n > m && strcmp(name + n - m, end) == 0;
+}
+
+static bool is_source(const char *name)
+{
+    return ends_with(name, ".c") || ends_with(name, ".h");
+}
+
+static bool is_any(const char *name)
+{
+    return name[0] != '.' && !ends_with(name, "~") && !ends_with(name, ".o") &&
+           !ends_with(name, ".d");
+}
+
+/* Of the files in runtime/boards/ two belong to the exported folder itself. */
+static const char *place_of(const char *name)
+{
+    return strcmp(name, "main.c") == 0 ? "../main.c"
+           : strcmp(name, "Makefile.export") == 0 ? "../Makefile" : name;
+}
+
+static const char *same_place(const char *name)
+{
+    return name;
+}
+
+/* Plain files only: there are no folders below. */
+static int copy_files(const char *from, const char *to, bool (*wanted)(const char *name),
+                      const char *(*place)(const char *name))
+{
+    DIR *dir = opendir(from);
+    if (!dir)
+        return errorf("cannot read the folder %s: %s", from, strerror(errno));
+    int status = 0;
+    for (struct dirent *e; status == 0 && (e = readdir(dir));) {
+        char *source = xasprintf("%s/%s", from, e->d_name);
+        char *target = xasprintf("%s/%s", to, place(e->d_name));
+        if (wanted(e->d_name) && !file_is_dir(source))
+            status = copy_file(source, target);
+        free(source);
+        free(target);
+    }
+    closedir(dir);
+    return status;
+}
+
+static int copy_runtime(const char *to)
+{
+    const char *runtime = runtime_dir();
+    if (!runtime)
+        return -1;
+    char *from = xasprintf("%s/boards", runtime), *boards = xasprintf("%s/boards", to);
+    int status = file_make_dirs(boards);
+    if (status == 0)
+        status = copy_files(runtime, to, is_source, same_place);
+    if (status == 0)
+        status = copy_files(from, boards, is_any, place_of);
+    free(from);
+    free(boards);
+    return status;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st, (void)kind, (void)at;
+    return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static bool is_empty_dir(const char *path)
+{
+    DIR *dir = opendir(path);
+    int n = 0;
+    while (dir && n < 3 && readdir(dir)) /* . and .. */
+        n++;
+    if (dir)
+        closedir(dir);
+    return dir && n < 3;
+}
+
+static bool is_ours(const char *path)
+{
+    char *header = xasprintf("%s/model.h", path), *text = NULL;
+    if (file_exists(header))
+        text = file_read(header, NULL);
+    bool ours = text && strncmp(text, PRINT_MARK, strlen(PRINT_MARK)) == 0;
+    free(text);
+    free(header);
+    return ours;
+}
+
+static int check_replaceable(const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) != 0 || is_empty_dir(path))
+        return 0;
+    if (!file_is_dir(path))
+        return errorf("%s is a file; the network is written into a folder", path);
+    return is_ours(path) ? 0 : errorf("%s is a folder that thimble did not write: it is not replaced",
+                                      path);
+}
+
+/* The old folder steps aside, the new one takes its place, the old one goes. */
+static int take_place(const char *fresh, const char *path)
+{
+    if (rename(fresh, path) == 0) /* nothing there, or an empty folder */
+        return 0;
+    char *old = xasprintf("%s.%ld.old", path, (long)getpid());
+    int status = 0;
+    if (rename(path, old) != 0 || rename(fresh, path) != 0) {
+        status = errorf("cannot replace %s: %s", path, strerror(errno));
+        if (!file_exists(path))
+            (void)!rename(old, path);
+    } else {
+        remove_tree(old);
+    }
+    free(old);
+    return status;
+}
+
+/* ---- the folder -------------------------------------------------------------------------- */
+
+static const char readme[] =
+    "Use it\n"
+    "------\n"
+    "    #include \"model.h\"\n"
+    "    static int8_t arena[MODEL_ARENA_BYTES] __attribute__((aligned(4)));\n"
+    "\n"
+    "    int8_t *image = model_input(arena);      /* fill: [h][w][c], int8 = pixel - 128 */\n"
+    "    model_run(arena);                        /* the image is overwritten */\n"
+    "    const int8_t *score = model_output(arena); /* the class is the largest */\n"
+    "\n"
+    "Try it\n"
+    "------\n"
+    "    make host && ./model_host    on this machine, with the built-in sample\n"
+    "    make && make run             for the board in board.mk, under QEMU\n"
+    "    make BOARD=cortex-m7         for the other one\n"
+    "\n"
+    "Port it\n"
+    "-------\n"
+    "1. Copy model.c, model.h, scratch.h and all tb*.c and tb*.h into your project.\n"
+    "2. Compile the .c files as C99 with -O2; they need no libc and no heap.\n"
+    "3. Give the arena MODEL_ARENA_BYTES, aligned to 4, in fast RAM; it may share its memory\n"
+    "   with anything that does not need it while model_run() runs.\n"
+    "4. Keep 1 KiB of stack beyond what you use where you call model_run().\n"
+    "5. Weights and tables are const: leave .rodata in flash.\n"
+    "6. model_run() has no state: it may be called from one thread for each arena.\n"
+    "7. Other sensors: q = real / MODEL_INPUT_SCALE + MODEL_INPUT_ZERO, clamped to -128..127.\n"
+    "8. A probability, if you want one: softmax of (q - MODEL_OUTPUT_ZERO) * MODEL_OUTPUT_SCALE.\n"
+    "9. To time its parts call tb_run_segment(&model, i, arena) for i below MODEL_N_SEGMENTS.\n"
+    "10. main.c and boards/ are only the self-test: your firmware does not need them.\n";
+
+static void print_readme(FILE *f, const Listing *x)
+{
+    const Net *net = &x->q->net;
+    Number a, b;
+    fputs("An int8 network for a microcontroller, written by thimble\n"
+          "==========================================================\n", f);
+    print_line(f, x->options->title ? x->options->title : "a network");
+    fprintf(f, "\n\n    input    %d x %d x %d int8\n    output   %d int8\n", net->h, net->w, net->c,
+            net_output(net)->out_c);
+    fprintf(f, "    arena    %s bytes (%.1f KiB), the image inside\n",
+            print_number(x->plan->arena, &a), x->plan->arena / 1024.0);
+    fprintf(f, "    flash    %s bytes of model, %s with the runtime's code\n",
+            print_number(x->cost.model_flash, &a), print_number(x->cost.flash, &b));
+    fprintf(f, "    stack    1 KiB\n    MACs     %s\n", print_number(x->cost.macs, &a));
+    if (x->cost.latency > 0)
+        fprintf(f, "    time     about %s %s on %s, estimated\n",
+                print_number((uint64_t)x->cost.latency, &a), x->options->target->latency.unit,
+                x->options->target->name);
+    fprintf(f, "\n%s", readme);
+}
+
+static void print_board(FILE *f, const Listing *x)
+{
+    fprintf(f, "BOARD ?= %s\n", x->options->target->core);
+}
+
+static int write_listing(const char *dir, const char *name, const Listing *x,
+                         void (*print)(FILE *f, const Listing *x))
+{
+    char *path = xasprintf("%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    int status = f ? 0 : errorf("cannot write %s: %s", path, strerror(errno));
+    if (f) {
+        print(f, x);
+        bool bad = ferror(f) != 0;
+        if (fclose(f) != 0 || bad)
+            status = errorf("cannot write %s: the disk may be full", path);
+    }
+    free(path);
+    return status;
+}
+
+static int write_folder(const char *dir, const Listing *x)
+{
+    static const struct {
+        const char *name;
+        void (*print)(FILE *f, const Listing *x);
+    } file[] = {
+        {"model.c", print_model_c}, {"model.h", print_model_h}, {"model_sample.h", print_sample_h},
+        {"README.md", print_readme}, {"board.mk", print_board},
+    };
+    if (file_make_dirs(dir) != 0 || copy_runtime(dir) != 0)
+        return -1;
+    for (size_t i = 0; i < sizeof file / sizeof *file; i++)
+        if (write_listing(dir, file[i].name, x, file[i].print) != 0)
+            return -1;
+    return 0;
+}
+
+/* What the board must answer to the sample. */
+static int8_t *answer(const QModel *q, const Lowered *lowered, const int8_t *sample)
+{
+    const TbModel *m = &lowered->model;
+    uint32_t bytes = net_tensor_bytes(&q->net, q->net.n_layers - 1);
+    int8_t *arena = xaligned(m->arena_bytes), *output = xmalloc(bytes);
+    memcpy(arena + m->tensor[0].offset, sample, net_tensor_bytes(&q->net, NET_IMAGE));
+    tb_run(m, arena);
+    memcpy(output, arena + m->tensor[q->net.n_layers].offset, bytes);
+    free(arena);
+    return output;
+}
+
+static int write_and_rename(const char *path, const Listing *x)
+{
+    char *fresh = xasprintf("%s.%ld.tmp", path, (long)getpid());
+    int status = write_folder(fresh, x);
+    if (status == 0)
+        status = take_place(fresh, path);
+    if (status != 0)
+        remove_tree(fresh);
+    free(fresh);
+    return status;
+}
+
+/* Without the slashes at its end, so that something can be put beside it. */
+static char *folder_name(const char *dir)
+{
+    char *path = xstrdup(dir);
+    for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--)
+        path[n - 1] = 0;
+    return path;
+}
+
+int export_model(const QModel *q, const ExportOptions *options)
+{
+    Plan plan;
+    Lowered *lowered = xmalloc(sizeof *lowered);
+    char *path = folder_name(options->dir);
+    int8_t *output = NULL;
+    plan_make(&q->net, options->policy, &plan);
+    int status = lower(q, &plan, lowered);
+    if (status == 0)
+        status = check_replaceable(path);
+    if (status == 0) {
+        if (options->sample)
+            output = answer(q, lowered, options->sample);
+        Listing x = {.q = q, .plan = &plan, .lowered = lowered, .options = options,
+                     .cost = estimate(&q->net, options->target, options->policy),
+                     .sample_output = output};
+        status = write_and_rename(path, &x);
+    }
+    free(output);
+    free(path);
+    free(lowered);
+    return status;
+}

@@ -1,0 +1,50 @@
+/* print.h - the tables of a Lowered network as C that people read.
+ *
+ * Bytes of what model.c defines, on a 32-bit target (estimator/ predicts them):
+ *
+ *     TbModel  20
+ *     TbOp     52 a layer
+ *     TbTensor 12 a layer, and 12 for the image
+ *     segment  2 each, the sum rounded up to 4
+ *     bias, multiplier   4 + 4 an output channel of a layer with weights,
+ *                        and 3 multipliers an add
+ *     shift    1 a multiplier, the sum over the network rounded up to 4
+ *     weights  1 each, every layer's rounded up to 4 (a kernel may read words)
+ *
+ * Every array's size is a multiple of 4 and none wants more alignment, so
+ * nothing is lost between them, in whatever order compiler and linker put
+ * them. There is no other data: strings are only in comments and macros. */
+#ifndef PRINT_H
+#define PRINT_H
+
+#include "exporter/export.h"
+#include "exporter/lower.h"
+
+#include <stdio.h>
+
+typedef struct {
+    const QModel *q;
+    const Plan *plan;
+    const Lowered *lowered;
+    const ExportOptions *options;
+    Cost cost;
+    const int8_t *sample_output; /* what the network answers to options->sample, or NULL */
+} Listing;
+
+#define PRINT_MARK "/* model.h - a network that thimble wrote." /* how model.h begins */
+
+void print_model_c(FILE *f, const Listing *listing);
+void print_model_h(FILE *f, const Listing *listing);
+void print_sample_h(FILE *f, const Listing *listing);
+
+/* "12,345" into the caller's text, which it returns. */
+typedef struct {
+    char text[32];
+} Number;
+const char *print_number(uint64_t n, Number *number);
+/* A C literal of type float. */
+const char *print_float(float value, Number *number);
+/* One line that may stand in a comment, of a title that says anything. */
+void print_line(FILE *f, const char *text);
+
+#endif
