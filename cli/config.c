@@ -1,0 +1,502 @@
+#define _GNU_SOURCE
+#include "cli/config.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "cli/schema.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- the tables */
+
+#define VALUE(key, kind, type_, field, low, high, text)                                            \
+    {.name = key, .type = kind, .offset = offsetof(type_, field),                                  \
+     .size = sizeof(((type_ *)0)->field), .least = low, .most = high, .help = text}
+#define MAP(type, field, table) .offset = offsetof(type, field), .sub = table
+
+#define X(x, name) name,
+static const char *const policies[] = {PLAN_POLICIES(X) NULL};
+static const char *const formats[] = {DATA_FORMATS(X) NULL};
+static const char *const algorithms[] = {ALGORITHMS(X) NULL};
+static const char *const scores[] = {SCORES(X) NULL};
+#undef X
+
+static const Key byte_element[] = {{.type = KEY_INT, .size = 1, .least = 1, .most = 255}};
+static const Key width_element[] = {{.type = KEY_NUMBER, .least = 0.01, .most = 8}};
+static const Key resolution_element[] = {
+    {.type = KEY_PAIR, .size = sizeof(Resolution), .least = 1, .most = 1024}};
+
+#define CHOICES(type_, field, text)                                                                \
+    .type = KEY_LIST, .offset = offsetof(type_, field.value), .size = 1,                           \
+    .count_offset = offsetof(type_, field.n), .room = SPACE_MAX_CHOICES, .sub = byte_element,      \
+    .help = text
+
+static const Key stage_keys[] = {
+    VALUE("channels", KEY_INT, Stage, channels, 1, 4096, "before the width multiplier"),
+    VALUE("stride", KEY_PAIR, Stage, stride, 1, 8, "of the stage's first block"),
+    {.name = "kernels", CHOICES(Stage, kernel, "of the depthwise, odd")},
+    {.name = "expansions", CHOICES(Stage, expansion, "middle channels / input channels")},
+    {.name = "depths", CHOICES(Stage, depth, "blocks")},
+    {.type = KEY_END}};
+
+static const Key stem_keys[] = {
+    VALUE("channels", KEY_INT, Space, stem.channels, 1, 4096, ""),
+    VALUE("kernel", KEY_PAIR, Space, stem.kernel, 1, 15, ""),
+    VALUE("stride", KEY_PAIR, Space, stem.stride, 1, 8, ""),
+    {.type = KEY_END}};
+
+static const Key first_keys[] = {
+    VALUE("channels", KEY_INT, Space, first_block.channels, 0, 4096, "0: none"),
+    VALUE("kernel", KEY_PAIR, Space, first_block.kernel, 1, 15, ""),
+    VALUE("stride", KEY_PAIR, Space, first_block.stride, 1, 8, ""),
+    {.type = KEY_END}};
+
+static const Key space_keys[] = {
+    VALUE("name", KEY_TEXT, Space, name, 0, 0, ""),
+    {.name = "widths", .type = KEY_LIST, .offset = offsetof(Space, width), .size = sizeof(double),
+     .count_offset = offsetof(Space, n_widths), .room = SPACE_MAX_WIDTHS, .sub = width_element},
+    {.name = "resolutions", .type = KEY_LIST, .offset = offsetof(Space, resolution),
+     .size = sizeof(Resolution), .count_offset = offsetof(Space, n_resolutions),
+     .room = SPACE_MAX_RESOLUTIONS, .sub = resolution_element},
+    VALUE("divisor", KEY_INT, Space, divisor, 1, 64, "channels are made divisible by it"),
+    {.name = "stem", .type = KEY_MAP, .sub = stem_keys},
+    {.name = "first_block", .type = KEY_MAP, .sub = first_keys},
+    {.name = "stages", .type = KEY_LIST, .offset = offsetof(Space, stage), .size = sizeof(Stage),
+     .count_offset = offsetof(Space, n_stages), .room = SPACE_MAX_STAGES, .sub = stage_keys},
+    VALUE("head", KEY_INT, Space, head, 0, 4096, "channels of a last 1x1, 0 for none"),
+    {.type = KEY_END}};
+
+static const Key latency_keys[] = {
+    VALUE("unit", KEY_TEXT, Latency, unit, 0, 0, "instructions or cycles"),
+    VALUE("source", KEY_TEXT, Latency, source, 0, 0, "how it was measured"),
+    VALUE("error", KEY_NUMBER, Latency, error, 0, 100, "mean relative error on other networks"),
+    VALUE("fixed", KEY_NUMBER, Latency, fixed, 0, 0, "once a network"),
+#define X(op, word)                                                                               \
+    {.name = word, .type = KEY_NUMBERS, .offset = offsetof(Latency, weight[OP_##op]),             \
+     .size = N_FEATURES, .help = "call, row, pixel, output, mac"},
+    NET_OPS(X)
+#undef X
+    {.type = KEY_END}};
+
+static const Key code_keys[] = {
+    VALUE("source", KEY_TEXT, CodeSize, source, 0, 0, "compiler and flags"),
+    VALUE("run", KEY_INT, CodeSize, run, 0, 1e6, "bytes of the executor"),
+#define X(op, word) VALUE(word, KEY_INT, CodeSize, kernel[OP_##op], 0, 1e6, "bytes of the kernel"),
+    NET_OPS(X)
+#undef X
+    {.type = KEY_END}};
+
+static const Key target_keys[] = {
+    VALUE("name", KEY_TEXT, Target, name, 0, 0, ""),
+    VALUE("core", KEY_TEXT, Target, core, 0, 0, "cortex-m4, cortex-m7"),
+    VALUE("machine", KEY_TEXT, Target, machine, 0, 0, "QEMU's board, empty: estimates only"),
+    VALUE("sram", KEY_BYTES, Target, sram, 0, 0, "on the chip"),
+    VALUE("flash", KEY_BYTES, Target, flash, 0, 0, "on the chip"),
+    VALUE("sram_reserve", KEY_BYTES, Target, sram_reserve, 0, 0, "for stack and application"),
+    VALUE("flash_reserve", KEY_BYTES, Target, flash_reserve, 0, 0, "for the application's code"),
+    VALUE("clock", KEY_HERTZ, Target, clock_hz, 0, 0, ""),
+    {.name = "code", .type = KEY_MAP, MAP(Target, code, code_keys)},
+    {.name = "latency", .type = KEY_MAP, MAP(Target, latency, latency_keys)},
+    {.type = KEY_END}};
+
+static const Key limits_keys[] = {
+    VALUE("sram", KEY_BYTES, Limits, sram, 0, 0, "of the arena; 0: the target's less its reserve"),
+    VALUE("flash", KEY_BYTES, Limits, flash, 0, 0, "of model and runtime; 0: the target's less its reserve"),
+    VALUE("macs", KEY_COUNT, Limits, macs, 0, 0, "0: no limit"),
+    VALUE("latency", KEY_AMOUNT, Limits, latency, 0, 1e15, "in the unit of the target's model; 0: no limit"),
+    {.type = KEY_END}};
+
+static const Key raw_keys[] = {
+    VALUE("height", KEY_INT, DataOptions, raw_h, 0, 4096, "of a file's tensor"),
+    VALUE("width", KEY_INT, DataOptions, raw_w, 0, 4096, ""),
+    VALUE("channels", KEY_INT, DataOptions, raw_c, 0, 4096, ""),
+    VALUE("unsigned", KEY_BOOL, DataOptions, raw_unsigned, 0, 0, "uint8 instead of int8"),
+    VALUE("zero_point", KEY_INT, DataOptions, raw_zero, -128, 255, "real = (value - zero_point) * scale"),
+    VALUE("scale", KEY_NUMBER, DataOptions, raw_scale, 0, 0, ""),
+    {.type = KEY_END}};
+
+static const Key synthetic_keys[] = {
+    VALUE("train", KEY_INT, DataOptions, synthetic_train, 1, 1e7, "images drawn"),
+    VALUE("test", KEY_INT, DataOptions, synthetic_test, 1, 1e7, ""),
+    VALUE("classes", KEY_INT, DataOptions, synthetic_classes, 2, 12, ""),
+    {.type = KEY_END}};
+
+static const Key data_keys[] = {
+    {.name = "format", .type = KEY_CHOICE, .offset = offsetof(DataOptions, format), .words = formats},
+    VALUE("path", KEY_TEXT, DataOptions, path, 0, 0, "the folder"),
+    VALUE("holdout", KEY_NUMBER, DataOptions, holdout, 0.001, 0.9, "test share where there is no test/"),
+    VALUE("channels", KEY_INT, DataOptions, c, 1, 64, "3, or 1 for gray"),
+    VALUE("limit", KEY_INT, DataOptions, limit, 0, 1e9, "training images a class, 0: all"),
+    {.name = "raw", .type = KEY_MAP, .sub = raw_keys},
+    {.name = "synthetic", .type = KEY_MAP, .sub = synthetic_keys},
+    {.type = KEY_END}};
+
+static const Key sweep_keys[] = {
+    VALUE("samples", KEY_INT, Job, sweep.samples, 1, 1e6, "networks a (width, resolution)"),
+    VALUE("min_feasible", KEY_INT, Job, sweep.min_feasible, 1, 1e6, "fewer fitting networks do not count"),
+    VALUE("width", KEY_NUMBER, Job, width, 0, 8, "with resolution: no stage 1; 0: let it choose"),
+    VALUE("resolution", KEY_PAIR, Job, resolution, 0, 1024, ""),
+    {.type = KEY_END}};
+
+static const Key augment_keys[] = {
+    VALUE("crop", KEY_INT, Augment, crop, 0, 64, "pixels a picture is shifted at most"),
+    VALUE("flip", KEY_BOOL, Augment, flip, 0, 0, "left to right, every other picture"),
+    VALUE("cutout", KEY_INT, Augment, cutout, 0, 512, "side of a blank square, 0: none"),
+    {.type = KEY_END}};
+
+static const Key train_keys[] = {
+    VALUE("epochs", KEY_INT, TrainOptions, epochs, 0, 1e5, ""),
+    VALUE("batch", KEY_INT, TrainOptions, batch, 2, 65536, "images a step"),
+    VALUE("shards", KEY_INT, TrainOptions, shards, 1, 1024, "parts of a batch with norms of their own"),
+    VALUE("subnets", KEY_INT, TrainOptions, subnets, 1, 64, "random subnets a step (supernet)"),
+    VALUE("rate", KEY_NUMBER, TrainOptions, rate, 1e-9, 100, "peak learning rate"),
+    VALUE("warm_up", KEY_NUMBER, TrainOptions, warm_up, 0, 1000, "epochs"),
+    VALUE("momentum", KEY_NUMBER, TrainOptions, momentum, 0, 0.9999, ""),
+    VALUE("weight_decay", KEY_NUMBER, TrainOptions, weight_decay, 0, 1, ""),
+    VALUE("label_smoothing", KEY_NUMBER, TrainOptions, label_smoothing, 0, 0.9, ""),
+    {.name = "augment", .type = KEY_MAP, MAP(TrainOptions, augment, augment_keys)},
+    {.type = KEY_END}};
+
+static const Key phases_keys[] = {
+    {.name = "largest", .type = KEY_MAP, MAP(Job, largest, train_keys)},
+    {.name = "supernet", .type = KEY_MAP, MAP(Job, supernet, train_keys)},
+    {.name = "finetune", .type = KEY_MAP, MAP(Job, finetune, train_keys)},
+    {.type = KEY_END}};
+
+static const Key search_keys[] = {
+    {.name = "algorithm", .type = KEY_CHOICE, .offset = offsetof(Job, search.algorithm), .words = algorithms},
+    VALUE("population", KEY_INT, Job, search.population, 1, 1e6, ""),
+    VALUE("parents", KEY_INT, Job, search.parents, 1, 1e6, ""),
+    VALUE("crossovers", KEY_INT, Job, search.crossovers, 0, 1e6, "children a generation"),
+    VALUE("mutations", KEY_INT, Job, search.mutations, 0, 1e6, "children a generation"),
+    VALUE("mutation_rate", KEY_NUMBER, Job, search.mutation_rate, 0, 1, "a gene"),
+    VALUE("generations", KEY_INT, Job, search.generations, 0, 1e6, "after the first population"),
+    {.name = "score", .type = KEY_CHOICE, .offset = offsetof(Job, score), .words = scores},
+    VALUE("score_images", KEY_INT, Job, score_images, 1, 1e9, "validation images, at most"),
+    VALUE("recalibration_batches", KEY_INT, Job, recalibration_batches, 1, 1e6, ""),
+    VALUE("recalibration_batch", KEY_INT, Job, recalibration_batch, 2, 65536, "images"),
+    {.type = KEY_END}};
+
+static const Key quantize_keys[] = {
+    VALUE("calibration_images", KEY_INT, Job, calibration_images, 1, 1e9, "training images for int8 ranges"),
+    {.type = KEY_END}};
+
+static const Key device_keys[] = {
+    VALUE("images", KEY_INT, Job, device_images, 1, 10000, "run on the emulated board, compared with the host"),
+    {.type = KEY_END}};
+
+static const Key job_keys[] = {
+    VALUE("name", KEY_TEXT, Job, name, 0, 0, ""),
+    VALUE("seed", KEY_INT, Job, seed, 0, 9e15, "the same seed gives the same result"),
+    VALUE("threads", KEY_INT, Job, threads, 0, 1024, "0: one a core; not part of the result"),
+    {.name = "schedule", .type = KEY_CHOICE, .offset = offsetof(Job, policy), .words = policies},
+    {.name = "target", .type = KEY_MAP, MAP(Job, target, target_keys), .folder = "targets"},
+    {.name = "limits", .type = KEY_MAP, MAP(Job, limits, limits_keys)},
+    {.name = "space", .type = KEY_MAP, MAP(Job, space, space_keys), .folder = "spaces"},
+    {.name = "data", .type = KEY_MAP, MAP(Job, data, data_keys)},
+    VALUE("validation", KEY_NUMBER, Job, validation, 0.001, 0.9, "share of the training images that scores candidates"),
+    {.name = "stage1", .type = KEY_MAP, .sub = sweep_keys},
+    {.name = "train", .type = KEY_MAP, .sub = phases_keys},
+    {.name = "stage2", .type = KEY_MAP, .sub = search_keys},
+    {.name = "quantize", .type = KEY_MAP, .sub = quantize_keys},
+    {.name = "device", .type = KEY_MAP, .sub = device_keys},
+    {.type = KEY_END}};
+
+/* --- jobs */
+
+void config_defaults(Job *job)
+{
+    memset(job, 0, sizeof *job);
+    strcpy(job->name, "job");
+    job->seed = 1;
+    job->policy = POLICY_INPLACE;
+    job->data = (DataOptions){.format = DATA_IMAGES, .holdout = 0.1, .c = 3, .raw_scale = 1,
+                              .synthetic_train = 4000, .synthetic_test = 1000,
+                              .synthetic_classes = 10};
+    job->validation = 0.1;
+    job->sweep = (SweepOptions){.samples = 1000, .min_feasible = 50};
+    TrainOptions t = {.epochs = 30, .batch = 128, .shards = 2, .subnets = 4, .rate = 0.1,
+                      .warm_up = 1, .momentum = 0.9, .weight_decay = 5e-5, .label_smoothing = 0.1};
+    job->largest = job->supernet = job->finetune = t;
+    job->supernet.epochs = 60;
+    job->search = (EvolveOptions){.algorithm = ALGORITHM_EVOLUTION, .population = 100, .parents = 20,
+                                  .crossovers = 50, .mutations = 50, .mutation_rate = 0.1,
+                                  .generations = 30};
+    job->score_images = 10000;
+    job->recalibration_batches = 20;
+    job->recalibration_batch = 64;
+    job->calibration_images = 500;
+    job->device_images = 4;
+}
+
+static int check_phase(const TrainOptions *o, const char *name)
+{
+    if (o->batch / o->shards < 2)
+        return errorf("train.%s: a batch of %d in %d shards leaves norms fewer than 2 images", name,
+                      o->batch, o->shards);
+    return 0;
+}
+
+static int find_fixed_space(Job *job)
+{
+    bool width = job->width > 0, resolution = job->resolution.h > 0;
+    if (width != resolution)
+        return errorf("stage1: width and resolution are given both, or neither");
+    if (!width)
+        return 0;
+    for (int w = 0; w < job->space.n_widths; w++)
+        for (int r = 0; r < job->space.n_resolutions; r++)
+            if (fabs(job->space.width[w] - job->width) < 1e-6 &&
+                job->space.resolution[r].h == job->resolution.h &&
+                job->space.resolution[r].w == job->resolution.w)
+                return 0;
+    return errorf("stage1: the space '%s' has no width %g at resolution %dx%d", job->space.name,
+                  job->width, job->resolution.h, job->resolution.w);
+}
+
+/* What lets the modules find one seed, one number of threads, one policy. */
+static void spread(Job *job)
+{
+    int threads = job->threads;
+    job->data.threads = job->sweep.threads = job->search.threads = threads;
+    job->largest.threads = job->supernet.threads = job->finetune.threads = threads;
+    job->sweep.policy = job->search.policy = (Policy)job->policy;
+    job->data.seed = rng_stream(job->seed, 1);
+    job->sweep.seed = rng_stream(job->seed, 2);
+    job->largest.seed = rng_stream(job->seed, 3);
+    job->supernet.seed = rng_stream(job->seed, 4);
+    job->search.seed = rng_stream(job->seed, 5);
+    job->finetune.seed = rng_stream(job->seed, 6);
+    job->space.in_c = (uint8_t)job->data.c;
+}
+
+static void resolve_limits(Limits *limits, const Target *target)
+{
+    if (!limits->sram)
+        limits->sram = target->sram > target->sram_reserve ? target->sram - target->sram_reserve : 1;
+    if (!limits->flash)
+        limits->flash = target->flash > target->flash_reserve ? target->flash - target->flash_reserve : 1;
+}
+
+int config_resolve(Job *job)
+{
+    if (job->threads == 0)
+        job->threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    if (job->data.format == DATA_RAW)
+        job->data.c = job->data.raw_c;
+    spread(job);
+    if (!job->target.name[0])
+        return errorf("the job names no target");
+    if (!job->space.name[0])
+        return errorf("the job names no space");
+    resolve_limits(&job->limits, &job->target);
+    if (job->limits.latency > 0 && !job->target.latency.unit[0])
+        return errorf("limits.latency: the target '%s' has no latency model", job->target.name);
+    if (job->search.parents > job->search.population)
+        return errorf("stage2: %d parents do not come from a population of %d", job->search.parents,
+                      job->search.population);
+    if (job->data.format != DATA_SYNTHETIC && !job->data.path[0])
+        return errorf("data.path: where is the data?");
+    if (check_phase(&job->largest, "largest") != 0 || check_phase(&job->supernet, "supernet") != 0 ||
+        check_phase(&job->finetune, "finetune") != 0)
+        return -1;
+    return space_check(&job->space) == 0 ? find_fixed_space(job) : -1;
+}
+
+static int read_job(Job *job, YamlNode *root, const char *const *sets, int n_sets)
+{
+    int status = root ? schema_read(root, job_keys, job) : -1;
+    char *file = root ? xstrdup(root->file) : NULL;
+    yaml_free(root);
+    for (int i = 0; i < n_sets && status == 0; i++)
+        status = schema_set(sets[i], job_keys, job);
+    if (status == 0 && config_resolve(job) != 0) {
+        char *why = xstrdup(error_text());
+        status = errorf("%s: %s", file, why);
+        free(why);
+    }
+    free(file);
+    return status;
+}
+
+int config_load(Job *job, const char *path, const char *const *sets, int n_sets)
+{
+    config_defaults(job);
+    return read_job(job, yaml_read(path), sets, n_sets);
+}
+
+int config_parse(Job *job, const char *text, const char *name)
+{
+    config_defaults(job);
+    return read_job(job, yaml_parse(text, strlen(text), name), NULL, 0);
+}
+
+void config_print(FILE *out, const Job *job)
+{
+    schema_print(out, job_keys, job, 0);
+}
+
+char *config_text(const Job *job)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    config_print(f, job);
+    fclose(f);
+    return text;
+}
+
+static int read_named(const char *folder, const char *name, const Key *keys, void *base)
+{
+    YamlNode here = {.file = name, .line = 0};
+    char *path = schema_find(&here, folder, name);
+    YamlNode *root = path ? yaml_read(path) : NULL;
+    int status = root ? schema_read(root, keys, base) : -1;
+    yaml_free(root);
+    free(path);
+    return status;
+}
+
+int config_target(Target *target, const char *name)
+{
+    memset(target, 0, sizeof *target);
+    return read_named("targets", name, target_keys, target);
+}
+
+int config_space(Space *space, const char *name)
+{
+    memset(space, 0, sizeof *space);
+    space->in_c = 3;
+    return read_named("spaces", name, space_keys, space) == 0 ? space_check(space) : -1;
+}
+
+/* --- networks as block lists */
+
+typedef struct {
+    int in, mid, out, k, se;
+    Size2 stride;
+    bool residual, pw1;
+    double expand;
+} Block;
+
+typedef struct {
+    char name[96];
+    int resolution, input_channels;
+    struct {
+        int out;
+        Size2 k, stride;
+        char act[16];
+    } first_conv;
+    Block block[40];
+    uint8_t n_blocks;
+    struct {
+        int out, k;
+        char act[16];
+    } feature_mix;
+    struct {
+        int in, out;
+        bool bias;
+    } classifier;
+} BlockList;
+
+static const Key block_keys[] = {
+    VALUE("in", KEY_INT, Block, in, 1, 65535, ""),
+    VALUE("mid", KEY_INT, Block, mid, 1, 65535, ""),
+    VALUE("out", KEY_INT, Block, out, 1, 65535, ""),
+    VALUE("expand", KEY_NUMBER, Block, expand, 0, 1000, ""),
+    VALUE("k", KEY_INT, Block, k, 0, 255, "0: no depthwise"),
+    VALUE("stride", KEY_PAIR, Block, stride, 1, 255, ""),
+    VALUE("residual", KEY_BOOL, Block, residual, 0, 0, ""),
+    VALUE("pw1", KEY_BOOL, Block, pw1, 0, 0, "has the expanding 1x1"),
+    VALUE("se", KEY_INT, Block, se, 0, 65535, "squeeze-and-excite width"),
+    {.type = KEY_END}};
+
+static const Key first_conv_keys[] = {
+    VALUE("out", KEY_INT, BlockList, first_conv.out, 1, 65535, ""),
+    VALUE("k", KEY_PAIR, BlockList, first_conv.k, 1, 255, ""),
+    VALUE("stride", KEY_PAIR, BlockList, first_conv.stride, 1, 255, ""),
+    VALUE("act", KEY_TEXT, BlockList, first_conv.act, 0, 0, ""),
+    {.type = KEY_END}};
+
+static const Key mix_keys[] = {
+    VALUE("out", KEY_INT, BlockList, feature_mix.out, 1, 65535, ""),
+    VALUE("k", KEY_INT, BlockList, feature_mix.k, 1, 1, ""),
+    VALUE("act", KEY_TEXT, BlockList, feature_mix.act, 0, 0, ""),
+    {.type = KEY_END}};
+
+static const Key classifier_keys[] = {
+    VALUE("in", KEY_INT, BlockList, classifier.in, 1, 65535, ""),
+    VALUE("out", KEY_INT, BlockList, classifier.out, 1, 65535, ""),
+    VALUE("bias", KEY_BOOL, BlockList, classifier.bias, 0, 0, ""),
+    {.type = KEY_END}};
+
+static const Key net_keys[] = {
+    VALUE("name", KEY_TEXT, BlockList, name, 0, 0, ""),
+    VALUE("resolution", KEY_INT, BlockList, resolution, 1, 1024, ""),
+    VALUE("input_channels", KEY_INT, BlockList, input_channels, 1, 64, ""),
+    {.name = "first_conv", .type = KEY_MAP, .sub = first_conv_keys},
+    {.name = "blocks", .type = KEY_LIST, .offset = offsetof(BlockList, block), .size = sizeof(Block),
+     .count_offset = offsetof(BlockList, n_blocks), .room = 40, .sub = block_keys},
+    {.name = "feature_mix", .type = KEY_MAP, .sub = mix_keys},
+    {.name = "classifier", .type = KEY_MAP, .sub = classifier_keys},
+    {.type = KEY_END}};
+
+static int build_blocks(Net *net, const BlockList *b, int at, const char *path)
+{
+    for (int i = 0; i < b->n_blocks; i++) {
+        const Block *k = &b->block[i];
+        int in_c = net->layer[at].out_c;
+        if (k->in != in_c)
+            return errorf("%s: block %d takes %d channels, but gets %d", path, i, k->in, in_c);
+        if (k->se || !k->k)
+            return errorf("%s: block %d: %s", path, i,
+                          k->se ? "squeeze-and-excite is not supported" : "a block needs a depthwise");
+        if (net_full(net, 4 + 3))
+            return errorf("%s: more than %d layers", path, NET_MAX_LAYERS);
+        BlockShape shape = {.mid = k->mid, .out_c = k->out, .kernel = square(k->k),
+                            .stride = k->stride, .expands = k->pw1, .residual = k->residual,
+                            .stage = 1, .block = i};
+        at = net_block(net, at, &shape);
+    }
+    return at;
+}
+
+static int build_net(Net *net, const BlockList *b, int resolution, const char *path)
+{
+    if (!b->resolution || !b->input_channels || !b->first_conv.out || !b->classifier.out)
+        return errorf("%s: wants resolution, input_channels, first_conv, blocks and classifier", path);
+    int r = resolution ? resolution : b->resolution;
+    net_begin(net, r, r, b->input_channels);
+    int at = net_conv(net, NET_IMAGE, b->first_conv.out, b->first_conv.k, b->first_conv.stride,
+                      ACT_RELU6);
+    net->layer[at].role = ROLE_STEM;
+    at = build_blocks(net, b, at, path);
+    if (at < 0)
+        return -1;
+    if (b->feature_mix.out) {
+        at = net_pointwise(net, at, b->feature_mix.out, ACT_RELU6);
+        net->layer[at].role = ROLE_HEAD;
+    }
+    at = net_global_pool(net, at);
+    at = net_dense(net, at, b->classifier.out, ACT_NONE);
+    return net_check(net);
+}
+
+int config_net(Net *net, const char *path, int resolution)
+{
+    BlockList b = {.first_conv = {.stride = {1, 1}, .k = {3, 3}}};
+    YamlNode *root = yaml_read(path);
+    if (!root)
+        return -1;
+    for (int i = 0; i < root->n; i++) /* `feature_mix: null`: there is none */
+        if (root->kind == YAML_MAP && root->child[i]->kind == YAML_SCALAR &&
+            strcmp(root->child[i]->key, "feature_mix") == 0)
+            root->child[i]->kind = YAML_MAP;
+    int status = schema_read(root, net_keys, &b);
+    yaml_free(root);
+    return status == 0 ? build_net(net, &b, resolution, path) : -1;
+}

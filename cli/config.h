@@ -1,0 +1,61 @@
+/* config.h - a job: what a YAML file asks for, as the modules' option structs.
+ *
+ * The only place where YAML meets the modules. A job names its space and its
+ * target, by file or in place; config_print() writes everything in place, so
+ * the effective config that is stored with a run needs no other file. */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "dataset/dataset.h"
+#include "search/evolve.h"
+#include "search/sweep.h"
+#include "supernet/train.h"
+
+#include <stdio.h>
+
+#define SCORES(X) X(ACCURACY, "accuracy") X(CROSS_ENTROPY, "cross_entropy")
+typedef enum {
+#define X(score, name) SCORE_##score,
+    SCORES(X)
+#undef X
+    N_SCORES
+} Score;
+
+typedef struct {
+    char name[64];
+    uint64_t seed;
+    int threads;   /* 0 in the file: one a core; resolved by config_load */
+    int policy;    /* Policy */
+    Limits limits; /* 0 in the file: the target's size less its reserve, resolved by config_load */
+    Target target;
+    Space space;
+    DataOptions data;
+    double validation;      /* share of the training images that score candidates */
+    SweepOptions sweep;
+    double width;           /* stage 1 is left out when both are given; 0: let it choose */
+    Resolution resolution;
+    TrainOptions largest, supernet, finetune;
+    EvolveOptions search;
+    int score;              /* Score */
+    int score_images;       /* at most, of the validation images */
+    int recalibration_batches, recalibration_batch;
+    int calibration_images; /* for int8 ranges */
+    int device_images;      /* run on the emulated board and compared */
+} Job;
+
+void config_defaults(Job *job);
+/* Reads the file over the defaults, then the assignments (`key=value`), then
+ * checks the whole. -1 with errorf(). */
+int config_load(Job *job, const char *path, const char *const *sets, int n_sets);
+int config_parse(Job *job, const char *text, const char *name);
+/* Again after fields were changed by options: seeds and threads of every part. */
+int config_resolve(Job *job);
+void config_print(FILE *out, const Job *job);
+char *config_text(const Job *job); /* yours to free */
+
+int config_target(Target *target, const char *name); /* a name in configs/targets, or a file */
+int config_space(Space *space, const char *name);
+/* A Net from a block list (one YAML file a network); its resolution may be overridden. */
+int config_net(Net *net, const char *path, int resolution);
+
+#endif
