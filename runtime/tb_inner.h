@@ -1,0 +1,80 @@
+/* tb_inner.h - what the kernels share: fixed-point arithmetic and clipping.
+ *
+ * Private to the runtime. Every body here is inlined into its kernel, so a
+ * kernel that is not used costs no flash. */
+#ifndef TB_INNER_H
+#define TB_INNER_H
+
+#include "tb.h"
+
+#include <stddef.h>
+
+#ifdef __GNUC__
+#define TB_INLINE static inline __attribute__((always_inline))
+#else
+#define TB_INLINE static inline
+#endif
+
+/* round(a * b / 2^31), halves up: gemmlowp's SaturatingRoundingDoublingHighMul,
+ * whose nudge of 2^30 or 1 - 2^30 before a truncating division comes to the
+ * same. Multipliers are not negative, so nothing saturates. */
+TB_INLINE int32_t tb_high_mul(int32_t a, int32_t b)
+{
+    return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
+}
+
+/* round(x / 2^n) for n >= 1, halves away from zero. Halving last keeps the sum
+ * inside 32 bits. x > INT32_MIN, as tb_high_mul() returns it. */
+TB_INLINE int32_t tb_round_shift(int32_t x, int n)
+{
+    return (((x + (x >> 31)) >> (n - 1)) + 1) >> 1;
+}
+
+/* x * multiplier * 2^(shift - 31): TFLite's MultiplyByQuantizedMultiplier. */
+TB_INLINE int32_t tb_scale(int32_t x, int32_t multiplier, int shift)
+{
+    if (shift >= 0)
+        return tb_high_mul((int32_t)((uint32_t)x << shift), multiplier);
+    return tb_round_shift(tb_high_mul(x, multiplier), -shift);
+}
+
+TB_INLINE int8_t tb_clamp(int32_t x, int32_t low, int32_t high)
+{
+    x = x < low ? low : x;
+    return (int8_t)(x > high ? high : x);
+}
+
+/* What turns the sums of a layer into its output. */
+typedef struct {
+    const int32_t *bias, *multiplier;
+    const int8_t *shift;
+    int32_t zero, low, high;
+} TbRequant;
+
+TB_INLINE TbRequant tb_requant(const TbOp *op)
+{
+    TbRequant r = {op->bias, op->multiplier, op->shift, op->out_zero, op->act_min, op->act_max};
+    return r;
+}
+
+TB_INLINE int8_t tb_output(const TbRequant *r, int32_t sum, int channel)
+{
+    return tb_clamp(tb_scale(sum, r->multiplier[channel], r->shift[channel]) + r->zero, r->low,
+                    r->high);
+}
+
+/* Taps [from, to) of a window of `kernel` columns at x that are inside a row of
+ * `width` pixels; from == to when none is. */
+typedef struct {
+    int from, to;
+} TbTaps;
+
+TB_INLINE TbTaps tb_taps(int x, int kernel, int width)
+{
+    TbTaps t = {x < 0 ? -x : 0, width - x < kernel ? width - x : kernel};
+    if (t.to <= t.from)
+        t.from = t.to = 0;
+    return t;
+}
+
+#endif
