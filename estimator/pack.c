@@ -10,7 +10,7 @@
  * nearly always the first place tried is right everywhere. When too many
  * places were tried in vain, the capacity grows. */
 
-#define TRIES 2000 /* places tried before the capacity grows */
+#define TRIES 500  /* places tried before the capacity grows */
 #define PLACES 16  /* the best of those considered for one tensor */
 
 /* Tensors in the arena, by ascending offset. */

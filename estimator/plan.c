@@ -111,11 +111,24 @@ static uint32_t end_of(const Net *net, const Packing *p)
     return arena;
 }
 
+/* A chain of overlapping outputs may want more room than it saves: then apart is better. */
+static void pack_net(const Net *net, Policy policy, Packing *p)
+{
+    describe(net, policy, p);
+    pack(p);
+    if (policy == POLICY_INPLACE && p->capacity > p->least) {
+        Packing apart;
+        describe(net, POLICY_LAYERWISE, &apart);
+        pack(&apart);
+        if (end_of(net, &apart) < end_of(net, p))
+            *p = apart;
+    }
+}
+
 uint32_t plan_arena(const Net *net, Policy policy)
 {
     Packing p;
-    describe(net, policy, &p);
-    pack(&p);
+    pack_net(net, policy, &p);
     return end_of(net, &p);
 }
 
@@ -133,8 +146,7 @@ static PlanTensor tensor_of(const Net *net, const Packing *p, int layer)
 void plan_make(const Net *net, Policy policy, Plan *plan)
 {
     Packing p;
-    describe(net, policy, &p);
-    pack(&p);
+    pack_net(net, policy, &p);
     memset(plan, 0, sizeof *plan);
     plan->policy = (uint8_t)policy;
     plan->n_segments = (uint8_t)net->n_layers;
