@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef struct Results Results;
 
@@ -21,9 +22,11 @@ typedef struct Results Results;
 int results_open(Results **r, const char *path, bool read_only);
 void results_close(Results *r);
 
-/* Several writes as one: all or nothing. */
+/* Several writes as one: all or nothing. Once a write in between has failed, those after it
+ * are refused too and the commit gives everything up: -1 with the first error. */
 int results_begin(Results *r);
 int results_commit(Results *r);
+void results_rollback(Results *r);
 
 /* --- runs. States: running, done, failed; a run whose process died stays 'running'. */
 typedef struct {
@@ -31,12 +34,17 @@ typedef struct {
     const char *name, *state, *phase; /* phase: space, train, search, finetune, quantize, export, done */
     const char *config;               /* the effective config, YAML */
     const char *target, *space, *version;
+    const char *latency_unit;         /* of every latency in this run: "instructions", "cycles" */
+    const char *policy;               /* the memory policy its sram was planned with: "stream" */
+    const char *started;              /* filled in by get: UTC, "2026-11-21 00:52:52" */
     int64_t seed;
     int64_t winner;                   /* candidate id, 0 before there is one */
     double seconds;                   /* of work so far, over all resumes */
 } RunRow;
 
+/* A NULL text is "", a NULL state running, a NULL phase space. */
 int results_run_new(Results *r, const RunRow *row, int64_t *id);
+/* NULL leaves the state or the phase as it is. */
 int results_run_set(Results *r, int64_t run, const char *state, const char *phase);
 int results_run_add_seconds(Results *r, int64_t run, double seconds);
 int results_run_set_winner(Results *r, int64_t run, int64_t candidate);
@@ -46,7 +54,8 @@ void results_run_release(RunRow *row);
 int results_run_last(Results *r, int64_t *run); /* newest id, 0 when there is none */
 
 /* One process at a time works on a run: takes the run's lock, -1 with errorf()
- * naming the process that holds it; a dead holder's lock is taken over. */
+ * naming the process that holds it; a dead holder's lock is taken over. To have
+ * it already is no error, nor is to give back what another process holds. */
 int results_run_lock(Results *r, int64_t run);
 int results_run_unlock(Results *r, int64_t run);
 
@@ -85,12 +94,18 @@ typedef struct {
     int64_t sram, flash, macs;
     double latency;
 } CandidateRow;
-int results_candidate_put(Results *r, int64_t run, CandidateRow *row); /* inserts, or updates by hash */
+/* Inserts, or updates the candidate of this hash: what the row does not know
+ * (fitness and accuracies below 0) stays as it was. */
+int results_candidate_put(Results *r, int64_t run, CandidateRow *row);
 /* 0 found (row->genotype and state are yours to free), 1 none, -1 error */
 int results_candidate_by_hash(Results *r, int64_t run, uint64_t hash, CandidateRow *row);
 int results_candidate_get(Results *r, int64_t id, CandidateRow *row, int64_t *run);
 int results_candidate_by_number(Results *r, int64_t run, int number, CandidateRow *row);
-/* Layers of a candidate: replaces what was there. */
+/* The run's winner; before there is one, the done candidate of the highest fitness. */
+int results_candidate_best(Results *r, int64_t run, CandidateRow *row);
+void results_candidate_release(CandidateRow *row);
+
+/* --- layers of a candidate: replaces what was there. */
 typedef struct {
     int index;
     const char *op, *shape; /* "24x24x96" */
@@ -113,6 +128,15 @@ typedef struct {
 } MeasurementRow;
 int results_measurement_put(Results *r, const MeasurementRow *row);
 
+/* --- calibrations: where a target's latency coefficients come from; the newest of a target counts */
+typedef struct {
+    const char *target, *unit;  /* "instructions" */
+    const char *coefficients;   /* text, as in the target's YAML */
+    const char *source;         /* what was measured, with compiler and flags */
+    double error;               /* mean relative error of the fit; negative: not known */
+} CalibrationRow;
+int results_calibration_put(Results *r, const CalibrationRow *row);
+
 /* --- blobs: weights, checkpoints, quantised models, by name within a run */
 int results_blob_put(Results *r, int64_t run, const char *name, const void *data, size_t size);
 /* 0 found (*data is yours to free), 1 none, -1 error. */
@@ -120,9 +144,8 @@ int results_blob_get(Results *r, int64_t run, const char *name, void **data, siz
 int results_blob_delete(Results *r, int64_t run, const char *name);
 
 /* --- queries: any read-only SQL, as table, json or csv on a FILE (json: an array of objects) */
-#include <stdio.h>
 typedef enum { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV } Format;
-/* A statement that would write is refused. args: text bound to ?1, ?2 ... */
+/* One statement; one that would write, attach or begin is refused. args: text bound to ?1, ?2 ... */
 int results_query(Results *r, const char *sql, const char *const *args, int n_args, Format format,
                   FILE *out);
 int format_parse(const char *name, Format *format);

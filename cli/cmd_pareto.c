@@ -1,0 +1,39 @@
+#include "cli/command.h"
+#include "results/listing.h"
+
+#include <stdio.h>
+
+static const struct argp_option OPTIONS[] = {
+    {"db", 'd', "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},
+    {"format", 'f', "FORMAT", 0, "table, json or csv [table]", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    return command_common(key, arg, state, state->input, "which RUN? `thimble runs` lists them");
+}
+
+static const char DOC[] =
+    "The Pareto front of a RUN (its number, or last): the candidates that no other one beats in "
+    "accuracy, sram, flash, MACs and latency together."
+    "\vMost accurate first. Accuracy is that of the validation images; sram is the arena, input "
+    "image inside; sizes and latency are predicted. In json and csv accuracies are fractions. The "
+    "same rows are the view `pareto` in the database.\n\n"
+    "Examples:\n"
+    "  thimble pareto last\n"
+    "  thimble pareto 3 -f json | jq '.[].sram'";
+
+int cmd_pareto(int argc, char **argv)
+{
+    CommonOptions o = {0};
+    command_parse(&(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "RUN", .doc = DOC},
+                  argc, argv, &o);
+    int64_t run;
+    Results *r = command_open(o.db);
+    int status = r ? command_run(r, o.what, &run) : -1;
+    if (status == 0)
+        status = listing_pareto(r, run, o.format, stdout);
+    results_close(r);
+    return status == 0 ? EXIT_OK : command_fail(EXIT_JOB);
+}

@@ -1,0 +1,36 @@
+/* listing.h - the tables people look at: runs, candidates, a front, one of them in full.
+ *
+ * As a table sizes are exact bytes with KiB beside them and accuracies percent;
+ * as json and csv they are plain numbers: bytes and fractions. sram is the
+ * arena with the input image inside. -1 with errorf(); nothing to show is an
+ * error as well, one that says so. */
+#ifndef LISTING_H
+#define LISTING_H
+
+#include "results/results.h"
+
+/* Every run; one that is running in a process that is gone is shown as interrupted. */
+int listing_runs(Results *r, Format format, FILE *out);
+
+typedef enum {
+    SORT_FITNESS, /* highest first; all others lowest first */
+    SORT_SRAM,
+    SORT_FLASH,
+    SORT_MACS,
+    SORT_LATENCY,
+    SORT_NUMBER
+} Sort;
+int sort_parse(const char *name, Sort *sort); /* -1 with errorf() */
+
+/* The first `limit` evaluated candidates; limit 0: all of them, and those that
+ * run or failed, with their state. */
+int listing_candidates(Results *r, int64_t run, Sort sort, int limit, Format format, FILE *out);
+
+/* What no other candidate beats in accuracy, sram, flash, macs and latency together. */
+int listing_pareto(Results *r, int64_t run, Format format, FILE *out);
+
+/* Everything about one run or candidate (its row's id), as a page to read. */
+int listing_run(Results *r, int64_t run, FILE *out);
+int listing_candidate(Results *r, int64_t candidate, FILE *out);
+
+#endif

@@ -1,0 +1,20 @@
+/* tables.h - the tables, and how an older database becomes a new one.
+ *
+ * The tables themselves are in tables.c, with a comment on every column: they
+ * are what a user sees with .schema. PRAGMA user_version counts the steps a
+ * database has behind it, application_id says that it is ours. */
+#ifndef TABLES_H
+#define TABLES_H
+
+#include "results/store.h"
+
+#define TABLES_APPLICATION 0x74686d62 /* "thmb" */
+
+/* -1 with errorf() when the file is not ours or of a newer thimble; to read it
+ * must be of this version, to write it may also be older or empty. */
+int tables_check(Results *r, bool to_read);
+
+/* Takes the steps that are missing, all or none; safe against another process that does the same. */
+int tables_migrate(Results *r);
+
+#endif
