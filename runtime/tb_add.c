@@ -18,6 +18,7 @@ void tb_add_row(const TbOp *op, const int8_t *const *rows, int8_t *out, void *sc
     for (int i = 0; i < n; i++) {
         const int32_t x = tb_scale((a[i] - zero) * (1 << LEFT_SHIFT), m0, s0);
         const int32_t y = tb_scale((b[i] - zero2) * (1 << LEFT_SHIFT), m1, s1);
-        out[i] = tb_clamp(tb_scale(x + y, m2, s2) + out_zero, low, high);
+        const int32_t sum = (int32_t)((uint32_t)x + (uint32_t)y);
+        out[i] = tb_clamp(tb_scale(sum, m2, s2) + out_zero, low, high);
     }
 }
