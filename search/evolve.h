@@ -2,8 +2,12 @@
  *
  * Evolution as in MCUNet App. D-E: random fitting networks first; each
  * generation keeps the best as parents and makes the next by crossover and
- * mutation. Only networks that fit are evaluated, no genotype twice. Random
- * search is the baseline at the same number of evaluations.
+ * mutation. The parents stay in the population beside their children, so they
+ * are the best of all so far and the winner is never lost (the paper does not
+ * say). Only networks that fit are evaluated, no genotype twice: a child that
+ * does not fit or was there before is drawn again, and after many draws in vain
+ * a random one takes its place. Random search is the baseline at the same
+ * number of evaluations. Of equal fitnesses the one born first is better.
  *
  * The search does not know how accuracy is found: it is given a fitness, which
  * it calls from several threads at once. It is deterministic: which genotypes
@@ -50,8 +54,8 @@ typedef struct {
 
 typedef struct {
     int generation, generations;
-    int evaluated, total;      /* evaluations so far and planned */
-    int64_t drawn, fitting;    /* genotypes drawn, and those that fit */
+    int evaluated, total;      /* evaluations so far, known ones too, and planned */
+    int64_t drawn, fitting;    /* genotypes drawn, again and again too, and those that fit */
     double best, median;       /* fitness: best so far, median of this generation */
     const Candidate *winner;   /* best so far */
 } EvolveReport;
@@ -63,10 +67,13 @@ typedef struct {
     double (*fitness)(void *ctx, const Candidate *candidate);
     /* true and *fitness when it was evaluated before, in a run that was killed; may be NULL */
     bool (*known)(void *ctx, const Candidate *candidate, double *fitness);
-    /* a candidate is about to be evaluated (in order of birth), and has been (in any order); may be NULL */
+    /* a candidate is about to be evaluated (all of a generation, in order of birth, before any
+     * of them is), and has been (in any order); not called for a known one; may be NULL */
     void (*born)(void *ctx, const Candidate *candidate);
     void (*evaluated)(void *ctx, const Candidate *candidate);
-    void (*generation)(void *ctx, const EvolveReport *report); /* may be NULL */
+    /* After each generation. A search that ends early, because no new network fits, reports
+     * its last generation once more, with total == evaluated. May be NULL. */
+    void (*generation)(void *ctx, const EvolveReport *report);
 } EvolveHooks;
 
 /* Writes the best candidate. -1 with errorf() when no network fits after many draws. */
