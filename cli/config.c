@@ -85,6 +85,7 @@ static const Key latency_keys[] = {
 static const Key code_keys[] = {
     VALUE("source", KEY_TEXT, CodeSize, source, 0, 0, "compiler and flags"),
     VALUE("run", KEY_INT, CodeSize, run, 0, 1e6, "bytes of the executor"),
+    VALUE("stack", KEY_INT, CodeSize, stack, 0, 1e6, "peak bytes of one inference"),
 #define X(op, word) VALUE(word, KEY_INT, CodeSize, kernel[OP_##op], 0, 1e6, "bytes of the kernel"),
     NET_OPS(X)
 #undef X

@@ -13,6 +13,7 @@ typedef struct {
     uint32_t run;          /* tb_run and what is always linked */
     uint32_t kernel[N_OPS]; /* each operator's kernel, counted once when used */
     char source[96];       /* compiler and flags it was measured with */
+    uint32_t stack;         /* peak stack of one inference, bytes */
 } CodeSize;
 
 typedef struct {

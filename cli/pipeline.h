@@ -1,0 +1,61 @@
+/* pipeline.h - the main job as a journey of data, one phase after the other.
+ *
+ *     space      stage 1: the (width, resolution)
+ *     train      the largest network, then the supernet
+ *     search     stage 2: candidates that fit, scored with the supernet's weights
+ *     finetune   the winner alone
+ *     quantize   int8, accuracy through the runtime on the host
+ *     measure    the exported C on the emulated board
+ *
+ * Every phase leaves what it made in the database, and a phase that finds its
+ * result there does not work again. So a job that was killed continues by
+ * running the phases from the start. */
+#ifndef PIPELINE_H
+#define PIPELINE_H
+
+#include "cli/config.h"
+#include "evaluator/accuracy.h"
+#include "evaluator/device.h"
+#include "quant/qmodel.h"
+#include "results/results.h"
+
+typedef struct {
+    Job job;
+    Results *db;
+    int64_t run;
+    int width, resolution; /* what stage 1 chose, indices into the space */
+    int n_classes;
+    Data data;
+    bool has_data;
+    int *fit, n_fit;       /* training images that train, and that score candidates */
+    int *valid, n_valid;
+    Supernet supernet;
+    bool has_supernet;
+    Workspace **workspace; /* [threads] */
+    Candidate winner;
+    DeviceRun device;      /* of the winner; n_inputs is 0 when it was not measured */
+    double counted;        /* when time was last added to the run */
+} Pipeline;
+
+/* Everything after it is released by pipeline_release(), whatever failed. */
+void pipeline_init(Pipeline *p, const Job *job, Results *db, int64_t run);
+void pipeline_release(Pipeline *p);
+
+int pipeline_space(Pipeline *p);    /* stage 1, recorded */
+int pipeline_data(Pipeline *p);     /* images at the chosen resolution, split */
+int pipeline_train(Pipeline *p);    /* largest, then supernet; their weights become blobs */
+int pipeline_search(Pipeline *p);   /* winner */
+int pipeline_finish(Pipeline *p);   /* fine-tune, quantise, measure the winner */
+
+/* The int8 model of a candidate of this run: the fine-tuned winner's as it was
+ * stored, another's made now from the supernet's weights. -1 with errorf(). */
+int pipeline_qmodel(Pipeline *p, const CandidateRow *row, QModel *q);
+
+/* Compares the exported C with the host on `n` test images and stores the
+ * measurement. 1 with errorf(): there is no compiler or emulator to run it with. */
+int pipeline_measure(Pipeline *p, const QModel *q, const CandidateRow *row, int n, DeviceRun *run);
+
+/* For people, on stdout: space, front, winner, predicted beside measured. */
+int pipeline_summary(Pipeline *p);
+
+#endif
