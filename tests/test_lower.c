@@ -1,0 +1,278 @@
+#include "evaluator/host.h"
+#include "tests/int8_nets.h"
+#include "tests/suite.h"
+
+/* A random net, quantised, run both ways. */
+static void check_net(const Net *net, Rng *rng, Policy policy)
+{
+    QModel q;
+    Plan plan;
+    uint32_t touched, bytes = net_tensor_bytes(net, net->n_layers - 1);
+    int8_t *image = random_image(net, rng), *output = xmalloc(bytes);
+    ck_assert_msg(random_qmodel(&q, net, image, rng) == 0, "%s", error_text());
+    plan_make(net, policy, &plan);
+    ck_assert_msg(host_run(&q, &plan, image, output, &touched) == 0, "%s", error_text());
+    int8_t **expected = int8_run(&q, image);
+    ck_assert(memcmp(output, expected[net->n_layers], bytes) == 0);
+    ck_assert_uint_eq(touched, plan.arena);
+    int8_free(net, expected);
+    qmodel_release(&q);
+    free(output);
+    free(image);
+}
+
+TEST(random_nets_run_as_the_slow_interpreter_says_in_exactly_the_planned_bytes)
+{
+    Rng rng = rng_make(1, 0);
+    for (int i = 0; i < 1000; i++) {
+        Net net;
+        random_net(&net, &rng);
+        ck_assert_msg(net_check(&net) == 0, "%s", error_text());
+        for (int policy = 0; policy < N_POLICIES; policy++)
+            check_net(&net, &rng, (Policy)policy);
+    }
+}
+END
+
+/* MCUNet's kind of net, larger than the random ones. */
+TEST(a_chain_of_blocks_runs_as_the_slow_interpreter_says)
+{
+    Rng rng = rng_make(2, 0);
+    Net net;
+    net_begin(&net, 21, 30, 3);
+    int at = net_conv(&net, NET_IMAGE, 8, square(3), square(2), ACT_RELU6);
+    for (int b = 0; b < 6; b++) {
+        BlockShape block = {.mid = 8 + 24, .out_c = b < 3 ? 8 : 16, .expands = true,
+                            .kernel = square(3 + 2 * (b % 3)), .stride = square(b == 3 ? 2 : 1),
+                            .residual = b != 3, .stage = b / 3, .block = b % 3};
+        at = net_block(&net, at, &block);
+    }
+    net_dense(&net, net_global_pool(&net, at), 10, ACT_NONE);
+    for (int policy = 0; policy < N_POLICIES; policy++)
+        check_net(&net, &rng, (Policy)policy);
+}
+END
+
+/* Rings of k rows and a delay line, planned by hand: conv, depthwise, pointwise and the
+ * add of the conv's output stream through one segment; then the pool. */
+static Plan streamed(const Net *net)
+{
+    static const uint16_t ring[] = {9, 4, 1, 1}; /* of the image all, of the conv 3 and one late */
+    Plan p;
+    uint32_t at = 0;
+    plan_make(net, POLICY_LAYERWISE, &p);
+    for (int t = 0; t < 4; t++) {
+        p.tensor[t].rows = ring[t];
+        p.tensor[t].bytes = ring[t] * p.tensor[t].row_bytes;
+    }
+    for (int t = 0; t <= net->n_layers; t++) {
+        p.tensor[t].offset = at;
+        at += (p.tensor[t].bytes + 3) / 4 * 4;
+    }
+    p.arena = at;
+    p.n_segments = 2;
+    p.segment[0] = (PlanSegment){0, 4};
+    p.segment[1] = (PlanSegment){4, 1};
+    return p;
+}
+
+TEST(a_segment_of_several_layers_streams_through_rings)
+{
+    Rng rng = rng_make(3, 0);
+    Net net;
+    net_begin(&net, 9, 7, 3);
+    int conv = net_conv(&net, NET_IMAGE, 8, square(3), square(1), ACT_RELU);
+    int at = net_depthwise(&net, conv, square(3), square(1), ACT_RELU6);
+    at = net_add(&net, net_pointwise(&net, at, 8, ACT_NONE), conv);
+    net_global_pool(&net, at);
+    Plan plan = streamed(&net);
+    QModel q;
+    uint32_t touched;
+    int8_t output[8], *image = random_image(&net, &rng);
+    ck_assert(random_qmodel(&q, &net, image, &rng) == 0);
+    ck_assert_msg(host_run(&q, &plan, image, output, &touched) == 0, "%s", error_text());
+    int8_t **expected = int8_run(&q, image);
+    ck_assert(memcmp(output, expected[net.n_layers], sizeof output) == 0);
+    int8_free(&net, expected);
+    qmodel_release(&q);
+    free(image);
+}
+END
+
+TEST(a_1x1_layer_and_an_add_on_whole_tensors_are_one_row)
+{
+    Net net;
+    Plan plan;
+    QModel q;
+    Lowered lowered;
+    net_begin(&net, 6, 5, 4);
+    int a = net_pointwise(&net, NET_IMAGE, 4, ACT_RELU);
+    int b = net_pointwise(&net, a, 4, ACT_RELU);
+    net_conv(&net, net_add(&net, b, a), 2, square(1), square(1), ACT_NONE);
+    qmodel_init(&q, &net);
+    plan_make(&net, POLICY_INPLACE, &plan);
+    ck_assert(lower(&q, &plan, &lowered) == 0);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(lowered.op[i].in_h, 1);
+        ck_assert_int_eq(lowered.op[i].in_w, 30);
+        ck_assert_int_eq(lowered.op[i].out_h, 1);
+        ck_assert_int_eq(lowered.op[i].out_w, 30);
+    }
+    ck_assert_int_eq(lowered.op[3].out_h, 6);
+    ck_assert_int_eq(lowered.model.n_ops, 4);
+    ck_assert_int_eq(lowered.model.n_tensors, 5);
+    ck_assert_uint_eq(lowered.model.arena_bytes, plan.arena);
+    qmodel_release(&q);
+}
+END
+
+TEST(an_image_of_more_pixels_than_a_row_has_goes_by_rows)
+{
+    Net net;
+    Plan plan;
+    QModel q;
+    Lowered lowered;
+    net_begin(&net, 300, 300, 1);
+    net_pointwise(&net, NET_IMAGE, 1, ACT_NONE);
+    qmodel_init(&q, &net);
+    plan_make(&net, POLICY_LAYERWISE, &plan);
+    ck_assert(lower(&q, &plan, &lowered) == 0);
+    ck_assert_int_eq(lowered.op[0].out_h, 300);
+    ck_assert_int_eq(lowered.op[0].out_w, 300);
+    qmodel_release(&q);
+}
+END
+
+static int lower_net(const Net *net)
+{
+    Plan plan;
+    QModel q;
+    Lowered lowered;
+    qmodel_init(&q, net);
+    plan_make(net, POLICY_LAYERWISE, &plan);
+    int status = lower(&q, &plan, &lowered);
+    qmodel_release(&q);
+    return status;
+}
+
+TEST(what_the_runtime_cannot_hold_is_refused_with_a_reason)
+{
+    Net net;
+    net_begin(&net, 100, 8, 1);
+    net_global_pool(&net, NET_IMAGE);
+    ck_assert_int_eq(lower_net(&net), -1);
+    ck_assert_ptr_nonnull(strstr(error_text(), "100 input rows"));
+    net_begin(&net, 70, 70, 1);
+    net_conv(&net, NET_IMAGE, 1, square(65), square(1), ACT_NONE);
+    ck_assert_int_eq(lower_net(&net), -1);
+    ck_assert_ptr_nonnull(strstr(error_text(), "65 input rows"));
+    net_begin(&net, 8, 300, 1);
+    net_dense(&net, NET_IMAGE, 2, ACT_NONE);
+    ck_assert_int_eq(lower_net(&net), -1);
+    ck_assert_ptr_nonnull(strstr(error_text(), "8 x 300"));
+    net_begin(&net, 64, 8, 1);
+    net_dense(&net, net_global_pool(&net, NET_IMAGE), 2, ACT_NONE);
+    ck_assert_int_eq(lower_net(&net), 0);
+}
+END
+
+/* ---- the host --------------------------------------------------------------------------------- */
+
+enum { PICTURES = 40 };
+
+static Dataset random_pictures(const Net *net, Rng *rng)
+{
+    Dataset d = {.n = PICTURES, .h = net->h, .w = net->w, .c = net->c, .n_classes = 4};
+    size_t bytes = (size_t)PICTURES * net_tensor_bytes(net, NET_IMAGE);
+    d.pixel = xmalloc(bytes);
+    d.label = xcalloc(PICTURES, sizeof *d.label);
+    for (size_t i = 0; i < bytes; i++)
+        d.pixel[i] = (uint8_t)rng_next(rng);
+    for (int i = 0; i < PICTURES; i++)
+        d.label[i] = (uint16_t)rng_below(rng, 4);
+    return d;
+}
+
+/* Counted with the slow interpreter; the first of equal scores is the answer. */
+static int slow_correct(const QModel *q, const Dataset *d, int n)
+{
+    size_t bytes = net_tensor_bytes(&q->net, NET_IMAGE);
+    int8_t *image = xmalloc(bytes);
+    int correct = 0;
+    for (int i = 0; i < n; i++) {
+        for (size_t k = 0; k < bytes; k++)
+            image[k] = (int8_t)(d->pixel[(size_t)i * bytes + k] - 128);
+        int8_t **t = int8_run(q, image), *score = t[q->net.n_layers];
+        int best = 0;
+        for (int c = 1; c < 4; c++)
+            best = score[c] > score[best] ? c : best;
+        correct += best == d->label[i];
+        int8_free(&q->net, t);
+    }
+    free(image);
+    return correct;
+}
+
+TEST(accuracy_is_the_slow_count_at_any_number_of_threads)
+{
+    Rng rng = rng_make(4, 0);
+    Net net;
+    net_begin(&net, 8, 8, 3);
+    int at = net_conv(&net, NET_IMAGE, 6, square(3), square(2), ACT_RELU6);
+    net_dense(&net, net_global_pool(&net, at), 4, ACT_NONE);
+    Dataset d = random_pictures(&net, &rng);
+    QModel q;
+    int8_t *image = random_image(&net, &rng);
+    ck_assert(random_qmodel(&q, &net, image, &rng) == 0);
+    for (int threads = 1; threads <= 3; threads++)
+        for (int n = 0; n <= PICTURES + 10; n += 10) {
+            HostScore score;
+            int pictures = n > 0 && n < PICTURES ? n : PICTURES;
+            ck_assert(host_accuracy(&q, POLICY_INPLACE, &d, n, threads, &score) == 0);
+            ck_assert_int_eq(score.n, pictures);
+            ck_assert_int_eq(score.correct, slow_correct(&q, &d, pictures));
+            ck_assert_double_eq(score.accuracy, (double)score.correct / pictures);
+        }
+    d.w = 9;
+    HostScore score;
+    ck_assert_int_eq(host_accuracy(&q, POLICY_INPLACE, &d, 0, 1, &score), -1);
+    ck_assert_ptr_nonnull(strstr(error_text(), "8 x 8 x 3"));
+    free(d.pixel);
+    free(d.label);
+    free(image);
+    qmodel_release(&q);
+}
+END
+
+/* A plan that promises too little, or lays one tensor over another, is found out. */
+TEST(a_wrong_plan_is_found_out)
+{
+    Rng rng = rng_make(5, 0);
+    Net net;
+    Plan plan;
+    QModel q;
+    uint32_t touched;
+    net_begin(&net, 8, 8, 3);
+    net_conv(&net, NET_IMAGE, 6, square(3), square(1), ACT_NONE);
+    int8_t output[8 * 8 * 6], *image = random_image(&net, &rng);
+    ck_assert(random_qmodel(&q, &net, image, &rng) == 0);
+    plan_make(&net, POLICY_LAYERWISE, &plan);
+    plan.arena -= 4;
+    ck_assert_int_eq(host_run(&q, &plan, image, output, &touched), -1);
+    ck_assert_ptr_nonnull(strstr(error_text(), "behind its arena"));
+    plan_make(&net, POLICY_LAYERWISE, &plan);
+    plan.arena += 8; /* nobody needs these */
+    ck_assert_int_eq(host_run(&q, &plan, image, output, &touched), 0);
+    ck_assert_uint_eq(touched, plan.arena - 8);
+    free(image);
+    qmodel_release(&q);
+}
+END
+
+SUITE(lower, random_nets_run_as_the_slow_interpreter_says_in_exactly_the_planned_bytes,
+      a_chain_of_blocks_runs_as_the_slow_interpreter_says,
+      a_segment_of_several_layers_streams_through_rings,
+      a_1x1_layer_and_an_add_on_whole_tensors_are_one_row,
+      an_image_of_more_pixels_than_a_row_has_goes_by_rows,
+      what_the_runtime_cannot_hold_is_refused_with_a_reason,
+      accuracy_is_the_slow_count_at_any_number_of_threads, a_wrong_plan_is_found_out)
