@@ -227,7 +227,7 @@ static bool place_all(Packing *p)
     return false;
 }
 
-void pack(Packing *p)
+void pack_tensors(Packing *p)
 {
     assert(p->n_layers > 0 && p->n_layers <= PACK_LAYERS);
     set_room(p);

@@ -1,7 +1,7 @@
 /* pack.h - where in the arena the tensors of a layer-by-layer schedule lie.
  *
  * A problem and its solution in one struct of plain data: fill in the problem,
- * call pack(), read the offsets. Tensor 0 is the image, tensor 1 + l is born in
+ * call pack_tensors(), read the offsets. Tensor 0 is the image, tensor 1 + l is born in
  * layer l; the layer's scratch lives during that layer alone. All sizes are
  * multiples of the alignment, and so are all offsets then.
  *
@@ -32,15 +32,15 @@ typedef struct {
     uint8_t last[PACK_TENSORS]; /* layer during which it is still needed */
 
     uint32_t least;             /* bytes alive at once: no placement needs less */
-    uint32_t capacity;          /* bytes pack() found to be enough: nearly always the least */
+    uint32_t capacity;          /* bytes found to be enough: nearly always the least */
     uint32_t offset[PACK_TENSORS];
     uint32_t scratch_offset[PACK_LAYERS];
 
-    uint32_t room[PACK_TENSORS]; /* pack()'s own: bytes wanted free below a tensor */
+    uint32_t room[PACK_TENSORS]; /* its own: bytes wanted free below a tensor */
     int tries;
 } Packing;
 
 /* Never fails. The problem's part stays as it is. */
-void pack(Packing *p);
+void pack_tensors(Packing *p);
 
 #endif

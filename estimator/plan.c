@@ -115,11 +115,11 @@ static uint32_t end_of(const Net *net, const Packing *p)
 static void pack_net(const Net *net, Policy policy, Packing *p)
 {
     describe(net, policy, p);
-    pack(p);
+    pack_tensors(p);
     if (policy == POLICY_INPLACE && p->capacity > p->least) {
         Packing apart;
         describe(net, POLICY_LAYERWISE, &apart);
-        pack(&apart);
+        pack_tensors(&apart);
         if (end_of(net, &apart) < end_of(net, p))
             *p = apart;
     }
