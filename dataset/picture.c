@@ -74,12 +74,13 @@ static J_COLOR_SPACE jpeg_output(const struct jpeg_decompress_struct *jpeg, int 
     }
 }
 
-/* The largest of 1/8, 1/4, 1/2 that still covers h x w: the decoder averages
- * for us, and reads large photographs several times faster. */
+/* The smallest of 1/8, 1/4, 1/2 that leaves at least 2h x 2w: the decoder averages
+ * for us and reads large photographs several times faster. Twice, because the
+ * reduced sides are rounded up, which moves the picture by less than a pixel. */
 static unsigned jpeg_reduction(unsigned have_h, unsigned have_w, unsigned h, unsigned w)
 {
     unsigned n = 1;
-    while (n < 8 && ((have_h * n + 7) / 8 < h || (have_w * n + 7) / 8 < w))
+    while (n < 8 && (have_h * n / 8 < 2 * h || have_w * n / 8 < 2 * w))
         n *= 2;
     return n;
 }

@@ -19,8 +19,9 @@ bool picture_magic(const uint8_t *file, size_t size);
 /* Decodes a whole file in memory; `name` is for the error. CMYK becomes RGB,
  * 16 bits become 8, transparency is laid over white. c is the caller's wish: a
  * coloured JPEG wanted gray gives its luma, everything else keeps its channels.
- * A JPEG may come out reduced by 2, 4 or 8, but never below h x w. -1 with errorf() for anything that is not whole: a
- * truncated JPEG of which libjpeg could show a part is damaged too. */
+ * A large JPEG may come out reduced by 2, 4 or 8, but not below 2h x 2w. -1 with
+ * errorf() for anything that is not whole: a truncated JPEG of which libjpeg
+ * could show a part is damaged too. */
 int picture_decode(Picture *p, const uint8_t *file, size_t size, const char *name, int h, int w,
                    int c);
 void picture_release(Picture *p);

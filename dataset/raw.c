@@ -28,7 +28,7 @@ static int raw_load(const Listing *listing, const Example *example, const DataOp
     char *file = file_read(example->path, &size);
     if (!file)
         return -1;
-    for (size_t i = 0; i < want && size == want; i++) /* ^ 128 is + 128 of an int8 */
+    for (size_t i = 0; size == want && i < want; i++) /* ^ 128 is + 128 of an int8 */
         pixel[i] = (uint8_t)((uint8_t)file[i] ^ (o->raw_unsigned ? 0 : 128));
     free(file);
     if (size != want)
