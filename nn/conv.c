@@ -1,0 +1,148 @@
+#include "nn/matmul.h"
+#include "nn/op.h"
+
+#include <string.h>
+
+/* A convolution is a product over a matrix with one row an output pixel: the
+ * kh*kw*in_c inputs under its kernel. It is made a strip of rows at a time. */
+
+static MatmulShape shape_of(const Layer *l)
+{
+    return (MatmulShape){.k = l->kh * l->kw * l->in_c, .n = l->out_c};
+}
+
+static int strip_of(const Layer *l)
+{
+    MatmulShape m = shape_of(l);
+    int rows = CHUNK_FLOATS / (l->out_w * (m.k + m.n));
+    return rows < 1 ? 1 : rows > l->out_h ? l->out_h : rows;
+}
+
+size_t conv_scratch(const Layer *l)
+{
+    MatmulShape m = shape_of(l);
+    size_t pixels = (size_t)strip_of(l) * l->out_w;
+    return (size_t)l->in_h * l->in_w * l->in_c + 16 + pixels * (size_t)(m.k + m.n);
+}
+
+/* Where one kernel row of one output pixel lies in the image: taps [from, to)
+ * of kw are inside, the first at `x`. None when the row is outside. */
+typedef struct {
+    int from, to;
+    ptrdiff_t x; /* floats */
+} Taps;
+
+static inline Taps taps_at(const Layer *l, int oy, int ox, int ky)
+{
+    int y = oy * l->sh - l->pad_top + ky, left = ox * l->sw - l->pad_left;
+    int from = left < 0 ? -left : 0, to = l->in_w - left < l->kw ? l->in_w - left : l->kw;
+    if (y < 0 || y >= l->in_h || to <= from)
+        return (Taps){0, 0, 0};
+    return (Taps){from, to, ((ptrdiff_t)y * l->in_w + left + from) * l->in_c};
+}
+
+static void gather(const Layer *l, const float *image, int first, int rows, float *matrix)
+{
+    int row = l->kw * l->in_c;
+    for (int oy = first; oy < first + rows; oy++)
+        for (int ox = 0; ox < l->out_w; ox++)
+            for (int ky = 0; ky < l->kh; ky++, matrix += row) {
+                Taps t = taps_at(l, oy, ox, ky);
+                int from = t.from * l->in_c, to = t.to * l->in_c;
+                for (int i = 0; i < from; i++)
+                    matrix[i] = 0;
+                for (int i = from; i < to; i++)
+                    matrix[i] = image[t.x + i - from];
+                for (int i = to; i < row; i++)
+                    matrix[i] = 0;
+            }
+}
+
+static void scatter(const Layer *l, const float *matrix, int first, int rows, float *image)
+{
+    for (int oy = first; oy < first + rows; oy++)
+        for (int ox = 0; ox < l->out_w; ox++)
+            for (int ky = 0; ky < l->kh; ky++, matrix += l->kw * l->in_c) {
+                Taps t = taps_at(l, oy, ox, ky);
+                int n = (t.to - t.from) * l->in_c;
+                const float *from = matrix + t.from * l->in_c;
+                for (int i = 0; i < n; i++)
+                    image[t.x + i] += from[i];
+            }
+}
+
+typedef struct {
+    const Layer *layer;
+    MatmulShape shape;
+    size_t in_pixels, out_pixels; /* of an image */
+    int strip;                    /* output rows of a piece */
+    float *image, *matrix, *dy;   /* scratch */
+} Conv;
+
+static Conv conv_of(const Step *s)
+{
+    const Layer *l = s->layer;
+    Conv c = {.layer = l, .shape = shape_of(l), .in_pixels = (size_t)l->in_h * l->in_w,
+              .out_pixels = (size_t)l->out_h * l->out_w, .strip = strip_of(l),
+              .image = s->scratch};
+    c.matrix = c.image + (c.in_pixels * l->in_c + 15) / 16 * 16;
+    c.dy = c.matrix + (size_t)c.strip * l->out_w * (size_t)c.shape.k;
+    return c;
+}
+
+static int rows_at(const Conv *c, int oy)
+{
+    int left = c->layer->out_h - oy;
+    return left < c->strip ? left : c->strip;
+}
+
+void conv_forward(const Step *s, int images)
+{
+    Conv c = conv_of(s);
+    const Layer *l = s->layer;
+    for (int i = 0; i < images; i++) {
+        size_t first = (size_t)i * c.out_pixels;
+        const float *x = tensor_read(s->in[0], (size_t)i * c.in_pixels, c.in_pixels, c.image);
+        for (int oy = 0; oy < l->out_h; oy += c.strip) {
+            int rows = rows_at(&c, oy);
+            size_t at = first + (size_t)oy * l->out_w;
+            c.shape.rows = rows * l->out_w;
+            gather(l, x, oy, rows, c.matrix);
+            matmul(c.shape, c.matrix, s->w, s->out->raw + at * l->out_c);
+        }
+        tensor_written(s->out, first, c.out_pixels);
+    }
+}
+
+static void backward_image(const Step *s, Conv *c, const float *x, size_t first, float *dx)
+{
+    const Layer *l = s->layer;
+    for (int oy = 0; oy < l->out_h; oy += c->strip) {
+        int rows = rows_at(c, oy);
+        c->shape.rows = rows * l->out_w;
+        gather(l, x, oy, rows, c->matrix);
+        const float *dy = tensor_grad(s->out, first + (size_t)oy * l->out_w, (size_t)c->shape.rows,
+                                      c->dy);
+        matmul_dw(c->shape, dy, c->matrix, s->dw);
+        if (!dx)
+            continue;
+        matmul_dx(c->shape, dy, s->w, c->matrix, false);
+        scatter(l, c->matrix, oy, rows, dx);
+    }
+}
+
+void conv_backward(const Step *s, int images)
+{
+    Conv c = conv_of(s);
+    size_t floats = c.in_pixels * s->layer->in_c;
+    for (int i = 0; i < images; i++) {
+        size_t first = (size_t)i * c.in_pixels;
+        const float *x = tensor_read(s->in[0], first, c.in_pixels, c.image);
+        float *dx = s->share[0].wanted ? s->in[0]->grad + (size_t)i * floats : NULL;
+        if (dx && !s->share[0].adds)
+            memset(dx, 0, floats * sizeof(float));
+        backward_image(s, &c, x, (size_t)i * c.out_pixels, dx);
+        if (dx)
+            op_give(s, 0, first, c.in_pixels);
+    }
+}

@@ -1,0 +1,207 @@
+#include "nn/pass.h"
+
+#include "nn/workspace.h"
+
+#include <math.h>
+#include <string.h>
+
+/* With running statistics a norm is a factor on the weights and a bias. Layers
+ * whose tensors of a few images fit into the cache make a group, which runs
+ * depth first: all its layers for the first images, then for the next. */
+
+enum { BLOCK_IMAGES = 64 };
+
+typedef struct {
+    int first, end; /* layers */
+    int images;     /* at once */
+} Group;
+
+typedef struct {
+    Workspace *ws;
+    const Model *model;
+    const Net *net;
+    int n; /* images of a block */
+    int n_groups;
+    Group group[NET_MAX_LAYERS];
+    int group_of[NET_MAX_LAYERS];
+    bool crosses[NET_MAX_LAYERS]; /* read by a later group, or the output */
+    size_t value[NET_MAX_LAYERS], tables[NET_MAX_LAYERS], weights, scratch;
+    float *lo, *hi; /* ranges, or NULL */
+} Inference;
+
+/* Images of a layer whose input and output fill a piece. */
+static int images_of(const Layer *l, int most)
+{
+    size_t floats = layer_floats(l) + (size_t)l->in_h * l->in_w * l->in_c;
+    int n = (int)(CHUNK_FLOATS / floats);
+    return n < 1 ? 1 : n > most ? most : n;
+}
+
+/* A layer that could take many more images at once than the group begins another. */
+static void find_groups(Inference *f)
+{
+    for (int i = 0; i < f->net->n_layers; i++) {
+        int images = images_of(&f->net->layer[i], f->n);
+        Group *g = &f->group[f->n_groups - 1];
+        if (i == 0 || images >= 4 * g->images) {
+            g = &f->group[f->n_groups++];
+            *g = (Group){.first = i, .images = images};
+        }
+        g->images = images < g->images ? images : g->images;
+        g->end = i + 1;
+        f->group_of[i] = f->n_groups - 1;
+    }
+}
+
+/* What stays within a group is as large as the group's images and dies with its last reader. */
+static void place_values(Inference *f)
+{
+    Span span[NET_MAX_LAYERS];
+    int n = f->net->n_layers;
+    for (int i = 0; i < n; i++) {
+        int last = net_last_reader(f->net, i);
+        const Group *own = &f->group[f->group_of[i]], *lasts = &f->group[f->group_of[last]];
+        f->crosses[i] = own != lasts || i == n - 1;
+        size_t images = (size_t)(f->crosses[i] ? f->n : own->images);
+        span[i] = (Span){.floats = (images * layer_floats(&f->net->layer[i]) + 15) / 16 * 16,
+                         .from = f->crosses[i] ? own->first : i,
+                         .to = f->crosses[i] ? lasts->end - 1 : last};
+    }
+    size_t at = workspace_take(f->ws, spans_place(span, n));
+    for (int i = 0; i < n; i++)
+        f->value[i] = at + span[i].at;
+}
+
+/* Weights times gamma / sqrt(var + epsilon), and the bias that remains. */
+static void fold(const Model *m, int i, float *w, float *bias)
+{
+    const Layer *l = &m->net.layer[i];
+    const LayerParams *p = &m->layer[i];
+    size_t n = layer_weights(l), fan = n / l->out_c;
+    float *scale = bias + l->out_c;
+    for (int c = 0; c < l->out_c; c++) {
+        scale[c] = p->gamma ? p->gamma[c] / sqrtf(p->var[c] + NORM_EPSILON) : 1;
+        bias[c] = p->gamma ? p->beta[c] - p->mean[c] * scale[c] : p->bias[c];
+    }
+    if (l->op == OP_DEPTHWISE)
+        for (size_t j = 0; j < n; j++)
+            w[j] = p->w[j] * scale[j % l->out_c];
+    else
+        for (size_t j = 0; j < n; j++)
+            w[j] = p->w[j] * scale[j / fan];
+}
+
+static void bind(Inference *f, int i)
+{
+    const Layer *l = &f->net->layer[i];
+    float *block = f->ws->block, *scratch = block + f->scratch;
+    Tensor *t = workspace_tensor(f->ws, i);
+    Step *s = &f->ws->step[i];
+    tensor_init(t, l->out_c, (Act)l->act, false, NULL);
+    *s = (Step){.layer = l, .in = {workspace_tensor(f->ws, l->input),
+                                   workspace_tensor(f->ws, l->input2)},
+                .out = t, .scratch = scratch};
+    if (!op_has_weights((Op)l->op))
+        return;
+    float *w = block + f->weights + (f->model->layer[i].w - f->model->params);
+    t->shift = block + f->tables[i];
+    fold(f->model, i, w, scratch);
+    tensor_spread(t, t->shift, scratch);
+    s->w = w;
+}
+
+static size_t most_channels(const Net *net)
+{
+    size_t most = 0;
+    for (int i = 0; i < net->n_layers; i++)
+        most = net->layer[i].out_c > most ? net->layer[i].out_c : most;
+    return most;
+}
+
+static void begin(Inference *f)
+{
+    size_t scratch = net_scratch(f->net), pair = 2 * most_channels(f->net);
+    find_groups(f);
+    for (int i = 0; i < f->net->n_layers; i++)
+        f->tables[i] = workspace_take(f->ws, tensor_tables(f->net->layer[i].out_c, false));
+    f->weights = workspace_take(f->ws, f->model->n_params);
+    f->scratch = workspace_take(f->ws, scratch > pair ? scratch : pair);
+    place_values(f);
+    workspace_reserve(f->ws);
+    tensor_init(workspace_tensor(f->ws, NET_IMAGE), f->net->c, ACT_NONE, false, NULL);
+    for (int i = 0; i < f->net->n_layers; i++)
+        bind(f, i);
+}
+
+static void widen(float *lo, float *hi, const float *x, size_t n)
+{
+    float least = *lo, most = *hi;
+#pragma omp simd reduction(min : least) reduction(max : most)
+    for (size_t i = 0; i < n; i++) {
+        least = x[i] < least ? x[i] : least;
+        most = x[i] > most ? x[i] : most;
+    }
+    *lo = least;
+    *hi = most;
+}
+
+/* Where the values of the image `first` of the block lie; those within a group begin anew. */
+static void point(Inference *f, int layer, int first)
+{
+    size_t skip = f->crosses[layer] ? (size_t)first * layer_floats(&f->net->layer[layer]) : 0;
+    workspace_tensor(f->ws, layer)->raw = f->ws->block + f->value[layer] + skip;
+}
+
+static void run_layer(Inference *f, int i, const float *images, int first, int n)
+{
+    Step *s = &f->ws->step[i];
+    const Layer *l = s->layer;
+    size_t image = (size_t)f->net->h * f->net->w * f->net->c;
+    int reads[2] = {l->input, l->input2};
+    for (int k = 0; k < 2; k++)
+        if (reads[k] >= 0)
+            point(f, reads[k], first);
+        else if (reads[k] == NET_IMAGE)
+            s->in[k]->raw = (float *)images + (size_t)first * image; /* only read */
+    point(f, i, first);
+    op_forward(s, n);
+    if (f->lo)
+        widen(&f->lo[i], &f->hi[i], s->out->raw, (size_t)n * layer_floats(l));
+}
+
+static void run_block(Inference *f, const float *images, int n)
+{
+    for (const Group *g = f->group; g < f->group + f->n_groups; g++)
+        for (int first = 0; first < n; first += g->images)
+            for (int i = g->first; i < g->end; i++)
+                run_layer(f, i, images, first, n - first < g->images ? n - first : g->images);
+}
+
+static void infer(Inference *f, const float *images, int n, float *logits)
+{
+    size_t image = (size_t)f->net->h * f->net->w * f->net->c;
+    size_t classes = layer_floats(net_output(f->net));
+    f->n = n < BLOCK_IMAGES ? n : BLOCK_IMAGES;
+    if (n < 1)
+        return;
+    begin(f);
+    for (int i = 0; i < n; i += f->n) {
+        int some = n - i < f->n ? n - i : f->n;
+        run_block(f, images + (size_t)i * image, some);
+        if (logits)
+            memcpy(logits + (size_t)i * classes, f->ws->block + f->value[f->net->n_layers - 1],
+                   (size_t)some * classes * sizeof(float));
+    }
+}
+
+void nn_infer(const Model *m, Workspace *ws, const float *images, int n, float *logits)
+{
+    Inference f = {.ws = ws, .model = m, .net = &m->net};
+    infer(&f, images, n, logits);
+}
+
+void nn_ranges(const Model *m, Workspace *ws, const float *images, int n, float *lo, float *hi)
+{
+    Inference f = {.ws = ws, .model = m, .net = &m->net, .lo = lo, .hi = hi};
+    infer(&f, images, n, NULL);
+}

@@ -1,0 +1,70 @@
+/* vec.h - the widest vector of floats the machine has, for nn/ alone.
+ *
+ * A Vec is loaded from and stored to any float address. Arithmetic on it is
+ * written with + - *; gcc and clang know the rest. Only loops that keep their
+ * sums in registers need it, the others are left to `omp simd`. */
+#ifndef VEC_H
+#define VEC_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+#define VEC_LANES 16
+#elif defined(__AVX__)
+#define VEC_LANES 8
+#else
+#define VEC_LANES 4
+#endif
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+typedef float Vec __attribute__((vector_size(4 * VEC_LANES), aligned(4), may_alias));
+typedef int32_t VecBits __attribute__((vector_size(4 * VEC_LANES), aligned(4), may_alias));
+
+ALWAYS_INLINE Vec vec_load(const float *p)
+{
+    return *(const Vec *)p;
+}
+
+ALWAYS_INLINE void vec_store(float *p, Vec v)
+{
+    *(Vec *)p = v;
+}
+
+/* The first n lanes, the others zero. */
+ALWAYS_INLINE Vec vec_load_part(const float *p, int n)
+{
+    Vec v = {0};
+    if (n == VEC_LANES)
+        return vec_load(p);
+    memcpy(&v, p, (size_t)n * sizeof(float));
+    return v;
+}
+
+ALWAYS_INLINE void vec_store_part(float *p, Vec v, int n)
+{
+    if (n == VEC_LANES)
+        vec_store(p, v);
+    else
+        memcpy(p, &v, (size_t)n * sizeof(float));
+}
+
+ALWAYS_INLINE Vec vec_all(float x)
+{
+    return x - (Vec){0};
+}
+
+/* v where the mask's bits are set, zero elsewhere. */
+ALWAYS_INLINE Vec vec_keep(VecBits mask, Vec v)
+{
+    return (Vec)((VecBits)v & mask);
+}
+
+ALWAYS_INLINE Vec vec_clamp(Vec v, Vec lo, Vec hi)
+{
+    VecBits below = v < lo, above = v > hi;
+    return (Vec)(((VecBits)v & ~below & ~above) | ((VecBits)lo & below) | ((VecBits)hi & above));
+}
+
+#endif
