@@ -336,6 +336,11 @@ int config_parse(Job *job, const char *text, const char *name)
     return read_job(job, yaml_parse(text, strlen(text), name), NULL, 0);
 }
 
+int config_set(Job *job, const char *assignment)
+{
+    return schema_set(assignment, job_keys, job);
+}
+
 void config_print(FILE *out, const Job *job)
 {
     schema_print(out, job_keys, job, 0);
@@ -349,6 +354,11 @@ char *config_text(const Job *job)
     config_print(f, job);
     fclose(f);
     return text;
+}
+
+int config_names(const char *folder, char ***names)
+{
+    return schema_names(folder, names);
 }
 
 static int read_named(const char *folder, const char *name, const Key *keys, void *base)

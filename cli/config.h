@@ -50,10 +50,13 @@ int config_load(Job *job, const char *path, const char *const *sets, int n_sets)
 int config_parse(Job *job, const char *text, const char *name);
 /* Again after fields were changed by options: seeds and threads of every part. */
 int config_resolve(Job *job);
+int config_set(Job *job, const char *assignment); /* "key=value"; then config_resolve() */
 void config_print(FILE *out, const Job *job);
 char *config_text(const Job *job); /* yours to free */
 
 int config_target(Target *target, const char *name); /* a name in configs/targets, or a file */
+/* The names in configs/<folder>, sorted; names and list yours to free. The number, or -1. */
+int config_names(const char *folder, char ***names);
 int config_space(Space *space, const char *name);
 /* A Net from a block list (one YAML file a network); its resolution may be overridden. */
 int config_net(Net *net, const char *path, int resolution);

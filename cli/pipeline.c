@@ -4,10 +4,11 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cli/command.h"
 #include "cli/schema.h"
 #include "evaluator/host.h"
 
-#include <assert.h>
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,18 +52,18 @@ static int begin_phase(Pipeline *p, const char *phase)
 
 /* --- stage 1 */
 
-static int record_sweep(Pipeline *p, const Sweep *s)
+int pipeline_record_sweep(Results *db, int64_t run, const Space *space, const Sweep *s)
 {
-    int status = results_begin(p->db);
+    int status = results_begin(db);
     for (int i = 0; i < s->n && status == 0; i++) {
         const SweepRow *r = &s->row[i];
-        Resolution res = p->job.space.resolution[r->resolution];
-        SpaceRow row = {.width = p->job.space.width[r->width], .h = res.h, .w = res.w,
+        Resolution res = space->resolution[r->resolution];
+        SpaceRow row = {.width = space->width[r->width], .h = res.h, .w = res.w,
                         .samples = r->samples, .feasible = r->feasible, .mean_macs = r->mean_macs,
-                        .cdf = r->cdf, .n_cdf = SWEEP_CDF, .chosen = i == s->best};
-        status = results_space_put(p->db, p->run, &row);
+                        .cdf = r->cdf, .n_cdf = r->feasible ? SWEEP_CDF : 0, .chosen = i == s->best};
+        status = results_space_put(db, run, &row);
     }
-    return status == 0 ? results_commit(p->db) : -1;
+    return status == 0 ? results_commit(db) : -1;
 }
 
 static int find_pair(Pipeline *p, double width, Resolution r)
@@ -93,13 +94,17 @@ int pipeline_space(Pipeline *p)
     p->n_classes = data_classes(&job->data);
     if (p->n_classes < 0 || begin_phase(p, "space") != 0)
         return -1;
-    if (job->width > 0)
-        return find_pair(p, job->width, job->resolution);
+    if (job->width > 0) { /* given by the job, or by the run whose supernet is searched */
+        SpaceRow given = {.width = job->width, .h = job->resolution.h, .w = job->resolution.w,
+                          .chosen = true};
+        return results_space_put(p->db, p->run, &given) == 0
+                   ? find_pair(p, job->width, job->resolution) : -1;
+    }
     Sweep *s = xcalloc(1, sizeof *s);
     job->sweep.n_classes = p->n_classes;
     double start = clock_seconds();
     sweep_run(&job->space, &job->target, &job->limits, &job->sweep, s);
-    int status = record_sweep(p, s);
+    int status = pipeline_record_sweep(p->db, p->run, &job->space, s);
     if (status == 0 && s->best < 0)
         status = no_space_fits(job, s);
     if (status == 0) {
@@ -144,7 +149,7 @@ int pipeline_data(Pipeline *p)
     log_info("data: %d classes, %d images train, %d score candidates, %d test; %dx%dx%d%s (%.1f s)",
              train->n_classes, p->n_fit, p->n_valid, p->data.test.n, train->h, train->w, train->c,
              p->data.skipped ? "; some files were skipped, see above" : "", clock_seconds() - start);
-    if (train->n_classes != p->n_classes)
+    if (p->n_classes && train->n_classes != p->n_classes)
         return errorf("%s: the number of classes changed", o->path);
     return p->n_fit >= 2 ? 0 : errorf("%s: too few training images", o->path);
 }
@@ -294,7 +299,8 @@ static double fitness_of(void *ctx, const Candidate *c)
     Accuracy a = accuracy_of(&m, h->p->workspace[omp_get_thread_num()], &h->protocol);
     model_release(&m);
     h->accuracy[c->number] = a.accuracy;
-    return h->p->job.score == SCORE_ACCURACY ? a.accuracy : -a.cross_entropy;
+    /* the geometric mean of the right answers' probabilities: positive, and ranks as cross entropy does */
+    return h->p->job.score == SCORE_ACCURACY ? a.accuracy : exp(-a.cross_entropy);
 }
 
 static void put_candidate(Hunt *h, const Candidate *c, const char *state)
@@ -337,8 +343,7 @@ static bool remember(void *ctx, const Candidate *c, double *fitness)
     bool done = strcmp(row.state, "done") == 0;
     *fitness = row.fitness;
     h->accuracy[c->number] = row.accuracy;
-    free((char *)row.genotype);
-    free((char *)row.state);
+    results_candidate_release(&row);
     return done;
 }
 
@@ -361,8 +366,7 @@ static int store_winner(Pipeline *p)
     int found = results_candidate_by_hash(p->db, p->run, genotype_hash(&p->winner.genotype), &row);
     if (found != 0)
         return found < 0 ? -1 : errorf("the winner is not in the database");
-    free((char *)row.genotype);
-    free((char *)row.state);
+    results_candidate_release(&row);
     return results_run_set_winner(p->db, p->run, row.id);
 }
 
@@ -473,12 +477,6 @@ static int winner_row(Pipeline *p, CandidateRow *row)
     return found == 0 ? 0 : found < 0 ? -1 : errorf("the winner is not in the database");
 }
 
-static void row_release(CandidateRow *row)
-{
-    free((char *)row->genotype);
-    free((char *)row->state);
-}
-
 /* Float and int8 accuracy on all test images, into the winner's row. */
 static int judge(Pipeline *p, Model *m, const QModel *q, CandidateRow *row)
 {
@@ -533,7 +531,7 @@ int pipeline_finish(Pipeline *p)
     take_weights(p, &p->winner.genotype, &m);
     int status = finish_model(p, &m, &row);
     model_release(&m);
-    row_release(&row);
+    results_candidate_release(&row);
     if (status == 0)
         status = count_time(p);
     return status == 0 ? results_run_set(p->db, p->run, "done", "done") : -1;
@@ -556,6 +554,7 @@ int pipeline_qmodel(Pipeline *p, const CandidateRow *row, QModel *q)
         return -1;
     if (results_blob_get(p->db, p->run, "supernet", &data, &size) != 0)
         return errorf("run %lld has no trained supernet yet", (long long)p->run);
+    p->n_classes = p->data.train.n_classes;
     log_info("candidate %d was not fine-tuned: its weights are the supernet's", row->number);
     supernet_init(&p->supernet, &p->job.space, g.width, g.resolution, p->n_classes);
     p->has_supernet = true;
@@ -570,6 +569,39 @@ int pipeline_qmodel(Pipeline *p, const CandidateRow *row, QModel *q)
     take_weights(p, &g, &m);
     status = quantize(p, &m, q);
     model_release(&m);
+    return status;
+}
+
+static int open_job(Pipeline *p, Results *db, int64_t run, const char *schedule, const char *genotype)
+{
+    RunRow row;
+    Job job;
+    Genotype g;
+    if (results_run_get(db, run, &row) != 0)
+        return -1;
+    int status = config_parse(&job, row.config, "the run's config");
+    results_run_release(&row);
+    Policy policy = (Policy)job.policy;
+    if (status != 0 || (schedule && policy_parse(schedule, &policy) != 0) ||
+        genotype_parse(&job.space, genotype, &g) != 0)
+        return -1;
+    job.policy = (int)policy;
+    if (config_resolve(&job) != 0)
+        return -1;
+    pipeline_init(p, &job, db, run);
+    p->width = g.width;
+    p->resolution = g.resolution;
+    return 0;
+}
+
+int pipeline_open(Pipeline *p, Results *db, const char *what, const char *schedule, CandidateRow *row)
+{
+    int64_t run;
+    if (command_candidate(db, what, &run, row) != 0)
+        return -1;
+    int status = open_job(p, db, run, schedule, row->genotype);
+    if (status != 0)
+        results_candidate_release(row);
     return status;
 }
 
@@ -635,6 +667,6 @@ int pipeline_summary(Pipeline *p)
     printf("  MACs         %s\n", text_count((double)cost->macs));
     if (p->device.n_inputs > 0)
         print_device(p, cost);
-    row_release(&row);
+    results_candidate_release(&row);
     return 0;
 }

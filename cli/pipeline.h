@@ -37,9 +37,15 @@ typedef struct {
     double counted;        /* when time was last added to the run */
 } Pipeline;
 
+int pipeline_record_sweep(Results *db, int64_t run, const Space *space, const Sweep *s);
+
 /* Everything after it is released by pipeline_release(), whatever failed. */
 void pipeline_init(Pipeline *p, const Job *job, Results *db, int64_t run);
 void pipeline_release(Pipeline *p);
+/* A network that a run has evaluated, by "RUN:best" or "RUN:NUMBER": the run's job, width and
+ * resolution, ready for pipeline_qmodel(). schedule: another policy, or NULL. On -1 nothing is
+ * left to release. */
+int pipeline_open(Pipeline *p, Results *db, const char *what, const char *schedule, CandidateRow *row);
 
 int pipeline_space(Pipeline *p);    /* stage 1, recorded */
 int pipeline_data(Pipeline *p);     /* images at the chosen resolution, split */

@@ -33,23 +33,41 @@ static bool try_file(const char *dir, const char *folder, const char *name, char
     return false;
 }
 
-static void list_names(const char *dir, const char *folder, char *text, size_t room)
+static int is_yaml(const struct dirent *entry)
 {
-    char *path = xasprintf("%s/%s", dir, folder);
+    const char *dot = strrchr(entry->d_name, '.');
+    return dot && dot != entry->d_name && strcmp(dot, ".yaml") == 0;
+}
+
+/* The names of dir/folder/NAME.yaml, sorted; -1 when there is no such folder. */
+static int names_in(const char *dir, const char *folder, char ***names)
+{
     struct dirent **entry;
-    int n = scandir(path, &entry, NULL, alphasort);
+    char *path = xasprintf("%s/%s", dir, folder);
+    int n = scandir(path, &entry, is_yaml, alphasort);
+    free(path);
+    if (n < 0)
+        return -1;
+    *names = xcalloc((size_t)n + 1, sizeof **names);
     for (int i = 0; i < n; i++) {
-        char *dot = strstr(entry[i]->d_name, ".yaml");
-        if (dot && dot[5] == 0) {
-            *dot = 0;
-            if (!strstr(text, entry[i]->d_name) && strlen(text) + strlen(entry[i]->d_name) + 3 < room)
-                strcat(strcat(text, text[0] ? ", " : ""), entry[i]->d_name);
-        }
+        (*names)[i] = strndup(entry[i]->d_name, strlen(entry[i]->d_name) - 5);
         free(entry[i]);
     }
-    if (n >= 0)
-        free(entry);
-    free(path);
+    free(entry);
+    return n;
+}
+
+/* Appends ", a, b" to the text, each name once. */
+static void list_names(const char *dir, const char *folder, char *text, size_t room)
+{
+    char **names = NULL;
+    int n = names_in(dir, folder, &names);
+    for (int i = 0; i < n; i++) {
+        if (!strstr(text, names[i]) && strlen(text) + strlen(names[i]) + 3 < room)
+            strcat(strcat(text, text[0] ? ", " : ""), names[i]);
+        free(names[i]);
+    }
+    free(names);
 }
 
 static char *folder_of(const char *file)
@@ -76,8 +94,8 @@ char *schema_find(const YamlNode *where, const char *folder, const char *name)
     }
     char *up = xasprintf("%s/..", near);
     const char *configs = getenv("THIMBLE_CONFIGS");
-    const char *dirs[] = {near, up, configs ? configs : near, THIMBLE_SOURCE_DIR "/configs",
-                          THIMBLE_DATA_DIR "/configs"};
+    const char *dirs[] = {near, up, configs ? configs : "configs", "configs",
+                          THIMBLE_SOURCE_DIR "/configs", THIMBLE_DATA_DIR "/configs"};
     char names[512] = "";
     for (size_t i = 0; i < sizeof dirs / sizeof *dirs && !found; i++) {
         if (!try_file(dirs[i], folder, name, &found))
@@ -89,6 +107,19 @@ char *schema_find(const YamlNode *where, const char *folder, const char *name)
     free(up);
     free(near);
     return found;
+}
+
+int schema_names(const char *folder, char ***names)
+{
+    const char *configs = getenv("THIMBLE_CONFIGS");
+    const char *dirs[] = {configs ? configs : "configs", "configs", THIMBLE_SOURCE_DIR "/configs",
+                          THIMBLE_DATA_DIR "/configs"};
+    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+        int n = names_in(dirs[i], folder, names);
+        if (n >= 0)
+            return n;
+    }
+    return errorf("there is no folder configs/%s; THIMBLE_CONFIGS may name it", folder);
 }
 
 /* --- reading */

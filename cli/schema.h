@@ -49,6 +49,9 @@ typedef struct Key {
  * share. Yours to free; NULL with errorf(), which lists what there is. */
 char *schema_find(const YamlNode *where, const char *folder, const char *name);
 
+/* The names in the first configs/<folder> there is. */
+int schema_names(const char *folder, char ***names);
+
 int schema_read(const YamlNode *map, const Key *keys, void *base);
 /* One `a.b.c=value`, as on a command line. */
 int schema_set(const char *assignment, const Key *keys, void *base);

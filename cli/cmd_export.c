@@ -1,0 +1,102 @@
+#define _GNU_SOURCE
+#include "cli/command.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "cli/pipeline.h"
+#include "exporter/export.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPT_DB = 'd', OPT_OUT = 'o', OPT_SCHEDULE = 256 };
+
+typedef struct {
+    const char *what, *db, *out, *schedule;
+} ExportArgs;
+
+static const struct argp_option ARGP_OPTIONS[] = {
+    {"output", OPT_OUT, "DIR", 0, "the folder to write, made anew", 0},
+    {"schedule", OPT_SCHEDULE, "NAME", 0, "layerwise or inplace [the run's]", 0},
+    {"db", OPT_DB, "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},
+    {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    ExportArgs *a = state->input;
+    switch (key) {
+    case OPT_DB:
+        a->db = arg;
+        return 0;
+    case OPT_OUT:
+        a->out = arg;
+        return 0;
+    case OPT_SCHEDULE:
+        a->schedule = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->what)
+            argp_error(state, "'%s' is one argument too many", arg);
+        a->what = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->what || !a->out)
+            argp_error(state, a->what ? "where to? -o DIR" : "which network? RUN:best or RUN:NUMBER");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const char DOC[] =
+    "Writes a network of a run as int8 C with its runtime, a Makefile and a main for the board. The "
+    "winner (RUN:best) comes with its fine-tuned weights; another candidate with the supernet's."
+    "\vExamples:\n"
+    "  thimble export 1:best -o out\n"
+    "  make -C out && make -C out run     builds for the board, runs under QEMU\n"
+    "  make -C out host                   the same network on this machine";
+
+static int export_it(Pipeline *p, const CandidateRow *row, const char *dir)
+{
+    QModel q;
+    if (pipeline_qmodel(p, row, &q) != 0)
+        return -1;
+    if (!p->has_data && pipeline_data(p) != 0) { /* without the data there is no sample to check with */
+        fprintf(stderr, "thimble: exported without a sample input: %s\n", error_text());
+    }
+    char *title = xasprintf("%s, run %lld, candidate %d: %s", p->job.name, (long long)p->run, row->number,
+                            row->genotype);
+    int8_t *sample = p->has_data ? xmalloc(net_tensor_bytes(&q.net, NET_IMAGE)) : NULL;
+    if (sample)
+        dataset_int8(&p->data.test, 0, sample);
+    ExportOptions o = {.dir = dir, .title = title, .target = &p->job.target,
+                       .policy = (Policy)p->job.policy, .sample = sample,
+                       .sample_label = sample ? p->data.test.label[0] : 0,
+                       .class_name = sample ? (const char *const *)p->data.test.class_name : NULL};
+    int status = export_model(&q, &o);
+    free(sample);
+    free(title);
+    qmodel_release(&q);
+    return status;
+}
+
+int cmd_export(int argc, char **argv)
+{
+    ExportArgs a = {0};
+    command_parse(&(struct argp){.options = ARGP_OPTIONS, .parser = parse,
+                                 .args_doc = "RUN:best|RUN:NUMBER -o DIR", .doc = DOC}, argc, argv, &a);
+    Pipeline *p = xcalloc(1, sizeof *p);
+    CandidateRow row;
+    Results *r = command_open(a.db);
+    int status = r ? pipeline_open(p, r, a.what, a.schedule, &row) : -1;
+    if (status == 0) {
+        status = export_it(p, &row, a.out);
+        pipeline_release(p);
+        results_candidate_release(&row);
+    }
+    if (status == 0)
+        printf("%s: model.c, model.h, the runtime, a main and a Makefile; make -C %s\n", a.out, a.out);
+    results_close(r);
+    free(p);
+    return status == 0 ? EXIT_OK : command_fail(EXIT_JOB);
+}

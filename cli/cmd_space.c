@@ -1,0 +1,128 @@
+#define _GNU_SOURCE
+#include "cli/command.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/pipeline.h"
+#include "cli/version.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPT_SET = 's', OPT_FORMAT = 'f', OPT_THREADS = 't', OPT_SEED = 256, OPT_CLASSES };
+
+typedef struct {
+    const char *job;
+    const char *set[64];
+    int n_sets, threads, classes;
+    Format format;
+} SpaceArgs;
+
+static const struct argp_option OPTIONS[] = {
+    {"set", OPT_SET, "KEY=VALUE", 0, "sets a key of the job; may be repeated", 0},
+    {"seed", OPT_SEED, "N", 0, "same as --set seed=N [1]", 0},
+    {"classes", OPT_CLASSES, "N", 0, "instead of counting them in the data", 0},
+    {"format", OPT_FORMAT, "FORMAT", 0, "table, json or csv [table]", 0},
+    {"threads", OPT_THREADS, "N", 0, "never changes the result [one a core]", 0},
+    {0}};
+
+static void add_set(SpaceArgs *a, const char *set, struct argp_state *state)
+{
+    if (a->n_sets == (int)(sizeof a->set / sizeof *a->set))
+        argp_error(state, "too many --set");
+    a->set[a->n_sets++] = set;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    SpaceArgs *a = state->input;
+    switch (key) {
+    case OPT_SET:
+        add_set(a, arg, state);
+        return 0;
+    case OPT_SEED:
+        command_int(state, "--seed", arg, 0, 9000000000000000);
+        add_set(a, xasprintf("seed=%s", arg), state);
+        return 0;
+    case OPT_CLASSES:
+        a->classes = (int)command_int(state, "--classes", arg, 1, 65535);
+        return 0;
+    case OPT_FORMAT:
+        a->format = command_format(state, arg);
+        return 0;
+    case OPT_THREADS:
+        a->threads = (int)command_int(state, "--threads", arg, 1, 1024);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->job)
+            argp_error(state, "'%s' is one argument too many", arg);
+        a->job = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->job)
+            argp_error(state, "which JOB.yaml? configs/jobs has some");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const char DOC[] =
+    "Stage 1 of a JOB.yaml alone (TinyNAS, MCUNet 3.1): for each width and resolution, the share of "
+    "sampled networks that fit the limits, and the mean and quantiles of their MACs. The best has "
+    "the largest mean. Nothing is trained or stored."
+    "\vExample:\n"
+    "  thimble space configs/jobs/imagenet.yaml --classes 1000 --set target=stm32f746 -f csv";
+
+static int print_sweep(const Job *job, const Sweep *s, Format format)
+{
+    Results *r;
+    int64_t run;
+    RunRow row = {.name = job->name, .config = "", .target = job->target.name,
+                  .space = job->space.name, .version = THIMBLE_VERSION};
+    if (results_open(&r, ":memory:", false) != 0) /* the database's printing, without a database */
+        return -1;
+    int status = results_run_new(r, &row, &run);
+    if (status == 0)
+        status = pipeline_record_sweep(r, run, &job->space, s);
+    if (status == 0)
+        status = results_query(r,
+            "SELECT width, h, w, samples, feasible, round(100.0 * feasible / samples, 1) AS "
+            "\"fits %\", round(mean_macs * 1e-6, 3) AS \"mean M\", "
+            "round(json_extract(cdf, '$[4]') * 1e-6, 3) AS \"p20 M\", "
+            "round(json_extract(cdf, '$[10]') * 1e-6, 3) AS \"p50 M\", "
+            "round(json_extract(cdf, '$[16]') * 1e-6, 3) AS \"p80 M\", "
+            "CASE WHEN chosen THEN 'best' ELSE '' END AS chosen FROM space "
+            "ORDER BY mean_macs DESC, width, h", NULL, 0, format, stdout);
+    results_close(r);
+    return status;
+}
+
+int cmd_space(int argc, char **argv)
+{
+    SpaceArgs a = {0};
+    command_parse(&(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "JOB.yaml", .doc = DOC},
+                  argc, argv, &a);
+    Job *job = xcalloc(1, sizeof *job);
+    int status = config_load(job, a.job, a.set, a.n_sets), exit_status = EXIT_USAGE;
+    if (status == 0) {
+        exit_status = EXIT_JOB;
+        job->sweep.threads = a.threads ? a.threads : job->threads;
+        job->sweep.n_classes = a.classes ? a.classes : data_classes(&job->data);
+        status = job->sweep.n_classes > 0 ? 0 : -1;
+    }
+    if (status == 0) {
+        Sweep *s = xcalloc(1, sizeof *s);
+        double start = clock_seconds();
+        sweep_run(&job->space, &job->target, &job->limits, &job->sweep, s);
+        log_info("%d spaces x %d networks in %.2f s, schedule %s", s->n, job->sweep.samples,
+                 clock_seconds() - start, policy_name((Policy)job->policy));
+        status = print_sweep(job, s, a.format);
+        if (status == 0 && s->best < 0)
+            status = errorf("no width and resolution has %d networks that fit", job->sweep.min_feasible);
+        free(s);
+    }
+    free(job);
+    return status == 0 ? EXIT_OK : command_fail(exit_status);
+}
