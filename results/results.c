@@ -148,6 +148,22 @@ int results_space_put(Results *r, int64_t run, const SpaceRow *row)
     return status;
 }
 
+int results_space_chosen(Results *r, int64_t run, double *width, int *h, int *w)
+{
+    sqlite3_stmt *statement;
+    if (store_prepare(r, "SELECT width, h, w FROM space WHERE run = ?1 AND chosen",
+                      (Value[]){integer(run), {0}}, &statement) != 0)
+        return -1;
+    int status = store_step(r, statement);
+    if (status == 0) {
+        *width = sqlite3_column_double(statement, 0);
+        *h = sqlite3_column_int(statement, 1);
+        *w = sqlite3_column_int(statement, 2);
+    }
+    store_done(statement);
+    return status;
+}
+
 int results_epoch_put(Results *r, int64_t run, const EpochRow *row)
 {
     return store_change(

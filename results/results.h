@@ -69,6 +69,8 @@ typedef struct {
     bool chosen;
 } SpaceRow;
 int results_space_put(Results *r, int64_t run, const SpaceRow *row); /* replaces the same (run, width, h, w) */
+/* The chosen one. 0 found, 1 none yet, -1 error. */
+int results_space_chosen(Results *r, int64_t run, double *width, int *h, int *w);
 
 /* --- training: one row an epoch of a phase ("largest", "supernet", "finetune") */
 typedef struct {
