@@ -42,6 +42,9 @@ static int only_reading(void *ctx, int action, const char *a, const char *b, con
         return sqlite3_stricmp(b, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_PRAGMA:
         return pragma_looks(a, b) ? SQLITE_OK : SQLITE_DENY;
+    case SQLITE_UPDATE: /* SQLite asks so when a table-valued function is first used, and does not
+                         * do it; a statement that really would is not read-only */
+        return strcmp(a, "sqlite_master") == 0 ? SQLITE_OK : SQLITE_DENY;
     default:
         return SQLITE_DENY;
     }

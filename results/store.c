@@ -303,7 +303,8 @@ static int connect_to_read(Results *r)
     if (connect(r, r->path, SQLITE_OPEN_READONLY) == 0)
         return 0;
     char *wal = xasprintf("%s-wal", r->path);
-    bool try_as_it_is = sqlite3_errcode(r->db) == SQLITE_CANTOPEN && access(wal, F_OK) != 0;
+    int code = sqlite3_errcode(r->db) & 0xff;
+    bool try_as_it_is = (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && access(wal, F_OK) != 0;
     free(wal);
     if (!try_as_it_is)
         return -1;
