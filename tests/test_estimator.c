@@ -1,0 +1,101 @@
+#include "estimator/estimator.h"
+
+#include "tests/mcunet_space.h"
+#include "tests/suite.h"
+
+/* conv 3x3 3 -> 5, pointwise 5 -> 5, add, global pool, dense 5 -> 3 */
+static Net example(void)
+{
+    Net net;
+    net_begin(&net, 6, 6, 3);
+    net_conv(&net, NET_IMAGE, 5, square(3), square(1), ACT_RELU6);
+    net_pointwise(&net, 0, 5, ACT_NONE);
+    net_add(&net, 1, 0);
+    net_global_pool(&net, 2);
+    net_dense(&net, 3, 3, ACT_NONE);
+    return net;
+}
+
+TEST(flash_is_what_the_tables_take_on_a_32_bit_target)
+{
+    Net net = example();
+    uint32_t tables = 20 + 5 * 52 + 6 * 12 + 12;  /* 5 segments of 2 bytes, in words */
+    uint32_t weights = 136 + 28 + 16;             /* 135, 25 and 15, in words */
+    uint32_t biases = 4 * 13, multipliers = 4 * 16, shifts = 16; /* 13 channels, 3 of the add */
+    ck_assert_uint_eq(flash_of_model(&net, 5), tables + weights + biases + multipliers + shifts);
+    ck_assert_uint_eq(flash_of_model(&net, 2), flash_of_model(&net, 5) - 8);
+}
+END
+
+/* The estimator's sizes are constants: here the target's compiler checks them. */
+TEST(the_target_s_compiler_agrees_about_the_tables)
+{
+    if (system("command -v arm-none-eabi-gcc >/dev/null 2>&1") != 0) {
+        printf("SKIPPED %s: arm-none-eabi-gcc is not there\n", __func__);
+        return;
+    }
+    const char *check = "printf '%s\\n' '#include \"runtime/tb.h\"' "
+                        "'_Static_assert(sizeof(TbModel) == 20, \"TbModel\");' "
+                        "'_Static_assert(sizeof(TbOp) == 52, \"TbOp\");' "
+                        "'_Static_assert(sizeof(TbTensor) == 12, \"TbTensor\");' "
+                        "'_Static_assert(sizeof(TbSegment) == 2, \"TbSegment\");' "
+                        "| arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -I. -xc -fsyntax-only -";
+    ck_assert_int_eq(system(check), 0);
+}
+END
+
+TEST(code_is_counted_once_an_operator)
+{
+    Net net = example();
+    CodeSize code = {.run = 1000};
+    for (int op = 0; op < N_OPS; op++)
+        code.kernel[op] = 1u << op;
+    net_dense(&net, 4, 3, ACT_NONE); /* a second dense */
+    uint32_t used = 1u << OP_CONV | 1u << OP_POINTWISE | 1u << OP_ADD | 1u << OP_GLOBAL_POOL |
+                    1u << OP_DENSE;
+    ck_assert_uint_eq(flash_of_code(&net, &code), 1000 + used);
+}
+END
+
+TEST(a_cost_is_the_sum_of_what_each_part_says)
+{
+    Space space = mcunet_space();
+    Rng rng = rng_make(1, 0);
+    Target target = {.code = {.run = 500, .kernel = {[OP_CONV] = 300, [OP_MAX_POOL] = 7}},
+                     .latency = {.unit = "cycles", .fixed = 40}};
+    target.latency.weight[OP_POINTWISE][FEATURE_MAC] = 2;
+    for (int i = 0; i < 100; i++) {
+        Net net;
+        Plan plan;
+        Genotype g = genotype_sample(&space, i % 9, i % 12, &rng);
+        genotype_expand(&space, &g, 10, &net);
+        plan_make(&net, POLICY_INPLACE, &plan);
+        Cost cost = estimate(&net, &target, POLICY_INPLACE);
+        ck_assert_uint_eq(cost.sram, plan.arena);
+        ck_assert_uint_eq(cost.macs, net_macs(&net));
+        ck_assert_uint_eq(cost.model_flash, flash_of_model(&net, plan.n_segments));
+        ck_assert_uint_eq(cost.flash, cost.model_flash + 800);
+        double cycles = 40;
+        for (int l = 0; l < net.n_layers; l++)
+            if (net.layer[l].op == OP_POINTWISE)
+                cycles += 2.0 * (double)layer_macs(&net.layer[l]);
+        ck_assert_double_eq_tol(cost.latency, cycles, 1e-9 * cycles);
+    }
+}
+END
+
+TEST(a_limit_is_the_last_value_that_fits_and_zero_is_none)
+{
+    Cost cost = {.sram = 10, .flash = 20, .macs = 30, .latency = 40};
+    Limits exact = {10, 20, 30, 40}, none = {0}, tight[] = {{.sram = 9}, {.flash = 19}, {.macs = 29},
+                                                            {.latency = 39.9}};
+    ck_assert(cost_fits(&cost, &exact));
+    ck_assert(cost_fits(&cost, &none));
+    for (int i = 0; i < 4; i++)
+        ck_assert(!cost_fits(&cost, &tight[i]));
+}
+END
+
+SUITE(estimator, flash_is_what_the_tables_take_on_a_32_bit_target,
+      the_target_s_compiler_agrees_about_the_tables, code_is_counted_once_an_operator,
+      a_cost_is_the_sum_of_what_each_part_says, a_limit_is_the_last_value_that_fits_and_zero_is_none)
