@@ -97,7 +97,8 @@ typedef struct {
 
 ALWAYS_INLINE void fill_values(const Slab *s, Picture p, const Tensor *t, int channel, int lanes)
 {
-    Vec lo = vec_all(t->lo), hi = vec_all(t->hi), scale = vec_all(1), shift = vec_all(0);
+    Vec scale = vec_all(1), shift = vec_all(0);
+    float lo = t->lo, hi = t->hi;
     if (t->normed) {
         scale = vec_load_part(t->scale + channel, lanes);
         shift = vec_load_part(t->shift + channel, lanes);
@@ -214,11 +215,22 @@ static void correlate(const Correlation *c)
         correlate_as(c, c->kh, c->kw, step, c->lanes);
 }
 
+/* A block touches one line a pixel, a stride the machine does not foresee: while the blocks of
+ * one image are at work, each calls in its part of the next image. */
+static void foresee(const float *data, size_t image, size_t floats, int part, int parts)
+{
+    const float *next = data + (image + 1) * floats;
+    size_t from = floats * (size_t)part / (size_t)parts;
+    size_t to = floats * (size_t)(part + 1) / (size_t)parts;
+    for (size_t i = from; i < to; i += 16)
+        __builtin_prefetch(next + i);
+}
+
 void depthwise_forward(const Step *s, int images)
 {
     const Layer *l = s->layer;
     Depthwise d = depthwise_of(s);
-    size_t pixels = (size_t)l->out_h * l->out_w;
+    size_t pixels = (size_t)l->out_h * l->out_w, in_floats = (size_t)l->in_h * l->in_w * l->in_c;
     Correlation c = {.in = d.x.at, .in_row = d.x.w, .step_y = l->sh, .step_x = l->sw, .kh = l->kh,
                      .kw = l->kw, .out_row = (size_t)l->out_w * l->out_c, .out_pixel = l->out_c,
                      .rows = l->out_h, .cols = l->out_w};
@@ -226,6 +238,10 @@ void depthwise_forward(const Step *s, int images)
     for (size_t i = 0; i < (size_t)images; i++) {
         for (int b = 0; b < blocks_of(l); b++) {
             fill_input(&d.x, l, s->in[0], i, b);
+            if (i + 1 < (size_t)images) {
+                foresee(s->in[0]->raw, i, in_floats, b, blocks_of(l));
+                foresee(s->out->raw, i, pixels * l->out_c, b, blocks_of(l));
+            }
             c.w = d.weights + b * l->kh * l->kw;
             c.lanes = lanes_of(l, b);
             c.out = s->out->raw + i * pixels * l->out_c + (size_t)b * VEC_LANES;
@@ -371,7 +387,7 @@ void depthwise_backward(const Step *s, int images)
     const Layer *l = s->layer;
     Depthwise d = depthwise_of(s);
     int k = l->kh * l->kw;
-    size_t pixels = (size_t)l->in_h * l->in_w;
+    size_t pixels = (size_t)l->in_h * l->in_w, out_floats = (size_t)l->out_h * l->out_w * l->out_c;
     clear_slab(&d.x);
     clear_slab(&d.dy);
     memset(d.dw, 0, (size_t)(blocks_of(l) * k) * sizeof(Vec));
@@ -379,6 +395,11 @@ void depthwise_backward(const Step *s, int images)
         for (int b = 0; b < blocks_of(l); b++) {
             fill_input(&d.x, l, s->in[0], i, b);
             fill_output_gradient(&d.dy, l, s->out, i, b);
+            if (i + 1 < (size_t)images) {
+                foresee(s->in[0]->raw, i, pixels * l->in_c, b, blocks_of(l));
+                foresee(s->out->raw, i, out_floats, b, blocks_of(l));
+                foresee(s->out->grad, i, out_floats, b, blocks_of(l));
+            }
             weigh(l, &d, d.dw + b * k);
             if (s->share[0].wanted)
                 give_input(s, &d, i, b);

@@ -42,11 +42,9 @@ static void find_groups(Inference *f)
 {
     for (int i = 0; i < f->net->n_layers; i++) {
         int images = images_of(&f->net->layer[i], f->n);
+        if (i == 0 || images >= 4 * f->group[f->n_groups - 1].images)
+            f->group[f->n_groups++] = (Group){.first = i, .images = images};
         Group *g = &f->group[f->n_groups - 1];
-        if (i == 0 || images >= 4 * g->images) {
-            g = &f->group[f->n_groups++];
-            *g = (Group){.first = i, .images = images};
-        }
         g->images = images < g->images ? images : g->images;
         g->end = i + 1;
         f->group_of[i] = f->n_groups - 1;
@@ -136,7 +134,6 @@ static void begin(Inference *f)
 static void widen(float *lo, float *hi, const float *x, size_t n)
 {
     float least = *lo, most = *hi;
-#pragma omp simd reduction(min : least) reduction(max : most)
     for (size_t i = 0; i < n; i++) {
         least = x[i] < least ? x[i] : least;
         most = x[i] > most ? x[i] : most;

@@ -61,10 +61,20 @@ ALWAYS_INLINE Vec vec_keep(VecBits mask, Vec v)
     return (Vec)((VecBits)v & mask);
 }
 
-ALWAYS_INLINE Vec vec_clamp(Vec v, Vec lo, Vec hi)
+/* A loop over the lanes, because that becomes a minimum and a maximum, which
+ * comparing vectors does not. */
+ALWAYS_INLINE Vec vec_clamp(Vec v, float lo, float hi)
 {
-    VecBits below = v < lo, above = v > hi;
-    return (Vec)(((VecBits)v & ~below & ~above) | ((VecBits)lo & below) | ((VecBits)hi & above));
+    union {
+        Vec v;
+        float lane[VEC_LANES];
+    } u = {.v = v};
+#pragma omp simd
+    for (int i = 0; i < VEC_LANES; i++) {
+        float x = u.lane[i] < lo ? lo : u.lane[i];
+        u.lane[i] = x > hi ? hi : x;
+    }
+    return u.v;
 }
 
 #endif
