@@ -34,4 +34,11 @@ typedef struct {
  * compiler, no QEMU, a build error, a time-out, a fault on the board. */
 int device_run(const QModel *q, const DeviceOptions *options, DeviceRun *run);
 
+/* NULL when device_run() has the programs it needs, else the one that is missing. */
+const char *device_missing(void);
+
+/* Bytes of tb_run and of every kernel, compiled for a core as the exported
+ * Makefile does it. -1 with errorf(). */
+int device_code_size(const char *core, CodeSize *code);
+
 #endif

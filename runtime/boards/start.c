@@ -1,0 +1,56 @@
+/* start.c - from reset to main() on a Cortex-M, without a libc. */
+#include "tb_board.h"
+
+#include <stddef.h>
+
+int main(int argc, char **argv);
+void start(void);
+void *memcpy(void *to, const void *from, size_t n);
+void *memset(void *to, int value, size_t n);
+
+extern uint32_t stack_top[], data_load[], data_begin[], data_end[], bss_begin[], bss_end[];
+
+void start(void)
+{
+    const uint32_t *from = data_load;
+    for (uint32_t *p = data_begin; p < data_end; p++)
+        *p = *from++;
+    for (uint32_t *p = bss_begin; p < bss_end; p++)
+        *p = 0;
+    main(0, NULL);
+}
+
+/* No interrupt is enabled: whatever comes here is a fault. */
+static void fault(void)
+{
+    board_write("fault\n");
+    board_end(2);
+}
+
+typedef union {
+    void *stack;
+    void (*handler)(void);
+} Vector;
+
+__attribute__((section(".vectors"), used)) static const Vector vectors[16] = {
+    {.stack = stack_top}, {start}, {fault}, {fault}, {fault}, {fault}, {fault}, {fault},
+    {fault},              {fault}, {fault}, {fault}, {fault}, {fault}, {fault}, {fault},
+};
+
+/* A freestanding compiler may still call these two for copies of structs. */
+void *memcpy(void *to, const void *from, size_t n)
+{
+    char *t = to;
+    const char *f = from;
+    while (n--)
+        *t++ = *f++;
+    return to;
+}
+
+void *memset(void *to, int value, size_t n)
+{
+    char *t = to;
+    while (n--)
+        *t++ = (char)value;
+    return to;
+}

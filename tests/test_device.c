@@ -1,0 +1,220 @@
+#define _GNU_SOURCE
+#include "evaluator/device.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "evaluator/elf.h"
+#include "evaluator/process.h"
+
+#include "tests/random_qmodel.h"
+#include "tests/suite.h"
+
+#include <string.h>
+
+#define SKIP_WITHOUT_TOOLS                                                                         \
+    do {                                                                                           \
+        const char *missing = device_missing();                                                    \
+        if (missing) {                                                                             \
+            printf("SKIPPED %s: %s is not installed\n", __func__, missing);                        \
+            return;                                                                                \
+        }                                                                                          \
+    } while (0)
+
+/* One of every operator, kernels and strides that differ by axis, odd widths. */
+static void every_operator(Net *net)
+{
+    net_begin(net, 17, 13, 3);
+    int stem = net_conv(net, NET_IMAGE, 9, (Size2){3, 5}, (Size2){2, 1}, ACT_RELU6);
+    int at = net_pointwise(net, stem, 21, ACT_RELU6);
+    at = net_depthwise(net, at, square(5), square(1), ACT_RELU6);
+    at = net_pointwise(net, at, 9, ACT_NONE);
+    at = net_add(net, at, stem);
+    at = net_pool(net, OP_MAX_POOL, at, square(2), square(1));
+    at = net_pool(net, OP_AVG_POOL, at, (Size2){2, 3}, (Size2){1, 2});
+    at = net_conv(net, at, 6, square(1), square(1), ACT_NONE);
+    net_dense(net, net_global_pool(net, at), 5, ACT_NONE);
+}
+
+static Target board(const char *core, const char *machine)
+{
+    Target t = {.sram = 4 << 20, .flash = 4 << 20};
+    snprintf(t.name, sizeof t.name, "%s", core);
+    snprintf(t.core, sizeof t.core, "%s", core);
+    snprintf(t.machine, sizeof t.machine, "%s", machine);
+    return t;
+}
+
+enum { N_IMAGES = 3 };
+
+static int run_every_operator(const Target *target, Policy policy, uint64_t seed, DeviceRun *run,
+                              Plan *plan)
+{
+    Rng rng = rng_make(seed, 0);
+    Net net;
+    QModel q;
+    every_operator(&net);
+    random_qmodel(&q, &net, &rng);
+    plan_make(&net, policy, plan);
+    size_t n = (size_t)N_IMAGES * net_tensor_bytes(&net, NET_IMAGE);
+    int8_t *images = xmalloc(n);
+    for (size_t i = 0; i < n; i++)
+        images[i] = random_int8(&rng);
+    DeviceOptions o = {.target = target, .policy = policy, .images = images,
+                       .n_images = N_IMAGES, .timeout_s = 60};
+    int status = device_run(&q, &o, run);
+    free(images);
+    qmodel_release(&q);
+    return status;
+}
+
+static void check_board(const char *core, const char *machine, Policy policy)
+{
+    Target target = board(core, machine);
+    DeviceRun run;
+    Plan plan;
+    uint64_t segments = 0;
+    ck_assert_msg(run_every_operator(&target, policy, 1, &run, &plan) == 0, "%s", error_text());
+    ck_assert_int_eq(run.n_inputs, N_IMAGES);
+    ck_assert_int_eq(run.n_equal, N_IMAGES);
+    ck_assert(run.canaries);
+    ck_assert_uint_eq(run.arena, plan.arena); /* predicted is touched, to the byte */
+    ck_assert_int_eq(run.n_layers, plan.n_segments);
+    for (int i = 0; i < run.n_layers; i++) {
+        ck_assert_uint_gt(run.layer[i], 0);
+        segments += run.layer[i];
+    }
+    /* the loop over segments is all that is between: a dozen instructions each */
+    ck_assert_uint_lt(segments, run.instructions + 20u * plan.n_segments);
+    ck_assert_uint_lt(run.instructions, segments + 30u * plan.n_segments + 50);
+    ck_assert_uint_gt(run.stack, 100);
+    ck_assert_uint_lt(run.stack, 1024);
+    ck_assert_uint_eq(run.data + run.bss, 0); /* no globals */
+}
+
+TEST(both_boards_answer_as_the_host_does)
+{
+    SKIP_WITHOUT_TOOLS;
+    check_board("cortex-m4", "mps2-an386", POLICY_LAYERWISE);
+    check_board("cortex-m7", "mps2-an500", POLICY_INPLACE);
+}
+END
+
+TEST(counts_repeat)
+{
+    SKIP_WITHOUT_TOOLS;
+    Target target = board("cortex-m4", "mps2-an386");
+    DeviceRun a, b;
+    Plan plan;
+    ck_assert_msg(run_every_operator(&target, POLICY_INPLACE, 2, &a, &plan) == 0, "%s",
+                  error_text());
+    ck_assert_msg(run_every_operator(&target, POLICY_INPLACE, 2, &b, &plan) == 0, "%s",
+                  error_text());
+    ck_assert_mem_eq(&a, &b, sizeof a);
+}
+END
+
+TEST(the_code_of_all_kernels_is_the_firmwares_text)
+{
+    SKIP_WITHOUT_TOOLS;
+    Target target = board("cortex-m7", "mps2-an500");
+    DeviceRun run;
+    Plan plan;
+    CodeSize code;
+    ck_assert_msg(device_code_size("cortex-m7", &code) == 0, "%s", error_text());
+    ck_assert_msg(run_every_operator(&target, POLICY_LAYERWISE, 3, &run, &plan) == 0, "%s",
+                  error_text());
+    uint32_t sum = code.run;
+    for (int op = 0; op < N_OPS; op++) {
+        ck_assert_uint_gt(code.kernel[op], 50);
+        sum += op == OP_GLOBAL_POOL ? 0 : code.kernel[op]; /* the average pool's kernel */
+    }
+    ck_assert_uint_eq(code.kernel[OP_GLOBAL_POOL], code.kernel[OP_AVG_POOL]);
+    ck_assert_uint_eq(sum, (run.text + 3) / 4 * 4);
+    ck_assert_ptr_nonnull(strstr(code.source, "-mcpu=cortex-m7"));
+}
+END
+
+TEST(the_flash_that_was_predicted_is_the_flash_that_is_linked)
+{
+    SKIP_WITHOUT_TOOLS;
+    Target target = board("cortex-m4", "mps2-an386");
+    DeviceRun run;
+    Plan plan;
+    Net net;
+    every_operator(&net);
+    ck_assert_msg(run_every_operator(&target, POLICY_LAYERWISE, 4, &run, &plan) == 0, "%s",
+                  error_text());
+    ck_assert_uint_eq(run.rodata, flash_of_model(&net, plan.n_segments));
+}
+END
+
+TEST(what_cannot_be_built_or_run_is_said)
+{
+    SKIP_WITHOUT_TOOLS;
+    DeviceRun run;
+    Plan plan;
+    Target nowhere = board("cortex-m4", "");
+    ck_assert_int_eq(run_every_operator(&nowhere, POLICY_LAYERWISE, 5, &run, &plan), -1);
+    ck_assert_ptr_nonnull(strstr(error_text(), "no machine"));
+    Target unknown = board("cortex-m99", "mps2-an386");
+    ck_assert_int_eq(run_every_operator(&unknown, POLICY_LAYERWISE, 5, &run, &plan), -1);
+    ck_assert_msg(strstr(error_text(), "make failed") && strstr(error_text(), "cortex-m99"), "%s",
+                  error_text());
+    Target machine = board("cortex-m4", "no-such-board");
+    ck_assert_int_eq(run_every_operator(&machine, POLICY_LAYERWISE, 5, &run, &plan), -1);
+    ck_assert_msg(strstr(error_text(), "qemu-system-arm failed"), "%s", error_text());
+}
+END
+
+TEST(a_process_is_heard_waited_for_and_stopped_in_time)
+{
+    char *output;
+    const char *says[] = {"sh", "-c", "echo one; echo two >&2; exit 3", NULL};
+    ck_assert_int_eq(process_run(&(Process){.argv = says, .timeout_s = 20}, &output), 3);
+    ck_assert_str_eq(output, "one\ntwo\n");
+    free(output);
+    const char *hangs[] = {"sh", "-c", "echo here; sleep 100 & wait", NULL};
+    ck_assert_int_eq(process_run(&(Process){.argv = hangs, .timeout_s = 1}, &output), -1);
+    ck_assert_str_eq(output, "here\n");
+    ck_assert_ptr_nonnull(strstr(error_text(), "stopped after 1 s"));
+    free(output);
+    const char *missing[] = {"no-such-program-here", NULL};
+    ck_assert_int_eq(process_run(&(Process){.argv = missing}, &output), -1);
+    free(output);
+    const char *where[] = {"pwd", NULL};
+    ck_assert_int_eq(process_run(&(Process){.argv = where, .dir = "/"}, &output), 0);
+    ck_assert_str_eq(output, "/\n");
+    free(output);
+    ck_assert(process_exists("sh") && !process_exists("no-such-program-here"));
+}
+END
+
+TEST(a_damaged_elf_is_refused_or_measured_but_never_overrun)
+{
+    char path[] = "/tmp/thimble-elf-XXXXXX";
+    Rng rng = rng_make(6, 0);
+    close(mkstemp(path));
+    for (int i = 0; i < 300; i++) { /* a header that looks right, then anything */
+        char data[512] = {127, 'E', 'L', 'F', 1, 1, 1};
+        size_t size = 40 + rng_below(&rng, sizeof data - 40);
+        for (size_t k = 16; k < size; k++)
+            data[k] = (char)(rng_below(&rng, 3) ? 0 : rng_below(&rng, 256));
+        data[46] = 40, data[47] = 0; /* e_shentsize */
+        FILE *f = fopen(path, "wb");
+        ck_assert(f && fwrite(data, 1, size, f) == size && fclose(f) == 0);
+        elf_section_bytes(path, ".text");
+        elf_flash_bytes(path);
+    }
+    FILE *f = fopen(path, "wb");
+    ck_assert(f && fputs("no ELF", f) >= 0 && fclose(f) == 0);
+    ck_assert_int_eq(elf_flash_bytes(path), -1);
+    ck_assert_int_eq(elf_section_bytes("/no/such/file", ".text"), -1);
+    unlink(path);
+}
+END
+
+SUITE(device, both_boards_answer_as_the_host_does, counts_repeat,
+      the_code_of_all_kernels_is_the_firmwares_text,
+      the_flash_that_was_predicted_is_the_flash_that_is_linked,
+      what_cannot_be_built_or_run_is_said, a_process_is_heard_waited_for_and_stopped_in_time,
+      a_damaged_elf_is_refused_or_measured_but_never_overrun)
