@@ -1,8 +1,8 @@
 # make demo     installs what is missing, builds, runs the main job on built-in data
 # make test     builds and passes the tests
-# make          builds ./thimble          make bench    performance, as ratios
-# make asan     the tests under ASan/UBSan make arrows   who may include whom
-# make install  PREFIX=/usr/local
+# make          builds ./thimble           make bench    speed, as figures and ratios
+# make asan     the tests under ASan/UBSan  make arrows   who may include whom
+# make install  PREFIX=/usr/local           make clean
 
 CC      ?= gcc
 PREFIX  ?= /usr/local
@@ -10,15 +10,19 @@ BUILD   ?= build
 OPT     ?= -O3
 ARCH    ?= -march=native
 WERROR  ?=
+COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown commit)
+DATADIR := $(PREFIX)/share/thimble
+
 WARN     = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla $(WERROR)
 CFLAGS  += -std=c11 $(OPT) -g -fopenmp -I. -MMD -MP $(WARN) $(SANITIZE)
 LDFLAGS += -fopenmp $(SANITIZE)
 LDLIBS   = -lopenblas -lyaml -lsqlite3 -ljpeg -lpng -ljansson -lm
 
-PACKAGES = gcc libc6-dev libopenblas-dev libyaml-dev libsqlite3-dev check pkg-config libjpeg-dev \
-           libpng-dev libjansson-dev gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
+# A package for each line of what the build and the tests need.
+PACKAGES = gcc libc6-dev libopenblas-dev libyaml-dev libsqlite3-dev check libjpeg-dev libpng-dev \
+           libjansson-dev gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
 
-# Who may include whom: a folder, then the folders its files may include.
+# Who may include whom: a folder, then what its files may include besides their own.
 define ARROWS
 runtime:
 base:
@@ -36,28 +40,40 @@ cli: base network nn quant estimator exporter dataset runtime evaluator search s
 endef
 export ARROWS
 
-MODULES = base network runtime estimator search dataset nn supernet quant exporter evaluator results
-LIB     = $(BUILD)/libthimble.a
-OBJECTS = $(patsubst %.c,$(BUILD)/%.o,$(foreach m,$(MODULES),$(wildcard $(m)/*.c)))
-CLI     = $(patsubst %.c,$(BUILD)/%.o,$(filter-out cli/main.c,$(wildcard cli/*.c)))
-TESTS   = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c))
-BENCHES = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/bench_*.c))
+MODULES ?= base network runtime estimator search dataset nn supernet quant exporter evaluator results
+LIB      = $(BUILD)/libthimble.a
+OBJECTS  = $(patsubst %.c,$(BUILD)/%.o,$(foreach m,$(MODULES),$(wildcard $(m)/*.c)))
+CLI      = $(patsubst %.c,$(BUILD)/%.o,$(filter-out cli/main.c,$(wildcard cli/*.c)))
+TESTS    = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/test_*.c))
+BENCHES  = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/bench_*.c))
 
 all: thimble
 
-thimble: $(BUILD)/cli/main.o $(LIB)
+thimble: $(BUILD)/thimble
+	@ln -sf $< $@
+
+$(BUILD)/thimble: $(BUILD)/cli/main.o $(LIB)
 	$(CC) -o $@ $(BUILD)/cli/main.o $(LIB) $(LDFLAGS) $(LDLIBS)
 
 $(LIB): $(OBJECTS) $(CLI)
 	@rm -f $@
 	ar rcs $@ $^
 
-# nn/ alone may contract and use the machine's vectors; runtime/ and quant/ mind integers
+# nn/ alone may contract and use the machine's widest vectors; runtime/ and quant/ mind integers.
 $(BUILD)/nn/%.o: CFLAGS += -ffp-contract=fast -mprefer-vector-width=512 $(ARCH)
-$(BUILD)/runtime/%.o $(BUILD)/quant/%.o: CFLAGS += -Wconversion
-$(BUILD)/runtime/%.o: CFLAGS += $(ARCH)
+$(BUILD)/runtime/%.o: CFLAGS += -Wconversion $(ARCH)
+$(BUILD)/quant/%.o: CFLAGS += -Wconversion
+$(BUILD)/exporter/%.o $(BUILD)/cli/%.o: \
+    CFLAGS += -DTHIMBLE_SOURCE_DIR='"$(CURDIR)"' -DTHIMBLE_DATA_DIR='"$(DATADIR)"'
+$(BUILD)/cli/cmd_version.o $(BUILD)/cli/cmd_search.o: CFLAGS += -DTHIMBLE_COMMIT='"$(COMMIT)"'
 
-$(BUILD)/%.o: %.c
+# Recompiled when the flags change, so that one tree serves gcc, clang and the sanitizers.
+FLAGS = $(CC) $(CFLAGS) $(LDFLAGS) $(ARCH) $(DATADIR)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(dir $@)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
@@ -68,14 +84,42 @@ $(BUILD)/bench_%: $(BUILD)/tests/bench_%.o $(LIB)
 	$(CC) -o $@ $< $(LIB) $(LDFLAGS) $(LDLIBS)
 
 test: thimble $(TESTS) arrows
-	tests/run.sh $(TESTS)
+	THIMBLE=$(BUILD)/thimble tests/run.sh $(TESTS)
+
+# The same tests with every address and every undefined behaviour watched.
+asan:
+	$(MAKE) test BUILD=$(BUILD)/asan OPT=-O1 ARCH= SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+
+bench: thimble $(BENCHES)
+	@for b in $(BENCHES); do $$b || exit 1; done
 
 arrows:
 	@tests/arrows.sh
 
+# Installs only what is missing; needs root, or sudo, only then.
+deps:
+	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok' || echo $$p; done); \
+	[ -z "$$missing" ] && exit 0; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	echo "installing: $$missing"; \
+	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing
+
+DEMO_DB = $(BUILD)/demo.db
+demo: deps
+	$(MAKE) thimble
+	./thimble search configs/jobs/demo.yaml --resume --db $(DEMO_DB)
+	@echo; echo "Look around: ./thimble runs --db $(DEMO_DB); ./thimble show last --db $(DEMO_DB); ./thimble --help"
+
+install: thimble
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(DATADIR)
+	install -m 755 $(BUILD)/thimble $(DESTDIR)$(PREFIX)/bin/thimble
+	cp -R configs $(DESTDIR)$(DATADIR)/
+	cp -R runtime $(DESTDIR)$(DATADIR)/
+
 clean:
 	rm -rf $(BUILD) thimble
 
-.PHONY: all deps demo test bench asan arrows clean install
+FORCE:
+.PHONY: all deps demo test bench asan arrows clean install FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

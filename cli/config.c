@@ -378,6 +378,14 @@ int config_target(Target *target, const char *name)
     return read_named("targets", name, target_keys, target);
 }
 
+void config_print_calibration(FILE *out, const Target *target)
+{
+    const Key *keys = target_keys;
+    while (strcmp(keys->name, "code") != 0)
+        keys++;
+    schema_print(out, keys, target, 0); /* the table's end: code, latency */
+}
+
 int config_space(Space *space, const char *name)
 {
     memset(space, 0, sizeof *space);

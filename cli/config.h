@@ -55,6 +55,8 @@ void config_print(FILE *out, const Job *job);
 char *config_text(const Job *job); /* yours to free */
 
 int config_target(Target *target, const char *name); /* a name in configs/targets, or a file */
+/* Its code sizes and latency model, as YAML that a target includes. */
+void config_print_calibration(FILE *out, const Target *target);
 /* The names in configs/<folder>, sorted; names and list yours to free. The number, or -1. */
 int config_names(const char *folder, char ***names);
 int config_space(Space *space, const char *name);
