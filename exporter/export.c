@@ -171,8 +171,9 @@ static int check_replaceable(const char *path)
         return 0;
     if (!file_is_dir(path))
         return errorf("%s is a file; the network is written into a folder", path);
-    return is_ours(path) ? 0 : errorf("%s is a folder that thimble did not write: it is not replaced",
-                                      path);
+    if (!is_ours(path))
+        return errorf("%s is a folder that thimble did not write: it is not replaced", path);
+    return 0;
 }
 
 /* The old folder steps aside, the new one takes its place, the old one goes. */
@@ -209,7 +210,7 @@ static const char readme[] =
     "------\n"
     "    make host && ./model_host    on this machine, with the built-in sample\n"
     "    make && make run             for the board in board.mk, under QEMU\n"
-    "    make BOARD=cortex-m7         for the other one\n"
+    "    make run BOARD=cortex-m4     or cortex-m7: the boards with start-up code here\n"
     "\n"
     "Port it\n"
     "-------\n"
@@ -228,7 +229,7 @@ static const char readme[] =
 static void print_readme(FILE *f, const Listing *x)
 {
     const Net *net = &x->q->net;
-    Number a, b;
+    Number a;
     fputs("An int8 network for a microcontroller, written by thimble\n"
           "==========================================================\n", f);
     print_line(f, x->options->title ? x->options->title : "a network");
@@ -236,8 +237,8 @@ static void print_readme(FILE *f, const Listing *x)
             net_output(net)->out_c);
     fprintf(f, "    arena    %s bytes (%.1f KiB), the image inside\n",
             print_number(x->plan->arena, &a), x->plan->arena / 1024.0);
-    fprintf(f, "    flash    %s bytes of model, %s with the runtime's code\n",
-            print_number(x->cost.model_flash, &a), print_number(x->cost.flash, &b));
+    fputs("    flash    ", f);
+    print_flash(f, &x->cost);
     fprintf(f, "    stack    1 KiB\n    MACs     %s\n", print_number(x->cost.macs, &a));
     if (x->cost.latency > 0)
         fprintf(f, "    time     about %s %s on %s, estimated\n",

@@ -3,7 +3,7 @@
  *   model.c  model.h   tables and weights, with the estimate in comments
  *   tb.h  tb_*.c ...   the runtime, as it is
  *   main.c  boards/    a main that checks itself, and start-up code for the emulated boards
- *   Makefile           `make` builds for the board it was exported for, `make host` for this machine
+ *   Makefile           `make` builds for the board it was exported for, `make host` for here
  *   README.md          arena, flash, stack; how to call it; how to port it
  *
  * Written beside and renamed: a folder is complete or not there. */
@@ -23,7 +23,8 @@ typedef struct {
     int sample_label;
 } ExportOptions;
 
-/* -1 with errorf(); an existing folder is replaced only when thimble wrote it. */
+/* -1 with errorf(); an existing folder is replaced, with all that is in it, only
+ * when thimble wrote it (its model.h begins with our mark) or when it is empty. */
 int export_model(const QModel *q, const ExportOptions *options);
 
 /* Where runtime/ is: THIMBLE_RUNTIME, the source tree the program was built in,

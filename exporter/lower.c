@@ -19,8 +19,8 @@ static int check_layer(const Layer *l, int i)
         return errorf("layer %d (%s) needs %d input rows at once, the runtime holds at most %d", i,
                       name, whole_image ? l->in_h : l->kh, TB_MAX_ROWS);
     if (whole_image && (l->kh != l->in_h || l->kw != l->in_w))
-        return errorf("layer %d (%s) reads an image of %d x %d, the runtime's windows end at 255", i,
-                      name, l->in_h, l->in_w);
+        return errorf("layer %d (%s) reads an image of %d x %d, the runtime's windows end at 255",
+                      i, name, l->in_h, l->in_w);
     return 0;
 }
 

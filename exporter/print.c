@@ -1,6 +1,7 @@
 #include "exporter/print.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { COLUMNS = 100 };
@@ -29,9 +30,10 @@ const char *print_float(float value, Number *number)
 
 void print_line(FILE *f, const char *text)
 {
-    for (const char *c = text; *c; c++)
-        fputc(iscntrl((unsigned char)*c) || (*c == '/' && (c[1] == '*' || (c > text && c[-1] == '*')))
-                  ? ' ' : *c, f);
+    for (const char *c = text; *c; c++) {
+        bool bounds = *c == '/' && (c[1] == '*' || (c > text && c[-1] == '*'));
+        fputc(bounds || iscntrl((unsigned char)*c) ? ' ' : *c, f);
+    }
 }
 
 static void print_string(FILE *f, const char *text)
@@ -154,8 +156,18 @@ static Places places_of(const Net *net, int n_layers)
 
 static void print_shape(FILE *f, const char *what, int h, int w, int c, QTensor t)
 {
-    fprintf(f, " *   %-9s %d x %d x %d int8, real = (q - (%d)) * %.9g\n", what, h, w, c, t.zero,
-            (double)t.scale);
+    fprintf(f, " *   %-9s %d x %d x %d int8, real = (q %c %d) * %.6g\n", what, h, w, c,
+            t.zero < 0 ? '+' : '-', abs(t.zero), (double)t.scale);
+}
+
+/* The runtime's code is only known where it was measured. */
+void print_flash(FILE *f, const Cost *cost)
+{
+    Number n;
+    fprintf(f, "%s bytes of tables and weights", print_number(cost->model_flash, &n));
+    if (cost->flash > cost->model_flash)
+        fprintf(f, ", %s with the runtime's code", print_number(cost->flash, &n));
+    fputc('\n', f);
 }
 
 static void print_estimate(FILE *f, const Listing *x)
@@ -166,7 +178,7 @@ static void print_estimate(FILE *f, const Listing *x)
         fprintf(f, " *   time      not estimated: %s has no latency model\n", target->name);
         return;
     }
-    fprintf(f, " *   time      about %s %s on %s, estimated; mean error of the estimate %.1f %%\n",
+    fprintf(f, " *   time      about %s %s on %s (estimate, error %.1f %%)\n",
             print_number((uint64_t)(x->cost.latency + 0.5), &n), target->latency.unit, target->name,
             100 * target->latency.error);
 }
@@ -176,17 +188,17 @@ static void print_facts(FILE *f, const Listing *x)
 {
     const Net *net = &x->q->net;
     const Layer *last = net_output(net);
-    Number a, b;
+    Number a;
     fputs(" *\n *   title     ", f);
     print_line(f, x->options->title ? x->options->title : "a network");
     fputc('\n', f);
     print_shape(f, "input", net->h, net->w, net->c, x->q->tensor[0]);
     print_shape(f, "output", last->out_h, last->out_w, last->out_c, x->q->tensor[net->n_layers]);
-    fprintf(f, " *   arena     %s bytes (%.1f KiB), the image inside; policy %s, the most in segment %d\n",
-            print_number(x->plan->arena, &a), x->plan->arena / 1024.0,
-            policy_name((Policy)x->plan->policy), x->plan->peak_segment);
-    fprintf(f, " *   flash     %s bytes of tables and weights, %s with the runtime's code\n",
-            print_number(x->cost.model_flash, &a), print_number(x->cost.flash, &b));
+    fprintf(f, " *   arena     %s bytes (%.1f KiB), the image inside; the most in segment %d\n",
+            print_number(x->plan->arena, &a), x->plan->arena / 1024.0, x->plan->peak_segment);
+    fprintf(f, " *   policy    %s\n", policy_name((Policy)x->plan->policy));
+    fputs(" *   flash     ", f);
+    print_flash(f, &x->cost);
     fprintf(f, " *   MACs      %s\n", print_number(x->cost.macs, &a));
     print_estimate(f, x);
 }
@@ -222,9 +234,11 @@ static void print_tensor(FILE *f, const Listing *x, int t)
 static void print_tensors(FILE *f, const Listing *x)
 {
     int n = x->lowered->model.n_tensors;
-    fprintf(f, "/* Where every tensor lies in the arena: 0 is the image, 1 + i what op i makes.\n"
-               " * offset, bytes of a row, rows kept, rows in all; then h x w x c and when it is alive */\n"
-               "static const TbTensor tensor[%d] = {\n", n);
+    fprintf(f,
+            "/* Where every tensor lies in the arena: 0 is the image, 1 + i what op i makes.\n"
+            " * Offset, bytes of a row, rows kept, rows in all; h x w x c, when it is alive. */\n"
+            "static const TbTensor tensor[%d] = {\n",
+            n);
     for (int t = 0; t < n; t++)
         print_tensor(f, x, t);
     fputs("};\n\n", f);
@@ -293,7 +307,8 @@ static void print_op(FILE *f, const Listing *x, int i, Places at)
             op->in_h, op->in_w, op->in_c, op->out_h, op->out_w, op->out_c);
     fprintf(f, "     .kh = %d, .kw = %d, .sh = %d, .sw = %d, .pad_top = %d, .pad_left = %d,\n",
             op->kh, op->kw, op->sh, op->sw, op->pad_top, op->pad_left);
-    fprintf(f, "     .in_zero = %d, .in2_zero = %d, .out_zero = %d, .act_min = %d, .act_max = %d,\n",
+    fprintf(f,
+            "     .in_zero = %d, .in2_zero = %d, .out_zero = %d, .act_min = %d, .act_max = %d,\n",
             op->in_zero, op->in2_zero, op->out_zero, op->act_min, op->act_max);
     fprintf(f, "     .input = %d, .input2 = %d, .output = %d, .scratch = %u},\n", op->input,
             op->input2, op->output, op->scratch);
@@ -303,8 +318,8 @@ static void print_ops(FILE *f, const Listing *x)
 {
     const Net *net = &x->q->net;
     Places at = {0, 0, 0};
-    fputs("/* What is done, in this order. A 1x1 layer or an add on whole tensors is one row of all its\n"
-          " * pixels. Bytes live: all tensors somebody still needs, and the output. */\n", f);
+    fputs("/* What is done, in this order. A 1x1 layer or an add on whole tensors is one row of\n"
+          " * all its pixels. Bytes live: tensors somebody still needs, and the output. */\n", f);
     fprintf(f, "static const TbOp op[%d] = {\n", net->n_layers);
     for (int i = 0; i < net->n_layers; i++) {
         print_op(f, x, i, at);
@@ -332,8 +347,10 @@ static void print_constants_comment(FILE *f, const Layer *l, int i, uint32_t at)
 static void print_weights(FILE *f, const QModel *q)
 {
     Places at = {0, 0, 0}, end = places_of(&q->net, q->net.n_layers);
-    fprintf(f, "\n/* real = q * scale, a scale for each output channel; zeros fill up to 4 bytes. */\n"
-               "static const int8_t weights[%u] = {\n", end.weights);
+    fprintf(f,
+            "\n/* real = q * scale, a scale for each output channel; zeros fill up to 4 bytes. */\n"
+            "static const int8_t weights[%u] = {\n",
+            end.weights);
     for (int i = 0; i < q->net.n_layers; i++) {
         const Layer *l = &q->net.layer[i];
         if (op_has_weights((Op)l->op)) {
@@ -366,9 +383,11 @@ static void print_biases(FILE *f, const QModel *q)
 static void print_multipliers(FILE *f, const QModel *q)
 {
     Places at = {0, 0, 0}, end = places_of(&q->net, q->net.n_layers);
-    fprintf(f, "\n/* An accumulator becomes an output times multiplier * 2^(shift - 31); an add has three:\n"
-               " * of either input and of the sum. */\n"
-               "static const int32_t multiplier[%u] = {\n", end.multiplier);
+    fprintf(f,
+            "\n/* An accumulator becomes an output times multiplier * 2^(shift - 31); an add has\n"
+            " * three: of either input and of the sum. */\n"
+            "static const int32_t multiplier[%u] = {\n",
+            end.multiplier);
     for (int i = 0; i < q->net.n_layers; i++) {
         const Layer *l = &q->net.layer[i];
         if (qmodel_multipliers(l) > 0) {
@@ -430,10 +449,11 @@ static void print_usage(FILE *f, const Listing *x)
           " *     model_run(arena);\n"
           " *     read MODEL_OUTPUT_BYTES at model_output(arena); the class is the largest\n"
           " *\n"
-          " * The arena starts at a multiple of 4 and belongs to the network only while it runs. The\n"
-          " * image is overwritten: fill it in again before the next run. Nothing else is written:\n"
-          " * the model is constant and lives in flash. Keep 1 KiB of stack for model_run().\n", f);
-    fprintf(f, " * A pixel p of 0..255 means (p - %d) * %.9g to the network.\n", in.zero + 128,
+          " * The arena starts at a multiple of 4 and belongs to the network only while it runs.\n"
+          " * The image is overwritten: fill it in again before the next run. Nothing else is\n"
+          " * written: the model is constant and lives in flash. Keep 1 KiB of stack for\n"
+          " * model_run().\n", f);
+    fprintf(f, " * A pixel p of 0..255 means (p - %d) * %.6g to the network.\n", in.zero + 128,
             (double)in.scale);
 }
 

@@ -173,8 +173,10 @@ static inline double float_value(const Layer *l, const LayerParams *p, const dou
     if (!op_has_weights((Op)l->op))
         return l->op == OP_MAX_POOL ? most : sum / taps;
     sum += p->bias ? p->bias[o] : 0;
-    if (p->gamma)
-        sum = (sum - p->mean[o]) / sqrt(p->var[o] + (double)NORM_EPSILON) * p->gamma[o] + p->beta[o];
+    if (p->gamma) {
+        double deviation = sqrt(p->var[o] + (double)NORM_EPSILON);
+        sum = (sum - p->mean[o]) / deviation * p->gamma[o] + p->beta[o];
+    }
     return sum;
 }
 

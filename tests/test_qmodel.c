@@ -442,7 +442,7 @@ END
 SUITE(qmodel, one_layer_is_as_exact_as_its_steps_allow, a_deep_network_stays_close_to_float,
       multipliers_are_those_worked_out_by_hand, multipliers_have_31_bits,
       the_numbers_of_a_line_are_those_worked_out_by_hand,
-      activations_use_the_calibrated_range_up_to_their_end, a_channel_without_weights_gives_its_bias,
-      a_dead_layer_does_not_overflow, what_is_not_finite_is_refused, what_is_saved_is_loaded,
-      the_bytes_are_little_endian, a_truncated_or_altered_model_is_refused,
-      hostile_bytes_with_a_right_checksum_do_no_harm)
+      activations_use_the_calibrated_range_up_to_their_end,
+      a_channel_without_weights_gives_its_bias, a_dead_layer_does_not_overflow,
+      what_is_not_finite_is_refused, what_is_saved_is_loaded, the_bytes_are_little_endian,
+      a_truncated_or_altered_model_is_refused, hostile_bytes_with_a_right_checksum_do_no_harm)
