@@ -20,11 +20,10 @@ int command_fail(int status)
 
 /* --- arguments */
 
-/* A command's argp with our parser before its own. argp hands the parser the struct it was
- * given, so the command's is found behind it. */
+/* A command's own parser and input, behind ours. */
 typedef struct {
-    struct argp argp;
-    argp_parser_t real;
+    argp_parser_t parser;
+    void *input;
 } Wrapped;
 
 /* argp follows every complaint with "Try `thimble x --help' ...": one line is enough. */
@@ -43,21 +42,23 @@ static ssize_t without_advice(void *cookie, const char *text, size_t size)
 
 static error_t parse_wrapped(int key, char *arg, struct argp_state *state)
 {
-    const Wrapped *w = (const Wrapped *)(const void *)state->root_argp;
+    const Wrapped *command = state->input;
+    state->input = command->input; /* argp sets it again before every call */
     if (key == ARGP_KEY_INIT) {
         FILE *quiet = fopencookie(NULL, "w", (cookie_io_functions_t){.write = without_advice});
         if (quiet)
             state->err_stream = quiet; /* open until the program ends, as stderr is */
     }
-    return w->real ? w->real(key, arg, state) : ARGP_ERR_UNKNOWN;
+    return command->parser ? command->parser(key, arg, state) : ARGP_ERR_UNKNOWN;
 }
 
 void command_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
-    Wrapped w = {.argp = *argp, .real = argp->parser};
-    w.argp.parser = parse_wrapped;
+    Wrapped command = {argp->parser, input};
+    struct argp wrapped = *argp;
+    wrapped.parser = parse_wrapped;
     argp_err_exit_status = EXIT_USAGE;
-    error_t error = argp_parse(&w.argp, argc, argv, 0, NULL, input);
+    error_t error = argp_parse(&wrapped, argc, argv, 0, NULL, &command);
     if (error == 0)
         return;
     fprintf(stderr, "%s: %s\n", argv[0], strerror(error));
