@@ -110,7 +110,7 @@ static int cifar_load(const Listing *l, const Example *e, const DataOptions *o, 
 
 const Reader cifar10_reader = {cifar_list, cifar_load};
 
-/* --- IDX: MNIST's files, a header of big-endian words, then bytes ---------------------------- */
+/* --- IDX: MNIST's files, a header of big-endian words, then bytes ----------------------------- */
 
 static uint32_t big_endian(const uint8_t *p)
 {

@@ -189,8 +189,36 @@ static void load_all(const Listing *l, const ExampleList *list, const DataOption
     progress_end(&progress);
 }
 
-/* Fills d from the list; what cannot be decoded is named, left out and counted.
- * A class of which nothing is left is an error. */
+/* Closes the gaps that damaged examples leave; each is named and counted. A
+ * class of which nothing is left is an error. */
+static int keep_whole(Dataset *d, const Listing *l, const ExampleList *list, const char *path,
+                      char **warning, int *skipped)
+{
+    size_t size = (size_t)d->h * (size_t)d->w * (size_t)d->c;
+    int *lost = xcalloc((size_t)l->n_classes, sizeof *lost), status = 0;
+    int *kept = xcalloc((size_t)l->n_classes, sizeof *kept);
+    for (int i = 0; i < list->n; i++) {
+        int k = list->item[i].label;
+        if (warning[i]) {
+            log_warn("%s; it is left out", warning[i]);
+            lost[k]++;
+            ++*skipped;
+            continue;
+        }
+        if (d->n < i)
+            memcpy(d->pixel + (size_t)d->n * size, d->pixel + (size_t)i * size, size);
+        d->label[d->n++] = (uint16_t)k;
+        kept[k]++;
+    }
+    for (int k = 0; k < l->n_classes && status == 0; k++)
+        if (lost[k] && !kept[k])
+            status = errorf("%s: of %d files of class '%s' not one could be read", path, lost[k],
+                            l->class_name[k]);
+    free(lost);
+    free(kept);
+    return status;
+}
+
 static int fill(Dataset *d, const Listing *l, const ExampleList *list, const DataOptions *o,
                 int *skipped)
 {
@@ -200,28 +228,10 @@ static int fill(Dataset *d, const Listing *l, const ExampleList *list, const Dat
     d->pixel = xmalloc((size_t)list->n * size);
     d->label = xmalloc((size_t)list->n * sizeof *d->label);
     char **warning = xcalloc((size_t)list->n, sizeof *warning);
-    int *left = xcalloc((size_t)l->n_classes, sizeof *left), status = 0;
-    bool *listed = xcalloc((size_t)l->n_classes, sizeof *listed);
     load_all(l, list, o, d->pixel, warning);
-    for (int i = 0; i < list->n; i++) {
-        int k = list->item[i].label;
-        listed[k] = true;
-        if (warning[i]) {
-            log_warn("%s; it is left out", warning[i]);
-            free(warning[i]);
-            ++*skipped;
-            continue;
-        }
-        memmove(d->pixel + (size_t)d->n * size, d->pixel + (size_t)i * size, d->n == i ? 0 : size);
-        d->label[d->n++] = (uint16_t)k;
-        left[k]++;
-    }
-    for (int k = 0; k < l->n_classes && status == 0; k++)
-        if (listed[k] && left[k] == 0)
-            status = errorf("%s: not one file of class '%s' could be read", o->path,
-                            l->class_name[k]);
-    free(listed);
-    free(left);
+    int status = keep_whole(d, l, list, o->path, warning, skipped);
+    for (int i = 0; i < list->n; i++)
+        free(warning[i]);
     free(warning);
     return status;
 }

@@ -2,7 +2,14 @@
  *
  * data_open() reads a folder or files into two Datasets, train and test, of
  * one shape: every picture is decoded and resized once, in parallel, and kept
- * as uint8. A raw int8 tensor is kept as value + 128.
+ * as uint8. A raw int8 tensor is kept as value + 128. The same files give the
+ * same bytes with any number of threads.
+ *
+ * Class folders lie below train/ and test/ (or val/, or validation/), or right
+ * below the path, and then a share of each class is held out. test/ alone is
+ * fine: train is empty, its n is 0. Files are pictures by their contents or by
+ * their ending; hidden ones and others are passed over. A picture is scaled to
+ * cover the wanted shape and cropped in the middle.
  *
  * What a network sees is real = (pixel - zero) * scale, with one integer zero
  * and one scale for all channels, so that the device's int8 input is simply
@@ -21,7 +28,7 @@ typedef struct {
     uint16_t *label;  /* [n] */
     char **class_name; /* [n_classes] */
     int zero;         /* 0..255 */
-    float scale;
+    float scale;      /* 1 / deviation of the training set; zero is its mean */
 } Dataset;
 
 #define DATA_FORMATS(X)                                                                           \
@@ -41,16 +48,16 @@ typedef enum {
 typedef struct {
     DataFormat format;
     char path[512];
-    double holdout;       /* share of each class held out as test set where there is no test/ [0.1] */
+    double holdout;       /* share of each class to test on where there is no test set; 0: 0.1 */
     uint64_t seed;        /* of the hold-out and of the synthetic set */
-    int threads;
+    int threads;          /* 0: one */
     int h, w;             /* wanted; raw tensors must have it */
     int c;                /* 3, or 1: pictures are converted to gray */
     int raw_h, raw_w, raw_c; /* raw: shape of a file */
     bool raw_unsigned;    /* raw: uint8 instead of int8 */
     int raw_zero;         /* raw: real = (value - zero) * scale */
     double raw_scale;
-    int synthetic_train, synthetic_test, synthetic_classes;
+    int synthetic_train, synthetic_test, synthetic_classes; /* 0: 4000, 1000, 10 of 12 */
     int limit;            /* at most so many training examples a class, 0 for all */
 } DataOptions;
 
@@ -67,12 +74,14 @@ int data_format_parse(const char *name, DataFormat *format);
  * empty class, a folder without images. */
 int data_classes(const DataOptions *options);
 
-/* -1 with errorf(). Train and test have the same classes, zero and scale. */
+/* -1 with errorf(). Train and test have the same classes, zero and scale; test's
+ * own where train is empty. Of limit and hold-out `seed` chooses the examples. */
 int data_open(Data *data, const DataOptions *options);
 void data_release(Data *data);
 
 /* Splits 0..n-1 into two lists, `share` of every class (at least one) going to
- * the second, by the seed. Both arrays hold d->n ints; returns the size of the second. */
+ * the second and, of two or more, at least one to the first, by the seed. Both
+ * arrays hold d->n ints; returns the size of the second. */
 int dataset_split(const Dataset *d, double share, uint64_t seed, int *first, int *second);
 
 typedef struct {
@@ -82,7 +91,8 @@ typedef struct {
 } Augment;
 
 /* Pictures index[0..n) as floats for nn/: images [n][h][w][c], labels [n].
- * augment and rng may be NULL: no augmentation. */
+ * augment and rng may be NULL: no augmentation. Else each picture is shifted,
+ * then mirrored, then cut; what comes in from outside is `zero`, so 0. */
 void dataset_batch(const Dataset *d, const int *index, int n, const Augment *augment, Rng *rng,
                    float *images, int *labels);
 /* One picture as the device's int8 input, pixel - 128: [h][w][c]. */

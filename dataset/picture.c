@@ -13,7 +13,7 @@
 #include <jerror.h>
 #include <png.h>
 
-#define MAX_PIXELS (1u << 28) /* beyond this a header is more likely wrong than a camera good */
+#define MAX_PIXELS (1u << 27) /* beyond this a header is more likely wrong than a camera good */
 
 static const uint8_t jpeg_magic[] = {0xff, 0xd8, 0xff};
 static const uint8_t png_magic[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
@@ -39,7 +39,7 @@ void picture_release(Picture *p)
     *p = (Picture){0};
 }
 
-/* --- JPEG ------------------------------------------------------------------------------------ */
+/* --- JPEG ------------------------------------------------------------------------------------- */
 
 typedef struct {
     struct jpeg_error_mgr manager; /* first: libjpeg gives us back its address */
@@ -141,7 +141,7 @@ static int decode_jpeg(Picture *p, const uint8_t *file, size_t size, const char 
     return 0;
 }
 
-/* --- PNG ------------------------------------------------------------------------------------- */
+/* --- PNG -------------------------------------------------------------------------------------- */
 
 typedef struct {
     const uint8_t *next, *end;

@@ -4,9 +4,12 @@
  * being 1, and drawn by supersampling: the same (seed, number) is the same
  * scene at every resolution. Two things are asked of the set. Finding a shape
  * of any colour, size and angle among distractors must take a network of some
- * size; and half of the classes differ only in a texture whose period is
- * about 0.09 of the side, so that below some 24 pixels no network can tell
- * them apart. */
+ * size; and four of the ten classes are plain outlines filled with a texture,
+ * whose period is a tenth of the side: with fewer than some 24 pixels it is gone.
+ *
+ * Measured (4,000 scenes, 12 epochs; test accuracy): at 32x32 networks of 3k,
+ * 8k, 26k and 51k parameters reach 60, 61, 74 and 88 %; that of 8k at 16x16
+ * only 42 %. Nearest class mean and nearest neighbour on pixels: 11 and 15 %. */
 #include "dataset/reader.h"
 
 #include "base/alloc.h"
@@ -68,7 +71,7 @@ typedef struct {
 
 static const float PI = 3.14159265f;
 
-/* --- shapes: 0 outside, 1 in the first colour, 2 in the second; the radius is 1 ---------------- */
+/* --- shapes: 0 outside, 1 in the first colour, 2 in the second; the radius is 1 --------------- */
 
 static bool in_triangle(float x, float y)
 {
@@ -229,14 +232,14 @@ static Scene scene_make(uint64_t seed, uint64_t number, int n_classes)
     for (int i = 0; i < LATTICE * LATTICE; i++)
         s.lattice[i / LATTICE][i % LATTICE] = between(&rng, -1, 1);
     Shape shape = (Shape)(number % (uint64_t)n_classes);
-    Object main = object_make(&rng, shape, between(&rng, 0.19f, 0.33f), s.ground);
-    main.x = between(&rng, 0.3f, 0.7f);
-    main.y = between(&rng, 0.3f, 0.7f);
+    Object object = object_make(&rng, shape, between(&rng, 0.19f, 0.33f), s.ground);
+    object.x = between(&rng, 0.3f, 0.7f);
+    object.y = between(&rng, 0.3f, 0.7f);
     if (rng_below(&rng, 2))
-        s.object[s.n_objects++] = occluder(&rng, &main, s.ground);
+        s.object[s.n_objects++] = occluder(&rng, &object, s.ground);
     if (rng_below(&rng, 2))
         s.object[s.n_objects++] = distractor(&rng, s.ground);
-    s.object[s.n_objects++] = main;
+    s.object[s.n_objects++] = object;
     for (uint32_t i = 2 + rng_below(&rng, 4); i > 0; i--)
         s.object[s.n_objects++] = distractor(&rng, s.ground);
     return s;

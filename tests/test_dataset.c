@@ -13,7 +13,7 @@
 #include <jpeglib.h>
 #include <png.h>
 
-/* --- a folder to play in, files to put there --------------------------------------------------- */
+/* --- a folder to play in, files to put there -------------------------------------------------- */
 
 static char folder[64];
 
@@ -48,7 +48,7 @@ static void put(const char *name, const void *data, size_t size)
     free(path);
 }
 
-/* A PNG of any kind; `alpha_of` is the palette's transparency of entry 0, or -1. */
+/* A PNG of any kind; a palette is the one below. */
 static void put_png(const char *name, int h, int w, int type, int bits, int interlaced,
                     const uint8_t *rows)
 {
@@ -179,7 +179,7 @@ static void same_noise(const Dataset *d, int i, uint64_t seed)
     free(want);
 }
 
-/* --- class folders ------------------------------------------------------------------------------ */
+/* --- class folders ---------------------------------------------------------------------------- */
 
 TEST(class_folders_are_read_sorted_and_to_the_bit)
 {
@@ -421,7 +421,7 @@ TEST(a_limit_keeps_some_of_every_class_for_training)
 }
 END
 
-/* --- kinds of files ----------------------------------------------------------------------------- */
+/* --- kinds of files --------------------------------------------------------------------------- */
 
 /* Decodes folder/name at its own size, which must be h x w. */
 static Picture decode(const char *name, int h, int w, int c)
@@ -526,7 +526,43 @@ TEST(a_large_jpeg_is_reduced_while_decoding_and_looks_the_same)
 }
 END
 
-/* --- resizing ----------------------------------------------------------------------------------- */
+TEST(no_damage_to_a_file_does_more_than_make_it_fail)
+{
+    uint8_t *noise = random_bytes(24 * 24 * 3, 1), *file[2];
+    size_t size[2];
+    unsigned long jpeg_size;
+    make_folder();
+    put_png("x.png", 24, 24, PNG_COLOR_TYPE_RGB, 8, 0, noise);
+    char *path = in_folder("x.png");
+    file[0] = (uint8_t *)file_read(path, &size[0]);
+    file[1] = jpeg_bytes(24, 24, JCS_RGB, noise, &jpeg_size);
+    size[1] = jpeg_size;
+    Rng rng = rng_make(1, 0);
+    for (int round = 0; round < 1000; round++) {
+        uint8_t *damaged = xmalloc(size[round % 2]);
+        memcpy(damaged, file[round % 2], size[round % 2]);
+        size_t left = round % 4 < 2 ? size[round % 2] : rng_below(&rng, (uint32_t)size[round % 2]);
+        for (int i = 0; left > 0 && i < 1 + round % 3; i++) /* headers more often than data */
+            damaged[rng_below(&rng, (uint32_t)(i % 2 ? left : 1 + left / 8))] ^=
+                (uint8_t)(1 + rng_below(&rng, 255));
+        Picture p;
+        uint8_t fitted[8 * 8 * 3];
+        if (picture_decode(&p, damaged, left, "it", 8, 8, 3) == 0)
+            picture_fit(&p, 8, 8, 3, fitted);
+        else
+            ck_assert_ptr_nonnull(strstr(error_text(), "it is "));
+        picture_release(&p);
+        free(damaged);
+    }
+    free(file[0]);
+    free(file[1]);
+    free(path);
+    free(noise);
+    remove_folder();
+}
+END
+
+/* --- resizing --------------------------------------------------------------------------------- */
 
 TEST(a_picture_of_the_right_size_is_left_alone_and_a_crop_does_not_blur)
 {
@@ -620,7 +656,7 @@ TEST(colour_becomes_luma_and_gray_is_repeated)
 }
 END
 
-/* --- binary sets -------------------------------------------------------------------------------- */
+/* --- binary sets ------------------------------------------------------------------------------ */
 
 enum { RECORD = 3073 };
 
@@ -781,7 +817,7 @@ TEST(raw_tensors_keep_their_values_and_wrong_sizes_are_skipped)
 }
 END
 
-/* --- what the network sees ---------------------------------------------------------------------- */
+/* --- what the network sees -------------------------------------------------------------------- */
 
 static Dataset example(uint8_t *pixel, uint16_t *label, int n, int h, int w, int c, int n_classes)
 {
@@ -908,7 +944,7 @@ TEST(a_split_is_disjoint_and_takes_the_share_of_every_class)
 }
 END
 
-/* --- the built-in set --------------------------------------------------------------------------- */
+/* --- the built-in set ------------------------------------------------------------------------- */
 
 static Data draw_set(int side, int c, int train, int test, uint64_t seed, int threads)
 {
@@ -1016,7 +1052,7 @@ TEST(comparing_raw_pixels_does_not_solve_the_synthetic_set)
 }
 END
 
-/* --- the real sets ------------------------------------------------------------------------------ */
+/* --- the real sets ---------------------------------------------------------------------------- */
 
 static void unpack(const char *archive)
 {
@@ -1166,6 +1202,7 @@ SUITE(dataset, class_folders_are_read_sorted_and_to_the_bit,
       a_limit_keeps_some_of_every_class_for_training,
       every_kind_of_png_becomes_8_bit_gray_or_colour, gray_and_cmyk_jpegs_are_read,
       a_large_jpeg_is_reduced_while_decoding_and_looks_the_same,
+      no_damage_to_a_file_does_more_than_make_it_fail,
       a_picture_of_the_right_size_is_left_alone_and_a_crop_does_not_blur,
       halving_averages_and_doubling_interpolates,
       shrinking_is_the_integral_over_each_pixels_box, a_flat_picture_stays_flat_at_every_size,
