@@ -25,8 +25,8 @@ static const char DOC[] =
     "(one candidate a run). Functions beside SQLite's own: percent, kib, size, elapsed, tidy.\n\n"
     "Examples:\n"
     "  thimble query \"SELECT * FROM best\"\n"
-    "  thimble query \"SELECT sram, percent(accuracy) FROM pareto WHERE run = 3\" -f csv\n"
-    "  thimble query \"SELECT sql FROM sqlite_schema WHERE name = 'candidate'\" -f csv\n"
+    "  thimble query \"SELECT sram, percent(accuracy) FROM pareto WHERE run = 3\"\n"
+    "  thimble query -f csv \"SELECT sql FROM sqlite_schema\"\n"
     "  thimble query - < report.sql";
 
 static char *read_all(FILE *in)

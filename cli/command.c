@@ -26,17 +26,14 @@ typedef struct {
     void *input;
 } Wrapped;
 
-/* argp follows every complaint with "Try `thimble x --help' ...": one line is enough. */
+/* argp follows every complaint with "Try `thimble x --help' ...", on as many lines as the name
+ * needs, and ends: one line is enough. The stream is buffered, so all of it comes at once. */
 static ssize_t without_advice(void *cookie, const char *text, size_t size)
 {
     (void)cookie;
-    for (const char *p = text, *end = text + size; p < end;) {
-        const char *line = memchr(p, '\n', (size_t)(end - p));
-        const char *next = line ? line + 1 : end;
-        if (next - p < 5 || memcmp(p, "Try `", 5) != 0)
-            fwrite(p, 1, (size_t)(next - p), stderr);
-        p = next;
-    }
+    const char *advice = memmem(text, size, "Try `", 5);
+    bool starts_a_line = advice && (advice == text || advice[-1] == '\n');
+    fwrite(text, 1, starts_a_line ? (size_t)(advice - text) : size, stderr);
     return (ssize_t)size;
 }
 
