@@ -1,7 +1,8 @@
 /* latency.h - how long a layer takes, from coefficients that were fitted.
  *
  * Linear in physical features, one set of coefficients an operator:
- *     time = call + row * rows + pixel * output pixels + output * outputs + mac * MACs inside the image
+ *     time = call + row * rows + pixel * output pixels + output * outputs
+ *            + mac * MACs inside the image
  * fitted by least squares on layers that ran (under QEMU: the unit is executed
  * instructions; on a board: cycles). A MAC count alone is a poor proxy:
  * instructions a MAC span an order of magnitude between operators. */

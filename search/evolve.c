@@ -98,7 +98,8 @@ static bool bear_mutant(Evolution *e, int generation)
 {
     for (int i = 0; i < CHILD_DRAWS; i++) {
         int a = draw_parent(e);
-        Genotype g = genotype_mutate(e->space, &e->all[a].genotype, e->options->mutation_rate, &e->rng);
+        const Genotype *parent = &e->all[a].genotype;
+        Genotype g = genotype_mutate(e->space, parent, e->options->mutation_rate, &e->rng);
         if (admit(e, &g, (Candidate){.generation = generation, .parent = {a, -1}}))
             return true;
     }
@@ -239,11 +240,11 @@ static int nothing_fits(const Evolution *e)
     Genotype g = genotype_smallest(e->space, o->width, o->resolution);
     genotype_expand(e->space, &g, o->n_classes, &net);
     Cost c = estimate(&net, e->target, o->policy);
-    return errorf("none of %d random networks of the space '%s' fits at width %g and resolution %dx%d: "
-                  "the smallest takes %u bytes of SRAM, %u of flash and %llu MACs",
-                  RANDOM_DRAWS, e->space->name, e->space->width[o->width],
-                  e->space->resolution[o->resolution].h, e->space->resolution[o->resolution].w,
-                  c.sram, c.flash, (unsigned long long)c.macs);
+    Resolution r = e->space->resolution[o->resolution];
+    return errorf("none of %d random networks of the space '%s' fits at width %g, resolution "
+                  "%dx%d: the smallest takes %u bytes of SRAM, %u of flash and %llu MACs",
+                  RANDOM_DRAWS, e->space->name, e->space->width[o->width], r.h, r.w, c.sram,
+                  c.flash, (unsigned long long)c.macs);
 }
 
 /* Stops early when a generation bears nothing: no network is left that fits and is new. */

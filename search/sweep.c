@@ -17,7 +17,8 @@ static int ascending(const void *a, const void *b)
 static int sample_space(const Space *space, const Target *target, const Limits *limits,
                         const SweepOptions *o, const SweepRow *row, uint64_t *macs)
 {
-    uint64_t seed = rng_stream(o->seed, (uint64_t)(row->width * SPACE_MAX_RESOLUTIONS + row->resolution));
+    int pair = row->width * SPACE_MAX_RESOLUTIONS + row->resolution;
+    uint64_t seed = rng_stream(o->seed, (uint64_t)pair);
     int n = 0;
     for (int i = 0; i < o->samples; i++) {
         Net net;

@@ -87,8 +87,8 @@ END
 TEST(a_limit_is_the_last_value_that_fits_and_zero_is_none)
 {
     Cost cost = {.sram = 10, .flash = 20, .macs = 30, .latency = 40};
-    Limits exact = {10, 20, 30, 40}, none = {0}, tight[] = {{.sram = 9}, {.flash = 19}, {.macs = 29},
-                                                            {.latency = 39.9}};
+    Limits exact = {10, 20, 30, 40}, none = {0};
+    Limits tight[] = {{.sram = 9}, {.flash = 19}, {.macs = 29}, {.latency = 39.9}};
     ck_assert(cost_fits(&cost, &exact));
     ck_assert(cost_fits(&cost, &none));
     for (int i = 0; i < 4; i++)
@@ -98,4 +98,5 @@ END
 
 SUITE(estimator, flash_is_what_the_tables_take_on_a_32_bit_target,
       the_target_s_compiler_agrees_about_the_tables, code_is_counted_once_an_operator,
-      a_cost_is_the_sum_of_what_each_part_says, a_limit_is_the_last_value_that_fits_and_zero_is_none)
+      a_cost_is_the_sum_of_what_each_part_says,
+      a_limit_is_the_last_value_that_fits_and_zero_is_none)

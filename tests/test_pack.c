@@ -86,7 +86,8 @@ TEST(whatever_is_alive_together_lies_apart_or_overlaps_as_allowed)
             ck_assert_uint_eq(p.offset[b] % ALIGN, 0);
             ck_assert_uint_le(p.offset[b] + p.bytes[b], p.capacity);
             for (int a = 0; a < b; a++)
-                ck_assert(p.last[a] < first_of(b) || may_lie_so(&p, a, p.offset[a], b, p.offset[b]));
+                ck_assert(p.last[a] < first_of(b) ||
+                          may_lie_so(&p, a, p.offset[a], b, p.offset[b]));
             uint32_t at = p.scratch_offset[b - 1], bytes = p.layer[b - 1].scratch;
             ck_assert(bytes == 0 || scratch_fits(&p, b - 1, p.offset, at));
             ck_assert_uint_le(at + bytes, p.capacity);
@@ -105,8 +106,9 @@ static bool fits_somehow(const Packing *p, int tensor, uint32_t capacity, uint32
         for (int a = 0; a < tensor && right; a++)
             right = p->last[a] < first_of(tensor) || may_lie_so(p, a, offset[a], tensor, at);
         offset[tensor] = at;
-        bool scratch = tensor == 0 || p->layer[tensor - 1].scratch == 0;
-        for (uint32_t s = 0; right && !scratch && s + p->layer[tensor - 1].scratch <= capacity; s += ALIGN)
+        uint32_t bytes = tensor ? p->layer[tensor - 1].scratch : 0;
+        bool scratch = bytes == 0;
+        for (uint32_t s = 0; right && !scratch && s + bytes <= capacity; s += ALIGN)
             scratch = scratch_fits(p, tensor - 1, offset, s);
         if (right && scratch && fits_somehow(p, tensor + 1, capacity, offset))
             return true;

@@ -223,7 +223,8 @@ static void check_plan(const Net *net, const Plan *plan)
         end = p->offset + p->bytes > end ? p->offset + p->bytes : end;
     }
     for (int i = 0; i < net->n_layers; i++) {
-        uint32_t live = plan_live(plan, net, i), scratch = plan->scratch[i].offset + plan->scratch[i].bytes;
+        uint32_t live = plan_live(plan, net, i);
+        uint32_t scratch = plan->scratch[i].offset + plan->scratch[i].bytes;
         ck_assert_uint_eq(plan->scratch[i].offset % PLAN_ALIGN, 0);
         end = plan->scratch[i].bytes && scratch > end ? scratch : end;
         peak = live > most ? (uint32_t)i : peak;
@@ -294,7 +295,9 @@ static uint32_t slow_least(const Net *net, bool in_place)
                     net_last_reader(net, l->input) == s;
         over |= in_place && l->op == OP_ADD &&
                 (net_last_reader(net, l->input) == s || net_last_reader(net, l->input2) == s);
-        uint32_t now = !over ? words(net_tensor_bytes(net, s)) : l->op == OP_ADD ? 0 : slow_overlap(l);
+        uint32_t now = words(net_tensor_bytes(net, s));
+        if (over)
+            now = l->op == OP_ADD ? 0 : slow_overlap(l);
         for (int t = NET_IMAGE; t < s; t++)
             if (net_last_reader(net, t) >= s)
                 now += words(net_tensor_bytes(net, t));

@@ -1,0 +1,332 @@
+#include "search/evolve.h"
+
+#include "tests/mcunet_space.h"
+#include "tests/suite.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MOST = 4000 };
+
+/* All that happened in a run. `planted` is the genotype the fitness praises. */
+typedef struct {
+    Space space;
+    Limits limits;
+    EvolveOptions options;
+    Genotype planted;
+    Candidate seen[MOST]; /* by number: evaluated or known */
+    bool done[MOST];
+    int born, evaluated, remembered, reports;
+    const void *memory; /* of a killed run, or NULL */
+    int survived;             /* candidates of it that were remembered */
+    EvolveReport last;
+} Log;
+
+/* Share of the planted genes that are there, minus what is there besides. */
+static double resemblance(const Space *space, const Genotype *g, const Genotype *planted)
+{
+    int same = 0, genes = 0;
+    for (int s = 0; s < space->n_stages; s++) {
+        same += g->depth[s] == planted->depth[s];
+        genes++;
+        for (int b = 0; b < SPACE_MAX_DEPTH; b++) {
+            bool counts = g->kernel[s][b] || planted->kernel[s][b];
+            same += counts && g->kernel[s][b] == planted->kernel[s][b];
+            same += counts && g->expansion[s][b] == planted->expansion[s][b];
+            genes += 2 * counts;
+        }
+    }
+    return (double)same / genes;
+}
+
+static double fitness(void *ctx, const Candidate *c)
+{
+    const Log *log = ctx;
+    return resemblance(&log->space, &c->genotype, &log->planted);
+}
+
+static void born(void *ctx, const Candidate *c)
+{
+    Log *log = ctx;
+    ck_assert_int_eq(c->number, log->born + log->remembered);
+    ck_assert(!log->done[c->number]);
+    log->born++;
+}
+
+static void evaluated(void *ctx, const Candidate *c)
+{
+    Log *log = ctx;
+    ck_assert(!log->done[c->number]);
+    log->seen[c->number] = *c;
+    log->done[c->number] = true;
+    log->evaluated++;
+    ck_assert_int_le(log->evaluated, log->born);
+}
+
+static void generation(void *ctx, const EvolveReport *r)
+{
+    Log *log = ctx;
+    ck_assert_int_eq(r->evaluated, log->evaluated + log->remembered);
+    ck_assert_double_ge(r->best, log->last.best); /* the winner is never lost */
+    ck_assert_double_ge(r->best, r->median);
+    ck_assert_double_eq(r->winner->fitness, r->best);
+    ck_assert(r->drawn >= r->fitting && r->fitting >= r->evaluated);
+    log->last = *r;
+    log->reports++;
+}
+
+static Log *log_new(uint64_t seed)
+{
+    Log *log = calloc(1, sizeof *log);
+    log->space = mcunet_space();
+    log->options = (EvolveOptions){.population = 40, .parents = 10, .crossovers = 20,
+                                   .mutations = 20, .mutation_rate = 0.1, .generations = 12,
+                                   .threads = 1, .seed = seed, .width = 2, .resolution = 3,
+                                   .n_classes = 10, .policy = POLICY_INPLACE};
+    Rng rng = rng_make(seed, 77);
+    log->planted = genotype_sample(&log->space, 2, 3, &rng);
+    return log;
+}
+
+static int run(Log *log, const EvolveHooks *more, Candidate *winner)
+{
+    Target target = {.name = "none"};
+    EvolveHooks hooks = {.ctx = log, .fitness = fitness, .born = born, .evaluated = evaluated,
+                         .generation = generation};
+    if (more)
+        hooks.known = more->known;
+    log->last.best = -INFINITY;
+    return evolve(&log->space, &target, &log->limits, &log->options, &hooks, winner);
+}
+
+TEST(evolution_finds_what_was_planted_far_better_than_random_search)
+{
+    double sum[N_ALGORITHMS] = {0};
+    enum { SEEDS = 8 };
+    for (int seed = 0; seed < SEEDS; seed++) {
+        int n[N_ALGORITHMS];
+        for (int a = 0; a < N_ALGORITHMS; a++) {
+            Log *log = log_new((uint64_t)seed);
+            Candidate winner;
+            log->options.algorithm = (Algorithm)a;
+            ck_assert_int_eq(run(log, NULL, &winner), 0);
+            sum[a] += winner.fitness / SEEDS;
+            n[a] = log->evaluated;
+            free(log);
+        }
+        ck_assert_int_eq(n[0], 40 + 12 * 40);
+        ck_assert_int_eq(n[0], n[1]);
+    }
+    printf("genes found: evolution %.3f, random %.3f\n", sum[ALGORITHM_EVOLUTION],
+           sum[ALGORITHM_RANDOM]);
+    ck_assert_double_gt(sum[ALGORITHM_EVOLUTION], sum[ALGORITHM_RANDOM] + 0.2);
+}
+END
+
+static void check_same(const Log *a, const Log *b, int n)
+{
+    for (int i = 0; i < n; i++) {
+        ck_assert(a->done[i] && b->done[i]);
+        ck_assert(genotype_equal(&a->seen[i].genotype, &b->seen[i].genotype));
+        ck_assert_double_eq(a->seen[i].fitness, b->seen[i].fitness);
+        ck_assert_int_eq(a->seen[i].generation, b->seen[i].generation);
+        ck_assert_int_eq(a->seen[i].parent[0], b->seen[i].parent[0]);
+        ck_assert_int_eq(a->seen[i].parent[1], b->seen[i].parent[1]);
+    }
+}
+
+TEST(threads_do_not_change_who_is_evaluated)
+{
+    for (int a = 0; a < N_ALGORITHMS; a++) {
+        Log *one = log_new(5), *four = log_new(5);
+        Candidate winner[2];
+        one->options.algorithm = four->options.algorithm = (Algorithm)a;
+        four->options.threads = 4;
+        ck_assert_int_eq(run(one, NULL, &winner[0]), 0);
+        ck_assert_int_eq(run(four, NULL, &winner[1]), 0);
+        check_same(one, four, one->evaluated);
+        ck_assert_int_eq(winner[0].number, winner[1].number);
+        ck_assert_int_eq(one->evaluated, four->evaluated);
+        free(one);
+        free(four);
+    }
+}
+END
+
+TEST(what_is_evaluated_fits_is_new_and_has_its_parents)
+{
+    for (int a = 0; a < N_ALGORITHMS; a++) {
+        Log *log = log_new(6);
+        Candidate winner;
+        log->options.algorithm = (Algorithm)a;
+        log->limits = (Limits){.sram = 90 * 1024, .flash = 360 * 1024, .macs = 13000000};
+        ck_assert_int_eq(run(log, NULL, &winner), 0);
+        int n = log->evaluated, by_hand = 0;
+        for (int i = 0; i < n; i++) {
+            const Candidate *c = &log->seen[i];
+            Net net;
+            Target target = {.name = "none"};
+            genotype_expand(&log->space, &c->genotype, 10, &net);
+            Cost cost = estimate(&net, &target, POLICY_INPLACE);
+            ck_assert(genotype_in_space(&log->space, &c->genotype));
+            ck_assert(cost_fits(&cost, &log->limits));
+            ck_assert_uint_eq(c->cost.sram, cost.sram);
+            ck_assert_int_eq(c->number, i);
+            for (int p = 0; p < 2; p++)
+                ck_assert(c->parent[p] < 0 || log->seen[c->parent[p]].generation < c->generation);
+            by_hand += c->parent[0] < 0;
+            for (int j = 0; j < i; j++)
+                ck_assert(!genotype_equal(&c->genotype, &log->seen[j].genotype));
+            ck_assert(c->fitness < winner.fitness ||
+                      (c->fitness == winner.fitness && c->number >= winner.number));
+        }
+        ck_assert_int_eq(by_hand, a == ALGORITHM_RANDOM ? n : log->options.population);
+        ck_assert_int_lt(log->last.fitting, log->last.drawn); /* the limits did bind */
+        free(log);
+    }
+}
+END
+
+TEST(parents_are_the_best_so_far)
+{
+    Log *log = log_new(7);
+    Candidate winner;
+    ck_assert_int_eq(run(log, NULL, &winner), 0);
+    for (int i = 0; i < log->evaluated; i++) {
+        const Candidate *c = &log->seen[i];
+        for (int p = 0; p < 2 && c->parent[p] >= 0; p++) {
+            int before = 0; /* better candidates of earlier generations */
+            for (int j = 0; j < log->evaluated; j++)
+                before += log->seen[j].generation < c->generation &&
+                          log->seen[j].fitness > log->seen[c->parent[p]].fitness;
+            ck_assert_int_lt(before, log->options.parents);
+        }
+    }
+    free(log);
+}
+END
+
+/* ---- resuming ---- */
+
+static bool known(void *ctx, const Candidate *c, double *value)
+{
+    Log *log = ctx;
+    const Log *memory = log->memory;
+    if (c->number >= log->survived || !memory->done[c->number])
+        return false;
+    ck_assert(genotype_equal(&c->genotype, &memory->seen[c->number].genotype));
+    *value = memory->seen[c->number].fitness;
+    log->seen[c->number] = *c;
+    log->seen[c->number].fitness = *value;
+    log->done[c->number] = true;
+    log->remembered++;
+    return true;
+}
+
+TEST(a_killed_search_resumes_on_the_same_path)
+{
+    Log *whole = log_new(8);
+    Candidate winner, again;
+    ck_assert_int_eq(run(whole, NULL, &winner), 0);
+    const int killed[] = {0, 1, 17, 40, 55, 200, 519, 520};
+    for (int k = 0; k < 8; k++) {
+        Log *log = log_new(8);
+        EvolveHooks more = {.known = known};
+        log->memory = whole;
+        log->survived = killed[k];
+        ck_assert_int_eq(run(log, &more, &again), 0);
+        ck_assert_int_eq(log->remembered, killed[k]);
+        ck_assert_int_eq(log->evaluated, whole->evaluated - killed[k]); /* nothing twice */
+        ck_assert_int_eq(log->reports, whole->reports);
+        check_same(whole, log, whole->evaluated);
+        ck_assert_int_eq(winner.number, again.number);
+        ck_assert_double_eq(winner.fitness, again.fitness);
+        free(log);
+    }
+    free(whole);
+}
+END
+
+/* ---- ends ---- */
+
+/* Two blocks, each of 2 kernels and 3 expansions: 36 networks in all. */
+static void make_tiny(Log *log)
+{
+    log->space.n_stages = 2;
+    for (int s = 0; s < 2; s++) {
+        log->space.stage[s].kernel = (Choices){2, {3, 5}};
+        log->space.stage[s].expansion = (Choices){3, {3, 4, 6}};
+        log->space.stage[s].depth = (Choices){1, {1}};
+    }
+    log->options.resolution = 0;
+    log->options.population = 10;
+    log->options.crossovers = log->options.mutations = 8;
+}
+
+TEST(an_exhausted_space_ends_the_search_early)
+{
+    for (int a = 0; a < N_ALGORITHMS; a++) {
+        Log *log = log_new(9);
+        Candidate winner;
+        make_tiny(log);
+        log->options.algorithm = (Algorithm)a;
+        ck_assert_int_eq(run(log, NULL, &winner), 0);
+        ck_assert_int_eq(log->evaluated, 36);
+        ck_assert_int_eq(log->last.total, 36);
+        ck_assert_int_lt(log->last.generation, log->options.generations);
+        free(log);
+    }
+}
+END
+
+TEST(when_nothing_fits_the_error_says_what_the_smallest_takes)
+{
+    Log *log = log_new(10);
+    Candidate winner;
+    make_tiny(log);
+    log->limits.sram = 2000;
+    ck_assert_int_eq(run(log, NULL, &winner), -1);
+    ck_assert_ptr_nonnull(strstr(error_text(), "48x48"));
+    ck_assert_int_eq(log->born + log->reports, 0);
+    free(log);
+}
+END
+
+static double no_number(void *ctx, const Candidate *c)
+{
+    (void)ctx;
+    return c->number % 2 ? 1 : NAN;
+}
+
+TEST(a_fitness_that_is_no_number_is_the_worst_and_ties_go_to_the_first)
+{
+    Log *log = log_new(11);
+    Candidate winner;
+    Target target = {.name = "none"};
+    EvolveHooks hooks = {.ctx = log, .fitness = no_number};
+    make_tiny(log);
+    ck_assert_int_eq(evolve(&log->space, &target, &log->limits, &log->options, &hooks, &winner), 0);
+    ck_assert_int_eq(winner.number, 1);
+    free(log);
+}
+END
+
+TEST(an_algorithm_is_found_by_its_name)
+{
+    Algorithm algorithm;
+    for (int i = 0; i < N_ALGORITHMS; i++) {
+        ck_assert_int_eq(algorithm_parse(algorithm_name((Algorithm)i), &algorithm), 0);
+        ck_assert_int_eq(algorithm, i);
+    }
+    ck_assert_int_eq(algorithm_parse("annealing", &algorithm), -1);
+    ck_assert_ptr_nonnull(strstr(error_text(), "annealing"));
+}
+END
+
+SUITE(evolve, evolution_finds_what_was_planted_far_better_than_random_search,
+      threads_do_not_change_who_is_evaluated, what_is_evaluated_fits_is_new_and_has_its_parents,
+      parents_are_the_best_so_far, a_killed_search_resumes_on_the_same_path,
+      an_exhausted_space_ends_the_search_early,
+      when_nothing_fits_the_error_says_what_the_smallest_takes,
+      a_fitness_that_is_no_number_is_the_worst_and_ties_go_to_the_first,
+      an_algorithm_is_found_by_its_name)
