@@ -439,10 +439,46 @@ TEST(hostile_bytes_with_a_right_checksum_do_no_harm)
 }
 END
 
+/* Shapes that net_check() lets pass, one wrong field each, saved as they are. */
+TEST(a_layer_of_an_impossible_shape_is_refused)
+{
+    for (int i = 0; i < 7; i++) {
+        Net net;
+        QModel q;
+        size_t size;
+        net_begin(&net, 6, 6, 2);
+        int pool = net_pool(&net, OP_AVG_POOL, NET_IMAGE, square(2), square(2));
+        int add = net_add(&net, net_pointwise(&net, pool, 2, ACT_NONE), pool);
+        int last = net_dense(&net, net_global_pool(&net, add), 3, ACT_NONE);
+        Layer *l = net.layer;
+        if (i == 0)
+            l[last].kh = 2;
+        else if (i == 1)
+            l[last].out_w = 2;
+        else if (i == 2)
+            l[last].act = 3;
+        else if (i == 3) /* a third row of windows begins below the image */
+            l[pool].sh = 3;
+        else if (i == 4)
+            l[add].sw = 2;
+        else if (i == 5)
+            l[last - 1].kw = 2;
+        qmodel_init(&q, &net);
+        unsigned char *bytes = qmodel_save(&q, &size);
+        ck_assert_int_eq(load_exactly(bytes, size), i == 6 ? 0 : -1);
+        if (i < 6)
+            ck_assert_msg(strstr(error_text(), "impossible shape") != NULL, "%s", error_text());
+        free(bytes);
+        qmodel_release(&q);
+    }
+}
+END
+
 SUITE(qmodel, one_layer_is_as_exact_as_its_steps_allow, a_deep_network_stays_close_to_float,
       multipliers_are_those_worked_out_by_hand, multipliers_have_31_bits,
       the_numbers_of_a_line_are_those_worked_out_by_hand,
       activations_use_the_calibrated_range_up_to_their_end,
       a_channel_without_weights_gives_its_bias, a_dead_layer_does_not_overflow,
       what_is_not_finite_is_refused, what_is_saved_is_loaded, the_bytes_are_little_endian,
-      a_truncated_or_altered_model_is_refused, hostile_bytes_with_a_right_checksum_do_no_harm)
+      a_truncated_or_altered_model_is_refused, hostile_bytes_with_a_right_checksum_do_no_harm,
+      a_layer_of_an_impossible_shape_is_refused)
