@@ -188,7 +188,7 @@ YamlNode *yaml_read(const char *path)
     return root;
 }
 
-void yaml_free(YamlNode *root)
+void yaml_close(YamlNode *root)
 {
     if (!root)
         return;

@@ -20,11 +20,11 @@ struct YamlNode {
     YamlNode **child; /* list, map: [n] */
 };
 
-/* The root, yours until yaml_free(); NULL with errorf("file:line: why"). An
+/* The root, yours until yaml_close(); NULL with errorf("file:line: why"). An
  * empty document is an empty map. A key that stands twice in a map is an error. */
 YamlNode *yaml_read(const char *path);
 YamlNode *yaml_parse(const char *text, size_t size, const char *name);
-void yaml_free(YamlNode *root);
+void yaml_close(YamlNode *root); /* not yaml_free: libyaml has one, and calls it */
 
 /* NULL when the map has no such key. */
 const YamlNode *yaml_get(const YamlNode *map, const char *key);

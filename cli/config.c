@@ -312,7 +312,7 @@ static int read_job(Job *job, YamlNode *root, const char *const *sets, int n_set
 {
     int status = root ? schema_read(root, job_keys, job) : -1;
     char *file = root ? xstrdup(root->file) : NULL;
-    yaml_free(root);
+    yaml_close(root);
     for (int i = 0; i < n_sets && status == 0; i++)
         status = schema_set(sets[i], job_keys, job);
     if (status == 0 && config_resolve(job) != 0) {
@@ -367,7 +367,7 @@ static int read_named(const char *folder, const char *name, const Key *keys, voi
     char *path = schema_find(&here, folder, name);
     YamlNode *root = path ? yaml_read(path) : NULL;
     int status = root ? schema_read(root, keys, base) : -1;
-    yaml_free(root);
+    yaml_close(root);
     free(path);
     return status;
 }
@@ -516,6 +516,6 @@ int config_net(Net *net, const char *path, int resolution)
             strcmp(root->child[i]->key, "feature_mix") == 0)
             root->child[i]->kind = YAML_MAP;
     int status = schema_read(root, net_keys, &b);
-    yaml_free(root);
+    yaml_close(root);
     return status == 0 ? build_net(net, &b, resolution, path) : -1;
 }

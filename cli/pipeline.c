@@ -366,8 +366,9 @@ static int store_winner(Pipeline *p)
     int found = results_candidate_by_hash(p->db, p->run, genotype_hash(&p->winner.genotype), &row);
     if (found != 0)
         return found < 0 ? -1 : errorf("the winner is not in the database");
+    int status = results_run_set_winner(p->db, p->run, row.id);
     results_candidate_release(&row);
-    return results_run_set_winner(p->db, p->run, row.id);
+    return status;
 }
 
 int pipeline_search(Pipeline *p)

@@ -321,7 +321,7 @@ static int read_map(const YamlNode *node, const Key *key, void *field)
     char *path = schema_find(node, key->folder, node->text);
     YamlNode *root = path ? yaml_read(path) : NULL;
     int status = root ? schema_read(root, key->sub, field) : -1;
-    yaml_free(root);
+    yaml_close(root);
     free(path);
     return status;
 }
@@ -388,7 +388,7 @@ static int read_include(const YamlNode *node, const Key *keys, void *base)
         status = schema_read(root, keys, base);
         depth--;
     }
-    yaml_free(root);
+    yaml_close(root);
     free(path);
     return status;
 }
@@ -455,7 +455,7 @@ int schema_set(const char *assignment, const Key *keys, void *base)
     char *name = xasprintf("--set %s", assignment);
     YamlNode *root = yaml_parse(document, strlen(document), name);
     int status = root ? schema_read(root, keys, base) : -1;
-    yaml_free(root);
+    yaml_close(root);
     free(name);
     free(document);
     free(closing);
