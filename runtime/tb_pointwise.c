@@ -2,6 +2,7 @@
 
 void tb_pointwise_row(const TbOp *op, const int8_t *const *rows, int8_t *out, void *scratch)
 {
+    const TbWindow window = {.kh = 1, .kw = 1, .stride = 1, .paired = 1};
     (void)scratch;
-    tb_window_row(op, rows, out, 1, 1, 0, 1);
+    tb_window_row(op, &window, rows, out);
 }

@@ -16,8 +16,8 @@ typedef struct {
 } TbSums;
 
 /* Two runs of n inputs and two of n weights. int16 values in int32 products:
- * that is what a compiler turns into dot product instructions. `both` is a
- * constant: without it pixel 1 is left alone. */
+ * that is what a compiler turns into dot product instructions. Without `both`,
+ * a constant, pixel 1 is left alone. */
 TB_INLINE void tb_dot(TbSums *s, const int8_t *x0, const int8_t *x1, const int8_t *a,
                       const int8_t *b, int n, int8_t zero, int both)
 {
@@ -35,33 +35,49 @@ TB_INLINE void tb_dot(TbSums *s, const int8_t *x0, const int8_t *x1, const int8_
     s->a0 = a0, s->a1 = a1, s->b0 = b0, s->b1 = b1;
 }
 
+/* What the kernels know, mostly as constants. */
+typedef struct {
+    int kh, kw, stride, pad_left;
+    int padded; /* a window may reach over the edges of the image */
+    int paired; /* there are neighbouring windows */
+} TbWindow;
+
+/* The sums of one or two windows, x pixels from the row's beginning, and two
+ * channels, whose weights are w and w + next. */
+TB_INLINE void tb_window_sums(TbSums *s, const TbOp *op, const TbWindow *k,
+                              const int8_t *const *rows, const int8_t *w, int next, int x, int pair)
+{
+    const int in_c = op->in_c;
+    const TbTaps whole = {0, k->kw}, t = k->padded ? tb_taps(x, k->kw, op->in_w) : whole;
+    for (int y = 0; y < k->kh; y++) {
+        if (k->padded && !rows[y])
+            continue;
+        const int8_t *x0 = rows[y] + (x + t.from) * in_c;
+        const int8_t *a = w + (y * k->kw + t.from) * in_c;
+        tb_dot(s, x0, x0 + pair * k->stride * in_c, a, a + next, (t.to - t.from) * in_c,
+               op->in_zero, k->paired);
+    }
+}
+
 /* Channels outside, pixels inside: weights stream from flash once a row. Where
- * a pair is cut short (the last channel, a pixel whose window is clipped), both
- * halves are the same one. */
-TB_INLINE void tb_window_row(const TbOp *op, const int8_t *const *rows, int8_t *out, int kh,
-                             int kw, int pad_left, int both)
+ * a pair is cut short (the last channel, a window that is clipped), both halves
+ * are the same one. */
+TB_INLINE void tb_window_row(const TbOp *op, const TbWindow *k, const int8_t *const *rows,
+                             int8_t *out)
 {
     const TbRequant r = tb_requant(op);
-    const int in_c = op->in_c, in_w = op->in_w, out_c = op->out_c, out_w = op->out_w;
-    const int stride = op->sw, size = kh * kw * in_c;
-    const int8_t zero = op->in_zero;
+    const int in_w = op->in_w, out_c = op->out_c, out_w = op->out_w;
+    const int size = k->kh * k->kw * op->in_c;
 
     for (int c = 0; c < out_c; c += 2) {
         const int d = c + 1 < out_c; /* to the pair's second channel */
-        const int8_t *weights = op->weights + (ptrdiff_t)c * size;
+        const int8_t *w = op->weights + (ptrdiff_t)c * size;
         for (int pixel = 0, pair; pixel < out_w; pixel += 1 + pair) {
-            const int x = pixel * stride - pad_left;
-            const TbTaps t = tb_taps(x, kw, in_w);
-            pair = both && pixel + 1 < out_w && x >= 0 && x + stride + kw <= in_w;
+            const int x = pixel * k->stride - k->pad_left;
+            pair = k->paired && pixel + 1 < out_w &&
+                   (!k->padded || (x >= 0 && x + k->stride + k->kw <= in_w));
             TbSums s = {r.bias[c], r.bias[c], r.bias[c + d], r.bias[c + d]};
-            for (int y = 0; y < kh; y++) {
-                if (!rows[y])
-                    continue;
-                const int8_t *x0 = rows[y] + (x + t.from) * in_c;
-                const int8_t *w = weights + (y * kw + t.from) * in_c;
-                tb_dot(&s, x0, x0 + pair * stride * in_c, w, w + d * size, (t.to - t.from) * in_c,
-                       zero, both);
-            }
+            tb_window_sums(&s, op, k, rows, w, d * size, x, pair);
             int8_t *to = out + pixel * out_c + c;
             to[0] = tb_output(&r, s.a0, c);
             to[d] = tb_output(&r, s.b0, c + d);
