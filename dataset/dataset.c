@@ -183,7 +183,7 @@ static void load_all(const Listing *l, const ExampleList *list, const DataOption
         int sum;
 #pragma omp atomic capture
         sum = ++done;
-        if (omp_get_thread_num() == 0)
+        if (omp_get_thread_num() == 0 && i % 16 == 0) /* asking the terminal takes a while */
             progress_step(&progress, sum, "%s", o->path);
     }
     progress_end(&progress);
