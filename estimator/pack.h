@@ -6,7 +6,8 @@
  * multiples of the alignment, and so are all offsets then.
  *
  * A layer may write over a dying input (one whose last layer it is) when its
- * output begins `overlap` bytes or more before it. */
+ * output begins `overlap` bytes or more before it; that is never less than the
+ * bytes by which the output is longer. */
 #ifndef PACK_H
 #define PACK_H
 

@@ -27,13 +27,14 @@ static int64_t ahead(const Layer *l, int y)
 }
 
 /* Bytes the output must begin before the input when it is written over it row
- * by row: the largest ahead(). dead() is piecewise linear, so corners suffice. */
+ * by row: the largest ahead(). It rises while dead() is 0, then rises or falls
+ * steadily, then rises again when the input has ended: three rows suffice. */
 static uint32_t rows_ahead(const Layer *l)
 {
-    int last = l->out_h - 1, padded = l->pad_top / l->sh, end = (l->in_h + l->pad_top) / l->sh;
-    int corner[] = {padded, padded + 1, end, last};
+    int last = l->out_h - 1, padded = l->pad_top / l->sh;
+    int corner[] = {padded, padded + 1, last};
     int64_t most = 0;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         int64_t a = ahead(l, corner[i] < last ? corner[i] : last);
         most = a > most ? a : most;
     }

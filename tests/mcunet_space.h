@@ -30,7 +30,8 @@ static inline Space small_space(void)
 {
     Space s = {.name = "small", .in_c = 3, .divisor = 2, .n_widths = 3, .n_resolutions = 3,
                .n_stages = 3, .width = {0.3, 0.5, 1.0},
-               .resolution = {{16, 16}, {24, 10}, {19, 21}}, .stem = {8, {3, 5}, {2, 1}}, .first_block = {6, {3, 3}, {1, 1}}};
+               .resolution = {{16, 16}, {24, 10}, {19, 21}},
+               .stem = {8, {3, 5}, {2, 1}}, .first_block = {6, {3, 3}, {1, 1}}};
     for (int i = 0; i < 3; i++)
         s.stage[i] = (Stage){.channels = (uint16_t)(6 + 4 * i),
                              .stride = {1, (uint8_t)(i == 1 ? 2 : 1)},
