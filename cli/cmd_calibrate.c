@@ -157,6 +157,16 @@ static void fit(Target *t, const Measured *m, int n)
     free(samples);
 }
 
+/* Four decimals are more than the fit knows, and a person reads them. */
+static void round_coefficients(Latency *l)
+{
+    for (int op = 0; op < N_OPS; op++)
+        for (int f = 0; f < N_FEATURES; f++)
+            l->weight[op][f] = round(l->weight[op][f] * 1e4) / 1e4;
+    l->fixed = round(l->fixed);
+    l->error = round(l->error * 1e4) / 1e4;
+}
+
 static double mean_error(const Target *t, const Measured *m, int n, double *worst)
 {
     double sum = 0;
@@ -222,7 +232,9 @@ int cmd_calibrate(int argc, char **argv)
         snprintf(t.latency.source, sizeof t.latency.source, "qemu %s -icount, runtime of thimble %s",
                  t.machine, THIMBLE_NUMBER);
         fit(&t, m, n_fit);
+        round_coefficients(&t.latency);
         t.latency.error = mean_error(&t, m + n_fit, a.nets - n_fit, &worst);
+        round_coefficients(&t.latency);
         for (int i = 0; i < a.nets; i++)
             t.code.stack = m[i].run.stack > t.code.stack ? m[i].run.stack : t.code.stack;
         log_info("%s: %d networks fitted, %d judged: mean error %.2f %%, worst %.2f %%; peak stack %u bytes",

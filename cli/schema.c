@@ -515,7 +515,7 @@ static void print_list(FILE *out, const Key *key, const void *base, int indent)
 
 static void print_value(FILE *out, const Key *key, const void *field, int indent)
 {
-    fputc(' ', out);
+    fputs(key->type == KEY_MAP ? "" : " ", out);
     switch (key->type) {
     case KEY_INT:
         fprintf(out, "%lld", (long long)load_int(field, key->size, key->least < 0));

@@ -1,0 +1,164 @@
+#include "supernet/train.h"
+
+#include "nn/pass.h"
+#include "tests/suite.h"
+
+#include <string.h>
+
+static Space example(void)
+{
+    Space s = {.name = "example", .in_c = 3, .divisor = 8, .n_widths = 1, .n_resolutions = 1,
+               .n_stages = 1, .width = {1}, .resolution = {{16, 16}}};
+    s.stem.channels = 8;
+    s.stem.kernel = square(3);
+    s.stem.stride = square(2);
+    s.stage[0] = (Stage){.channels = 16, .stride = square(2), .kernel = {2, {3, 5}},
+                         .expansion = {2, {2, 3}}, .depth = {2, {1, 2}}};
+    return s;
+}
+
+static TrainOptions options(int threads)
+{
+    return (TrainOptions){.epochs = 3, .batch = 32, .shards = 2, .subnets = 3, .rate = 0.05,
+                          .warm_up = 0.5, .momentum = 0.9, .weight_decay = 1e-4,
+                          .label_smoothing = 0.1, .augment = {.crop = 1, .flip = true}, .seed = 7,
+                          .threads = threads};
+}
+
+typedef struct {
+    Data data;
+    int index[96];
+    Supernet net;
+    TrainState state;
+} Bench;
+
+static void bench_init(Bench *b, const TrainOptions *o)
+{
+    DataOptions d = {.format = DATA_SYNTHETIC, .h = 16, .w = 16, .c = 3, .seed = 1, .threads = 2,
+                     .synthetic_train = 96, .synthetic_test = 10, .synthetic_classes = 4};
+    Space space = example();
+    ck_assert_msg(data_open(&b->data, &d) == 0, "%s", error_text());
+    for (int i = 0; i < 96; i++)
+        b->index[i] = i;
+    supernet_init(&b->net, &space, 0, 0, 4);
+    Rng rng = rng_make(5, 0);
+    model_randomise(&b->net.shared, &rng);
+    train_state_init(&b->state, &b->net.shared, o, 96);
+}
+
+static void bench_release(Bench *b)
+{
+    train_state_release(&b->state);
+    supernet_release(&b->net);
+    data_release(&b->data);
+}
+
+static uint64_t trained(bool supernet, int threads)
+{
+    Bench b;
+    TrainOptions o = options(threads);
+    bench_init(&b, &o);
+    ck_assert(train(&b.state, supernet ? &b.net : NULL, &b.data.train, b.index, 96, &o, NULL));
+    uint64_t hash = model_hash(&b.net.shared);
+    bench_release(&b);
+    return hash;
+}
+
+TEST(weights_are_the_same_for_any_number_of_threads)
+{
+    for (int supernet = 0; supernet < 2; supernet++) {
+        uint64_t one = trained(supernet, 1);
+        ck_assert_uint_eq(one, trained(supernet, 2));
+        ck_assert_uint_eq(one, trained(supernet, 3));
+    }
+    ck_assert_uint_ne(trained(true, 2), trained(false, 2));
+}
+END
+
+static bool stop_soon(void *ctx, const TrainState *t)
+{
+    return t->step != *(int *)ctx;
+}
+
+TEST(a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened)
+{
+    uint64_t whole = trained(true, 2);
+    TrainOptions o = options(2);
+    for (int stop = 1; stop < 9; stop++) { /* 3 epochs of 3 steps */
+        Bench b, later;
+        size_t size;
+        TrainHooks hooks = {.ctx = &stop, .step = stop_soon};
+        bench_init(&b, &o);
+        ck_assert(!train(&b.state, &b.net, &b.data.train, b.index, 96, &o, &hooks));
+        void *saved = train_state_save(&b.state, &size);
+        bench_release(&b);
+        bench_init(&later, &o);
+        ck_assert_msg(train_state_load(&later.state, saved, size) == 0, "%s", error_text());
+        free(saved);
+        ck_assert_int_eq(later.state.step, stop);
+        ck_assert(train(&later.state, &later.net, &later.data.train, later.index, 96, &o, NULL));
+        ck_assert_uint_eq(model_hash(&later.net.shared), whole);
+        bench_release(&later);
+    }
+}
+END
+
+TEST(a_damaged_checkpoint_is_refused)
+{
+    Bench b;
+    TrainOptions o = options(1);
+    size_t size;
+    bench_init(&b, &o);
+    char *saved = train_state_save(&b.state, &size);
+    uint64_t hash = model_hash(&b.net.shared);
+    ck_assert_int_eq(train_state_load(&b.state, saved, 10), -1);
+    ck_assert_int_eq(train_state_load(&b.state, saved, size - 1), -1);
+    saved[size / 2] ^= 1;
+    ck_assert_int_eq(train_state_load(&b.state, saved, size), -1);
+    saved[size / 2] ^= 1;
+    saved[0] ^= 1;
+    ck_assert_int_eq(train_state_load(&b.state, saved, size), -1);
+    saved[0] ^= 1;
+    ck_assert_int_eq(train_state_load(&b.state, saved, size), 0);
+    ck_assert_uint_eq(model_hash(&b.net.shared), hash);
+    free(saved);
+    bench_release(&b);
+}
+END
+
+typedef struct {
+    double first, last;
+    int epochs;
+} Losses;
+
+static void note_loss(void *ctx, const TrainState *t, int epoch, double loss, double accuracy,
+                      double rate)
+{
+    Losses *l = ctx;
+    ck_assert_int_eq(t->seen, 96);
+    ck_assert(accuracy >= 0 && accuracy <= 1 && rate >= 0);
+    ck_assert_int_eq(epoch, ++l->epochs);
+    if (epoch == 1)
+        l->first = loss;
+    l->last = loss;
+}
+
+TEST(the_loss_falls_and_every_image_is_seen_once_an_epoch)
+{
+    Bench b;
+    Losses losses = {0};
+    TrainOptions o = options(2);
+    o.epochs = 50;
+    o.rate = 0.1;
+    TrainHooks hooks = {.ctx = &losses, .epoch = note_loss};
+    bench_init(&b, &o);
+    train(&b.state, NULL, &b.data.train, b.index, 96, &o, &hooks);
+    ck_assert_int_eq(losses.epochs, 50);
+    ck_assert_msg(losses.last < 0.8 * losses.first, "%g -> %g", losses.first, losses.last);
+    bench_release(&b);
+}
+END
+
+SUITE(train, weights_are_the_same_for_any_number_of_threads,
+      a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened,
+      a_damaged_checkpoint_is_refused, the_loss_falls_and_every_image_is_seen_once_an_epoch)
