@@ -87,7 +87,8 @@ static const char CANDIDATE_TABLES[] =
     "    UNIQUE (run, hash),\n"
     "    UNIQUE (run, number)\n"
     ") STRICT;\n"
-    "CREATE INDEX candidate_by_accuracy ON candidate (run, accuracy);\n"
+    "CREATE INDEX candidate_costs     -- all that the view pareto compares\n"
+    "    ON candidate (run, state, accuracy, sram, flash, macs, latency);\n"
     "CREATE TABLE layer (\n"
     "    candidate INTEGER NOT NULL REFERENCES candidate (id) ON DELETE CASCADE,\n"
     "    number INTEGER NOT NULL,     -- from 0, in order of execution\n"
@@ -145,8 +146,8 @@ static const char VIEWS[] =
     "          AND (d.accuracy, d.sram, d.flash, d.macs, d.latency)\n"
     "              <> (f.accuracy, f.sram, f.flash, f.macs, f.latency));\n"
     "CREATE VIEW best AS     -- one candidate a run: the winner, else the highest fitness so far\n"
-    "    SELECT f.* FROM feasible AS f JOIN run AS r ON r.id = f.run\n"
-    "    WHERE f.id = coalesce(r.winner, (\n"
+    "    SELECT f.* FROM run AS r CROSS JOIN feasible AS f -- CROSS: runs first, they are few\n"
+    "    ON f.id = coalesce(r.winner, (\n"
     "        SELECT c.id FROM candidate AS c WHERE c.run = r.id AND c.state = 'done'\n"
     "        ORDER BY c.fitness DESC, c.number LIMIT 1));\n";
 
