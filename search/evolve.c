@@ -18,7 +18,7 @@ typedef struct {
     const Limits *limits;
     const EvolveOptions *options;
     const EvolveHooks *hooks;
-    Candidate *all;      /* [total] by number */
+    Candidate *all; /* [total] by number */
     int n, total;
     int *slot;           /* [slots] hash table of numbers, -1 where free */
     unsigned slots;      /* a power of two, at least twice the total */
@@ -26,7 +26,7 @@ typedef struct {
     int room;            /* for the elite: the parents, and at least the winner */
     Rng rng;
     int64_t drawn, fitting;
-    bool exhausted;      /* random draws find nothing new any more */
+    bool exhausted; /* random draws find nothing new any more */
 } Evolution;
 
 /* ---- who was born already ---- */
@@ -201,10 +201,15 @@ static double median_from(const Evolution *e, int first)
 static void report(const Evolution *e, int generation, int first, bool ends)
 {
     const Candidate *winner = &e->all[e->elite[0]];
-    EvolveReport r = {.generation = generation, .generations = e->options->generations,
-                      .evaluated = e->n, .total = ends ? e->n : e->total,
-                      .drawn = e->drawn, .fitting = e->fitting,
-                      .best = winner->fitness, .median = median_from(e, first), .winner = winner};
+    EvolveReport r = {.generation = generation,
+                      .generations = e->options->generations,
+                      .evaluated = e->n,
+                      .total = ends ? e->n : e->total,
+                      .drawn = e->drawn,
+                      .fitting = e->fitting,
+                      .best = winner->fitness,
+                      .median = median_from(e, first),
+                      .winner = winner};
     if (e->hooks->generation)
         e->hooks->generation(e->hooks->ctx, &r);
 }

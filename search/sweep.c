@@ -66,7 +66,8 @@ void sweep_run(const Space *space, const Target *target, const Limits *limits,
     *sweep = (Sweep){.n = space->n_widths * space->n_resolutions};
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (int i = 0; i < sweep->n; i++) {
-        SweepRow row = {.width = i / space->n_resolutions, .resolution = i % space->n_resolutions,
+        SweepRow row = {.width = i / space->n_resolutions,
+                        .resolution = i % space->n_resolutions,
                         .samples = options->samples};
         uint64_t *macs = xmalloc((size_t)options->samples * sizeof *macs);
         int n = sample_space(space, target, limits, options, &row, macs);
