@@ -1,0 +1,214 @@
+#define _GNU_SOURCE
+#include "cli/config.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "cli/schema.h"
+#include "tests/suite.h"
+
+#include <glob.h>
+#include <string.h>
+
+TEST(every_job_and_target_that_comes_along_loads)
+{
+    const char *patterns[] = {"configs/jobs/*.yaml", "configs/targets/*.yaml", "configs/spaces/*.yaml"};
+    for (int kind = 0; kind < 3; kind++) {
+        glob_t files;
+        ck_assert_int_eq(glob(patterns[kind], 0, NULL, &files), 0);
+        for (size_t i = 0; i < files.gl_pathc; i++) {
+            Job job;
+            Target target;
+            Space space;
+            const char *path = files.gl_pathv[i];
+            int status = kind == 0   ? config_load(&job, path, NULL, 0)
+                         : kind == 1 ? config_target(&target, path)
+                                     : config_space(&space, path);
+            ck_assert_msg(status == 0, "%s", error_text());
+        }
+        globfree(&files);
+    }
+}
+END
+
+TEST(the_effective_config_reads_back_to_itself)
+{
+    Job job, back;
+    const char *sets[] = {"seed=12345678901", "limits.latency=1.5M", "stage1.width=0.5",
+                          "stage1.resolution=32", "data.path=/a b/\"c\"\\d, {e}: [f] # g",
+                          "train.supernet.rate=0.123456789012345", "target=stm32f746"};
+    ck_assert_msg(config_load(&job, "configs/jobs/cifar10.yaml", sets, 7) == 0, "%s", error_text());
+    ck_assert_str_eq(job.data.path, "/a b/\"c\"\\d, {e}: [f] # g");
+    ck_assert_uint_eq(job.seed, 12345678901u);
+    ck_assert_double_eq(job.limits.latency, 1.5e6);
+    ck_assert_uint_eq(job.target.sram, 320 * 1024);
+    char *text = config_text(&job);
+    ck_assert_msg(config_parse(&back, text, "text") == 0, "%s", error_text());
+    char *again = config_text(&back);
+    ck_assert_str_eq(text, again);
+    ck_assert_double_eq(back.supernet.rate, 0.123456789012345);
+    ck_assert(memcmp(&job.space, &back.space, sizeof job.space) == 0);
+    free(text);
+    free(again);
+}
+END
+
+TEST(a_limit_that_is_left_out_is_the_targets_less_its_reserve)
+{
+    Job job;
+    const char *sets[] = {"target=stm32f746", "limits.sram=0", "limits.flash=0", "threads=3"};
+    ck_assert_msg(config_load(&job, "configs/jobs/demo.yaml", sets, 4) == 0, "%s", error_text());
+    ck_assert_uint_eq(job.limits.sram, (320 - 32) * 1024);
+    ck_assert_uint_eq(job.limits.flash, (1024 - 64) * 1024);
+    ck_assert_int_eq(job.supernet.threads, 3);
+    ck_assert_int_eq(job.search.threads, 3);
+}
+END
+
+static char *first_line_with(const char *path, const char *word)
+{
+    char *text = file_read(path, NULL), *at = text ? strstr(text, word) : NULL;
+    char *line = at ? strndup(at, strcspn(at, "\n")) : NULL;
+    free(text);
+    return line;
+}
+
+/* facts/mcunet.md A1: multiply-accumulates and weights of the published networks, as their
+ * files state them. */
+TEST(published_networks_have_their_published_macs_and_weights)
+{
+    char pattern[600];
+    SKIP_WITHOUT(shared_file("facts/nets"));
+    snprintf(pattern, sizeof pattern, "%s/*.yaml", shared_file("facts/nets"));
+    glob_t files;
+    int seen = 0;
+    ck_assert_int_eq(glob(pattern, 0, NULL, &files), 0);
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        const char *path = files.gl_pathv[i];
+        unsigned long long macs;
+        unsigned weights;
+        Net net;
+        if (strstr(path, "person-det") || strstr(path, "-se-")) /* a list of ops; squeeze-and-excite */
+            continue;
+        char *line = first_line_with(path, "MACs=");
+        ck_assert_ptr_nonnull(line);
+        ck_assert_int_eq(sscanf(line, "MACs=%llu weights=%u", &macs, &weights), 2);
+        ck_assert_msg(config_net(&net, path, 0) == 0, "%s", error_text());
+        ck_assert_msg(net_macs(&net) == macs, "%s: %llu MACs", path, (unsigned long long)net_macs(&net));
+        ck_assert_uint_eq(net_weights(&net), weights);
+        free(line);
+        seen++;
+    }
+    globfree(&files);
+    ck_assert_int_ge(seen, 18);
+}
+END
+
+typedef struct {
+    const char *text, *message; /* what config_parse says, or a part of it */
+} Wrong;
+
+static const Wrong wrongs[] = {
+    {"sead: 3", "bad.yaml:1: unknown key 'sead', did you mean 'seed'?"},
+    {"name: x\nlimits:\n  sarm: 64KiB", "bad.yaml:3: unknown key 'sarm', did you mean 'sram'?"},
+    {"limits: {sram: 64KX}", "bad.yaml:1: sram: '64KX' is not a size in bytes"},
+    {"limits: {sram: 64kB}", "could be 1,000 or 1,024 bytes each"},
+    {"limits: {flash: -1}", "flash: '-1' is not a size"},
+    {"limits: {macs: 12Q}", "macs: '12Q' is not a whole number"},
+    {"limits: 64KiB", "bad.yaml:1: wants a map of keys and values, not 64KiB"},
+    {"seed: one", "bad.yaml:1: seed: 'one' is not an integer"},
+    {"seed: 1.5", "seed: '1.5' is not an integer"},
+    {"threads: -2", "threads: -2 is out of bounds, it must be 0 to 1024"},
+    {"schedule: streem", "schedule: 'streem' is not one of: layerwise, inplace"},
+    {"target: cortex-m9", "there is no targets/cortex-m9.yaml; there are: "},
+    {"space: mcunett", "there is no spaces/mcunett.yaml; there are: "},
+    {"target: ./nowhere.yaml", "there is no file ./nowhere.yaml"},
+    {"train: {largest: {augment: {flip: yes}}}", "flip: 'yes' is not true or false"},
+    {"train: {largest: {epochs: [1, 2]}}", "epochs: 'a list' is not an integer"},
+    {"train: {largest: {rate: fast}}", "rate: 'fast' is not a number"},
+    {"space: {name: s, widths: 0.5}", "widths: '0.5' is not a list"},
+    {"space: {name: s, resolutions: [32y32]}", "'32y32' is not a size"},
+    {"space: {name: s, stages: [{chanels: 8}]}", "unknown key 'chanels', did you mean 'channels'?"},
+    {"seed: 1\nseed: 2", "bad.yaml:2: 'seed' stands twice"},
+    {"seed: [1", "bad.yaml:2: did not find expected"},
+    {"a: &x 1\nb: *x", "bad.yaml:1: unknown key 'a'"},
+    {"--- 1\n--- 2", "bad.yaml:2: a second document"},
+    {"include: missing", "there is no jobs/missing.yaml"},
+    {"target: cortex-m7\nspace: tiny", "data.path: where is the data?"},
+    {"target: cortex-m7\ndata: {format: synthetic}", "the job names no space"},
+    {"space: tiny\ndata: {format: synthetic}", "the job names no target"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\nstage1: {width: 0.5}",
+     "width and resolution are given both, or neither"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\nstage1: {width: 0.3, resolution: 16}",
+     "has no width 0.3 at resolution 16x16"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\nstage2: {parents: 500}",
+     "500 parents do not come from a population of 100"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\ntrain: {supernet: {batch: 8, shards: 8}}",
+     "leaves norms fewer than 2 images"},
+};
+
+TEST(what_is_wrong_gets_file_line_and_the_right_word)
+{
+    for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+        Job job;
+        ck_assert_msg(config_parse(&job, wrongs[i].text, "bad.yaml") == -1, "%s", wrongs[i].text);
+        ck_assert_msg(strstr(error_text(), wrongs[i].message) != NULL, "%s\n  said   %s\n  wanted %s",
+                      wrongs[i].text, error_text(), wrongs[i].message);
+    }
+}
+END
+
+TEST(assignments_are_checked_like_the_file)
+{
+    Job job;
+    const char *bad[][2] = {{"limits.sarm=1", "did you mean 'sram'"}, {"seed", "wants key=value"},
+                            {"=3", "wants key=value"}, {"seed.x=3", "'a map' is not an integer"},
+                            {"stage1.samples=0", "out of bounds"},
+                            {"a.b.c.d.e.f.g.h.i.j.k=1", "unknown key 'a'"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_eq(config_load(&job, "configs/jobs/demo.yaml", &bad[i][0], 1), -1);
+        ck_assert_msg(strstr(error_text(), bad[i][1]) != NULL, "%s: %s", bad[i][0], error_text());
+    }
+}
+END
+
+TEST(files_that_include_each_other_are_an_error)
+{
+    char dir[] = "/tmp/thimble-config-XXXXXX", a[64], b[64];
+    Job job;
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(a, sizeof a, "%s/a.yaml", dir);
+    snprintf(b, sizeof b, "%s/b.yaml", dir);
+    ck_assert_int_eq(file_write(a, "include: b.yaml\n", 16), 0);
+    ck_assert_int_eq(file_write(b, "include: a.yaml\n", 16), 0);
+    ck_assert_int_eq(config_load(&job, a, NULL, 0), -1);
+    ck_assert_msg(strstr(error_text(), "include each other") != NULL, "%s", error_text());
+    unlink(a);
+    unlink(b);
+    rmdir(dir);
+}
+END
+
+TEST(random_bytes_never_crash_the_reader)
+{
+    char *text = file_read("configs/jobs/demo.yaml", NULL);
+    size_t size = strlen(text);
+    Rng rng = rng_make(1, 0);
+    for (int i = 0; i < 2000; i++) {
+        Job job;
+        char *bad = xmalloc(size + 1);
+        memcpy(bad, text, size + 1);
+        for (int k = 1 + (int)rng_below(&rng, 4); k > 0; k--)
+            bad[rng_below(&rng, (uint32_t)size)] = (char)(1 + rng_below(&rng, 255));
+        if (config_parse(&job, bad, "fuzz") != 0)
+            ck_assert_str_ne(error_text(), "");
+        free(bad);
+    }
+    free(text);
+}
+END
+
+SUITE(config, every_job_and_target_that_comes_along_loads, the_effective_config_reads_back_to_itself,
+      a_limit_that_is_left_out_is_the_targets_less_its_reserve,
+      published_networks_have_their_published_macs_and_weights,
+      what_is_wrong_gets_file_line_and_the_right_word, assignments_are_checked_like_the_file,
+      files_that_include_each_other_are_an_error, random_bytes_never_crash_the_reader)
