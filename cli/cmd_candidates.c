@@ -35,8 +35,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->limit = 0;
         return 0;
     default:
-        return command_common(key, arg, state, &o->common,
-                              "which RUN? `thimble runs` lists them");
+        return command_common(key, arg, state, &o->common, "which RUN? `thimble runs` lists them");
     }
 }
 
@@ -53,8 +52,9 @@ static const char DOC[] =
 int cmd_candidates(int argc, char **argv)
 {
     Options o = {.limit = 20};
-    command_parse(&(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "RUN", .doc = DOC},
-                  argc, argv, &o);
+    command_parse(
+        &(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "RUN", .doc = DOC}, argc,
+        argv, &o);
     int64_t run;
     Results *r = command_open(o.common.db);
     int status = r ? command_run(r, o.common.what, &run) : -1;

@@ -27,8 +27,9 @@ static const char DOC[] =
 int cmd_pareto(int argc, char **argv)
 {
     CommonOptions o = {0};
-    command_parse(&(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "RUN", .doc = DOC},
-                  argc, argv, &o);
+    command_parse(
+        &(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "RUN", .doc = DOC}, argc,
+        argv, &o);
     int64_t run;
     Results *r = command_open(o.db);
     int status = r ? command_run(r, o.what, &run) : -1;

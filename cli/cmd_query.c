@@ -14,7 +14,8 @@ static const struct argp_option OPTIONS[] = {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    return command_common(key, arg, state, state->input, "which SQL statement? - reads it from standard input");
+    return command_common(key, arg, state, state->input,
+                          "which SQL statement? - reads it from standard input");
 }
 
 static const char DOC[] =
@@ -43,8 +44,9 @@ static char *read_all(FILE *in)
 int cmd_query(int argc, char **argv)
 {
     CommonOptions o = {0};
-    command_parse(&(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "SQL", .doc = DOC},
-                  argc, argv, &o);
+    command_parse(
+        &(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "SQL", .doc = DOC}, argc,
+        argv, &o);
     char *sql = strcmp(o.what, "-") == 0 ? read_all(stdin) : xstrdup(o.what);
     Results *r = command_open(o.db);
     int status = r ? results_query(r, sql, NULL, 0, o.format, stdout) : -1;

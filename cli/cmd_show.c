@@ -17,8 +17,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const char DOC[] =
     "Everything about one run or one candidate. ID is RUN, RUN:NUMBER or RUN:best; RUN is a number "
     "or last."
-    "\vA run: its state, times, chosen space, winner, the last epoch of each phase of training, and "
-    "the configuration. A candidate: its accuracies, sizes and latency, its layers with the peak of "
+    "\vA run: its state, times, chosen space, winner, the last epoch of each phase of training, "
+    "and "
+    "the configuration. A candidate: its accuracies, sizes and latency, its layers with the peak "
+    "of "
     "sram marked, and what it took where it ran, measured beside predicted.\n\n"
     "Examples:\n"
     "  thimble show 3\n"

@@ -80,8 +80,8 @@ int64_t command_int(struct argp_state *state, const char *what, const char *text
 {
     int64_t value = least;
     if (parse_int(text, least, most, &value) != 0)
-        argp_error(state, "%s must be a whole number from %" PRId64 " to %" PRId64 ", not '%s'", what,
-                   least, most, text);
+        argp_error(state, "%s must be a whole number from %" PRId64 " to %" PRId64 ", not '%s'",
+                   what, least, most, text);
     return value;
 }
 
@@ -148,7 +148,8 @@ int command_run(Results *r, const char *text, int64_t *run)
     int status = results_run_get(r, *run, &row);
     if (status == 0)
         results_run_release(&row);
-    return status == 1 ? errorf("there is no run %" PRId64 "; `thimble runs` lists them", *run) : status;
+    return status == 1 ? errorf("there is no run %" PRId64 "; `thimble runs` lists them", *run)
+                       : status;
 }
 
 static int best_of(Results *r, int64_t run, CandidateRow *row)

@@ -13,7 +13,12 @@
 static size_t sequence(const unsigned char *p, size_t left)
 {
     unsigned char low = 0x80, high = 0xbf;
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+    size_t n = p[0] < 0x80   ? 1
+               : p[0] < 0xc2 ? 0
+               : p[0] < 0xe0 ? 2
+               : p[0] < 0xf0 ? 3
+               : p[0] < 0xf5 ? 4
+                             : 0;
     if (n > left)
         return 0;
     if (p[0] == 0xe0)
@@ -257,7 +262,8 @@ static int width_of(const char *s)
 static bool looks_like_a_number(const char *s)
 {
     size_t sign = strspn(s, "+-");
-    return sign < 2 && s[sign] >= '0' && s[sign] <= '9' && strspn(s, "+-0123456789.,e%:") == strlen(s);
+    return sign < 2 && s[sign] >= '0' && s[sign] <= '9' &&
+           strspn(s, "+-0123456789.,e%:") == strlen(s);
 }
 
 typedef struct {

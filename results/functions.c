@@ -75,7 +75,8 @@ void functions_register(sqlite3 *db)
         {"percent", 1, percent}, {"kib", 1, kib},   {"size", 1, size},
         {"elapsed", 1, elapsed}, {"tidy", 1, tidy}, {"process_lives", 3, process_lives},
     };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) /* DIRECTONLY: not from a stranger's view */
+    /* DIRECTONLY: not from a stranger's view */
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         sqlite3_create_function(db, all[i].name, all[i].n, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL,
                                 all[i].function, NULL, NULL);
 }

@@ -23,20 +23,21 @@ static Number number(int64_t i)
 
 /* --- runs */
 
-#define RUN_STATE                                                                                 \
-    "CASE WHEN r.state = 'running' AND NOT"                                                       \
-    " coalesce(process_lives(r.lock_pid, r.lock_start, r.lock_host), 0)"                          \
+#define RUN_STATE                                                                                  \
+    "CASE WHEN r.state = 'running' AND NOT"                                                        \
+    " coalesce(process_lives(r.lock_pid, r.lock_start, r.lock_host), 0)"                           \
     " THEN 'interrupted' ELSE r.state END"
 
 /* b: the winner, or the best so far */
-#define FROM_RUNS                                                                                 \
+#define FROM_RUNS                                                                                  \
     " FROM run AS r LEFT JOIN best AS b ON b.run = r.id LEFT JOIN (SELECT run, count(*) AS"        \
     " evaluated, max(accuracy) AS accuracy FROM candidate WHERE state = 'done' GROUP BY run) AS c" \
     " ON c.run = r.id ORDER BY r.id"
 
 static const char RUNS_TABLE[] =
     "SELECT r.id, r.name, " RUN_STATE " AS state, r.phase, r.target,"
-    " coalesce(c.evaluated, 0) AS evaluated, percent(c.accuracy) AS \"best %\", b.sram AS \"sram B\","
+    " coalesce(c.evaluated, 0) AS evaluated, percent(c.accuracy) AS \"best %\", b.sram AS \"sram "
+    "B\","
     " kib(b.sram) AS \"KiB\", b.flash AS \"flash B\", kib(b.flash) AS \"KiB\","
     " elapsed(r.seconds) AS elapsed, datetime(r.started, 'localtime') AS started" FROM_RUNS;
 
@@ -105,7 +106,8 @@ static void footnote(const RunRow *run, int64_t shown, int64_t all, FILE *out)
     fprintf(out, "\nsram: the arena%s%s%s, input image inside; sizes and latency are predicted\n",
             *run->policy ? " planned as '" : "", run->policy, *run->policy ? "'" : "");
     if (shown < all)
-        fprintf(out, "%" PRId64 " of %" PRId64 " candidates; --all shows the others too\n", shown, all);
+        fprintf(out, "%" PRId64 " of %" PRId64 " candidates; --all shows the others too\n", shown,
+                all);
 }
 
 static int print_candidates(Results *r, const RunRow *run, Sort sort, int limit, Format format,
@@ -125,8 +127,9 @@ static int print_candidates(Results *r, const RunRow *run, Sort sort, int limit,
         store_step(r, s);
         all = sqlite3_column_int64(s, 0);
         store_done(s);
-        status = all ? query_print(r, sql, (const char *[]){id.text, most.text}, 2, format, out, &shown)
-                     : errorf("run %" PRId64 " has no candidates yet", run->id);
+        status =
+            all ? query_print(r, sql, (const char *[]){id.text, most.text}, 2, format, out, &shown)
+                : errorf("run %" PRId64 " has no candidates yet", run->id);
     }
     if (status == 0 && format == FORMAT_TABLE)
         footnote(run, shown, all, out);
@@ -161,7 +164,8 @@ int listing_pareto(Results *r, int64_t run, Format format, FILE *out)
         return -1;
     char *what = columns(&row, false, format);
     char *sql = sqlite3_mprintf("SELECT %s FROM pareto AS c WHERE c.run = ?1"
-                                " ORDER BY c.accuracy DESC, c.sram, c.number", what);
+                                " ORDER BY c.accuracy DESC, c.sram, c.number",
+                                what);
     Number id = number(run);
     int status = has_candidates(r, run);
     if (status == 0)
@@ -183,10 +187,13 @@ static const char RUN_KEYS[] =
     " nullif(r.policy, '') AS policy, r.seed, nullif(r.version, '') AS thimble,"
     " datetime(r.started, 'localtime') AS started, datetime(r.updated, 'localtime') AS updated,"
     " elapsed(r.seconds) AS elapsed,"
-    " (SELECT count(*) || ' tried' FROM space AS s WHERE s.run = r.id HAVING count(*) > 0) AS spaces,"
-    " (SELECT printf('width %g, %dx%d: %d of %d networks fit, on average %.2f M MACs', s.width, s.h,"
+    " (SELECT count(*) || ' tried' FROM space AS s WHERE s.run = r.id HAVING count(*) > 0) AS "
+    "spaces,"
+    " (SELECT printf('width %g, %dx%d: %d of %d networks fit, on average %.2f M MACs', s.width, "
+    "s.h,"
     " s.w, s.feasible, s.samples, s.mean_macs / 1e6)" THE_SPACE " AS \"chosen space\","
-    " (SELECT printf('%,d done, %,d running, %,d failed', sum(state = 'done'), sum(state = 'running'),"
+    " (SELECT printf('%,d done, %,d running, %,d failed', sum(state = 'done'), sum(state = "
+    "'running'),"
     " sum(state = 'failed')) FROM candidate AS c WHERE c.run = r.id HAVING count(*) > 0)"
     " AS candidates,"
     " (SELECT printf('%d; %,d genotypes drawn, %,d of them fit (%.1f %%)', generation, drawn,"
@@ -289,7 +296,8 @@ static const char CANDIDATE_MEASUREMENTS[] =
     " UNION ALL SELECT id, 5, source, policy, 'equal outputs of ' || n_inputs, n_inputs, n_equal"
     " FROM m)"
     " SELECT source, policy, what, iif(predicted IS NULL, NULL, printf('%,d', round(predicted)))"
-    " AS predicted, printf('%,d', measured) AS measured, iif(predicted IS NULL OR measured = 0, NULL,"
+    " AS predicted, printf('%,d', measured) AS measured, iif(predicted IS NULL OR measured = 0, "
+    "NULL,"
     " printf('%+.2f', 100.0 * (predicted - measured) / measured)) AS \"error %\""
     " FROM line WHERE measured IS NOT NULL ORDER BY id, place";
 

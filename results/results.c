@@ -19,10 +19,18 @@ int results_run_new(Results *r, const RunRow *row, int64_t *id)
         " coalesce(?4, ''), coalesce(?5, ''), coalesce(?6, ''), coalesce(?7, ''), coalesce(?8, ''),"
         " coalesce(?9, ''), ?10, ?11)";
     if (store_change(r, sql,
-                     (Value[]){text(row->name), text(row->state), text(row->phase),
-                               text(row->config), text(row->target), text(row->space),
-                               text(row->version), text(row->latency_unit), text(row->policy),
-                               integer(row->seed), real(row->seconds), {0}}) != 0)
+                     (Value[]){text(row->name),
+                               text(row->state),
+                               text(row->phase),
+                               text(row->config),
+                               text(row->target),
+                               text(row->space),
+                               text(row->version),
+                               text(row->latency_unit),
+                               text(row->policy),
+                               integer(row->seed),
+                               real(row->seconds),
+                               {0}}) != 0)
         return -1;
     *id = sqlite3_last_insert_rowid(r->db);
     return 0;
@@ -139,11 +147,18 @@ static char *json_numbers(const double *x, int n)
 int results_space_put(Results *r, int64_t run, const SpaceRow *row)
 {
     char *cdf = row->n_cdf > 0 ? json_numbers(row->cdf, row->n_cdf) : NULL;
-    int status = store_change(
-        r, "INSERT OR REPLACE INTO space VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        (Value[]){integer(run), real(row->width), integer(row->h), integer(row->w),
-                  integer(row->samples), integer(row->feasible), real(row->mean_macs), text(cdf),
-                  integer(row->chosen), {0}});
+    int status =
+        store_change(r, "INSERT OR REPLACE INTO space VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                     (Value[]){integer(run),
+                               real(row->width),
+                               integer(row->h),
+                               integer(row->w),
+                               integer(row->samples),
+                               integer(row->feasible),
+                               real(row->mean_macs),
+                               text(cdf),
+                               integer(row->chosen),
+                               {0}});
     free(cdf);
     return status;
 }
@@ -166,20 +181,30 @@ int results_space_chosen(Results *r, int64_t run, double *width, int *h, int *w)
 
 int results_epoch_put(Results *r, int64_t run, const EpochRow *row)
 {
-    return store_change(
-        r, "INSERT OR REPLACE INTO epoch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        (Value[]){integer(run), text(row->phase), integer(row->epoch), known(row->loss),
-                  known(row->train_accuracy), known(row->valid_accuracy), known(row->rate),
-                  known(row->seconds), {0}});
+    return store_change(r, "INSERT OR REPLACE INTO epoch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                        (Value[]){integer(run),
+                                  text(row->phase),
+                                  integer(row->epoch),
+                                  known(row->loss),
+                                  known(row->train_accuracy),
+                                  known(row->valid_accuracy),
+                                  known(row->rate),
+                                  known(row->seconds),
+                                  {0}});
 }
 
 int results_generation_put(Results *r, int64_t run, int generation, int evaluated, int64_t drawn,
                            int64_t fitting, double best, double median)
 {
-    return store_change(
-        r, "INSERT OR REPLACE INTO generation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        (Value[]){integer(run), integer(generation), integer(evaluated), integer(drawn),
-                  integer(fitting), known(best), known(median), {0}});
+    return store_change(r, "INSERT OR REPLACE INTO generation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                        (Value[]){integer(run),
+                                  integer(generation),
+                                  integer(evaluated),
+                                  integer(drawn),
+                                  integer(fitting),
+                                  known(best),
+                                  known(median),
+                                  {0}});
 }
 
 /* --- candidates */
@@ -210,13 +235,23 @@ int results_candidate_put(Results *r, int64_t run, CandidateRow *row)
     if (r->why) /* as in store_change() */
         return errorf("%s", r->why);
     if (store_prepare(r, sql,
-                      (Value[]){integer(run), integer(row->number), text(row->genotype), text(hash),
-                                text(row->state), integer(row->generation),
-                                known_integer(row->parent[0]), known_integer(row->parent[1]),
-                                known(row->fitness), known(row->accuracy),
-                                known(row->test_accuracy), known(row->int8_accuracy),
-                                integer(row->sram), integer(row->flash), integer(row->macs),
-                                real(row->latency), {0}},
+                      (Value[]){integer(run),
+                                integer(row->number),
+                                text(row->genotype),
+                                text(hash),
+                                text(row->state),
+                                integer(row->generation),
+                                known_integer(row->parent[0]),
+                                known_integer(row->parent[1]),
+                                known(row->fitness),
+                                known(row->accuracy),
+                                known(row->test_accuracy),
+                                known(row->int8_accuracy),
+                                integer(row->sram),
+                                integer(row->flash),
+                                integer(row->macs),
+                                real(row->latency),
+                                {0}},
                       &s) != 0)
         return -1;
     int status = store_step(r, s);
@@ -229,7 +264,7 @@ int results_candidate_put(Results *r, int64_t run, CandidateRow *row)
     return status;
 }
 
-#define CANDIDATE_COLUMNS                                                                         \
+#define CANDIDATE_COLUMNS                                                                          \
     "SELECT id, number, genotype, hash, state, generation, parent_a, parent_b, fitness, accuracy," \
     " test_accuracy, int8_accuracy, sram, flash, macs, latency, run FROM candidate "
 
@@ -314,10 +349,19 @@ static int put_layers(Results *r, int64_t candidate, const LayerRow *rows, int n
         const LayerRow *l = &rows[i];
         status = store_change(
             r, "INSERT INTO layer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-            (Value[]){integer(candidate), integer(l->index), text(l->op), text(l->shape),
-                      integer(l->weights), integer(l->macs), integer(l->in_bytes),
-                      integer(l->out_bytes), integer(l->scratch), integer(l->live),
-                      known(l->latency), known(l->measured), {0}});
+            (Value[]){integer(candidate),
+                      integer(l->index),
+                      text(l->op),
+                      text(l->shape),
+                      integer(l->weights),
+                      integer(l->macs),
+                      integer(l->in_bytes),
+                      integer(l->out_bytes),
+                      integer(l->scratch),
+                      integer(l->live),
+                      known(l->latency),
+                      known(l->measured),
+                      {0}});
     }
     return status;
 }
@@ -332,11 +376,18 @@ int results_measurement_put(Results *r, const MeasurementRow *row)
     return store_change(
         r,
         "INSERT INTO measurement (candidate, source, policy, instructions, arena, stack, flash,"
-        " n_inputs, n_equal) VALUES (?1, coalesce(?2, ''), coalesce(?3, ''), ?4, ?5, ?6, ?7, ?8, ?9)",
-        (Value[]){integer(row->candidate), text(row->source), text(row->policy),
-                  known_integer(row->instructions), known_integer(row->arena),
-                  known_integer(row->stack), known_integer(row->flash),
-                  known_integer(row->n_inputs), known_integer(row->n_equal), {0}});
+        " n_inputs, n_equal) VALUES (?1, coalesce(?2, ''), coalesce(?3, ''), ?4, ?5, ?6, ?7, ?8, "
+        "?9)",
+        (Value[]){integer(row->candidate),
+                  text(row->source),
+                  text(row->policy),
+                  known_integer(row->instructions),
+                  known_integer(row->arena),
+                  known_integer(row->stack),
+                  known_integer(row->flash),
+                  known_integer(row->n_inputs),
+                  known_integer(row->n_equal),
+                  {0}});
 }
 
 int results_calibration_put(Results *r, const CalibrationRow *row)
@@ -344,8 +395,12 @@ int results_calibration_put(Results *r, const CalibrationRow *row)
     return store_change(r,
                         "INSERT INTO calibration (target, unit, coefficients, source, error)"
                         " VALUES (?1, ?2, ?3, coalesce(?4, ''), ?5)",
-                        (Value[]){text(row->target), text(row->unit), text(row->coefficients),
-                                  text(row->source), known(row->error), {0}});
+                        (Value[]){text(row->target),
+                                  text(row->unit),
+                                  text(row->coefficients),
+                                  text(row->source),
+                                  known(row->error),
+                                  {0}});
 }
 
 /* --- blobs */

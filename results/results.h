@@ -31,7 +31,8 @@ void results_rollback(Results *r);
 /* --- runs. States: running, done, failed; a run whose process died stays 'running'. */
 typedef struct {
     int64_t id;
-    const char *name, *state, *phase; /* phase: space, train, search, finetune, quantize, export, done */
+    const char *name, *state;
+    const char *phase;                /* space, train, search, finetune, quantize, export, done */
     const char *config;               /* the effective config, YAML */
     const char *target, *space, *version;
     const char *latency_unit;         /* of every latency in this run: "instructions", "cycles" */
@@ -68,7 +69,8 @@ typedef struct {
     int n_cdf;
     bool chosen;
 } SpaceRow;
-int results_space_put(Results *r, int64_t run, const SpaceRow *row); /* replaces the same (run, width, h, w) */
+/* Replaces the same (run, width, h, w). */
+int results_space_put(Results *r, int64_t run, const SpaceRow *row);
 /* The chosen one. 0 found, 1 none yet, -1 error. */
 int results_space_chosen(Results *r, int64_t run, double *width, int *h, int *w);
 
@@ -79,7 +81,8 @@ typedef struct {
     double loss, train_accuracy, valid_accuracy; /* negative: not measured */
     double rate, seconds;
 } EpochRow;
-int results_epoch_put(Results *r, int64_t run, const EpochRow *row); /* replaces the same (run, phase, epoch) */
+/* Replaces the same (run, phase, epoch). */
+int results_epoch_put(Results *r, int64_t run, const EpochRow *row);
 
 /* --- candidates. States: running, done, failed. Unique by (run, hash). */
 typedef struct {
@@ -130,7 +133,7 @@ typedef struct {
 } MeasurementRow;
 int results_measurement_put(Results *r, const MeasurementRow *row);
 
-/* --- calibrations: where a target's latency coefficients come from; the newest of a target counts */
+/* --- calibrations: where latency coefficients come from; the newest of a target counts */
 typedef struct {
     const char *target, *unit;  /* "instructions" */
     const char *coefficients;   /* text, as in the target's YAML */
@@ -147,7 +150,8 @@ int results_blob_delete(Results *r, int64_t run, const char *name);
 
 /* --- queries: any read-only SQL, as table, json or csv on a FILE (json: an array of objects) */
 typedef enum { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV } Format;
-/* One statement; one that would write, attach or begin is refused. args: text bound to ?1, ?2 ... */
+/* One statement; one that would write, attach or begin is refused. args: text
+ * bound to ?1, ?2 ... */
 int results_query(Results *r, const char *sql, const char *const *args, int n_args, Format format,
                   FILE *out);
 int format_parse(const char *name, Format *format);

@@ -86,18 +86,20 @@ static int read_holder(Results *r, int64_t run, Holder *holder)
 
 static int write_holder(Results *r, int64_t run, const Holder *h)
 {
-    return store_change(r, "UPDATE run SET lock_pid = ?2, lock_start = ?3, lock_host = ?4 WHERE id = ?1",
-                        (Value[]){integer(run), integer(h->pid), integer(h->start), text(h->host), {0}});
+    return store_change(
+        r, "UPDATE run SET lock_pid = ?2, lock_start = ?3, lock_host = ?4 WHERE id = ?1",
+        (Value[]){integer(run), integer(h->pid), integer(h->start), text(h->host), {0}});
 }
 
 static int refuse(Results *r, int64_t run, const Holder *h)
 {
     if (is_here(h))
-        return errorf("process %lld is working on run %lld of %s", (long long)h->pid, (long long)run,
-                      r->path);
-    return errorf("process %lld of host %s is working on run %lld of %s, as far as this host can tell;"
-                  " if it is gone: sqlite3 %s 'UPDATE run SET lock_pid = NULL WHERE id = %lld'",
-                  (long long)h->pid, h->host, (long long)run, r->path, r->path, (long long)run);
+        return errorf("process %lld is working on run %lld of %s", (long long)h->pid,
+                      (long long)run, r->path);
+    return errorf(
+        "process %lld of host %s is working on run %lld of %s, as far as this host can tell;"
+        " if it is gone: sqlite3 %s 'UPDATE run SET lock_pid = NULL WHERE id = %lld'",
+        (long long)h->pid, h->host, (long long)run, r->path, r->path, (long long)run);
 }
 
 static int take(Results *r, int64_t run)
@@ -121,8 +123,9 @@ int results_run_lock(Results *r, int64_t run)
 int results_run_unlock(Results *r, int64_t run)
 {
     Holder me = holder_self();
-    return store_change(r,
-                        "UPDATE run SET lock_pid = NULL, lock_start = NULL, lock_host = NULL"
-                        " WHERE id = ?1 AND lock_pid = ?2 AND lock_start = ?3 AND lock_host = ?4",
-                        (Value[]){integer(run), integer(me.pid), integer(me.start), text(me.host), {0}});
+    return store_change(
+        r,
+        "UPDATE run SET lock_pid = NULL, lock_start = NULL, lock_host = NULL"
+        " WHERE id = ?1 AND lock_pid = ?2 AND lock_start = ?3 AND lock_host = ?4",
+        (Value[]){integer(run), integer(me.pid), integer(me.start), text(me.host), {0}});
 }

@@ -304,7 +304,8 @@ static int connect_to_read(Results *r)
         return 0;
     char *wal = xasprintf("%s-wal", r->path);
     int code = sqlite3_errcode(r->db) & 0xff;
-    bool try_as_it_is = (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && access(wal, F_OK) != 0;
+    bool try_as_it_is =
+        (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && access(wal, F_OK) != 0;
     free(wal);
     if (!try_as_it_is)
         return -1;

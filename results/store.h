@@ -77,7 +77,8 @@ void store_done(sqlite3_stmt *statement);
 int store_change(Results *r, const char *sql, const Value *values);
 int store_changes(const Results *r);
 int store_exec(Results *r, const char *sql); /* several statements, without values */
-int store_number(Results *r, const char *sql, int64_t *number); /* the first column of the first row */
+/* The first column of the first row: 0 found, 1 no row, -1 error. */
+int store_number(Results *r, const char *sql, int64_t *number);
 
 /* A write transaction around several statements, unless the caller of results/
  * already holds one. store_end commits when status is 0, else rolls back; it

@@ -8,7 +8,8 @@ static const char RUN_TABLES[] =
     "CREATE TABLE run (\n"
     "    id INTEGER PRIMARY KEY,\n"
     "    name TEXT NOT NULL,\n"
-    "    state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed')), -- a run that was killed stays running\n"
+    "    state TEXT NOT NULL          -- a run that was killed stays running\n"
+    "        CHECK (state IN ('running', 'done', 'failed')),\n"
     "    phase TEXT NOT NULL,         -- space, train, search, finetune, quantize, export, done\n"
     "    config TEXT NOT NULL,        -- the effective configuration, YAML\n"
     "    target TEXT NOT NULL,\n"
@@ -33,7 +34,7 @@ static const char RUN_TABLES[] =
     "    samples INTEGER NOT NULL,    -- networks drawn\n"
     "    feasible INTEGER NOT NULL,   -- of them fit the target\n"
     "    mean_macs REAL NOT NULL,     -- of those that fit: the space with most of it is chosen\n"
-    "    cdf TEXT,                    -- JSON array: MACs at equidistant quantiles of those that fit\n"
+    "    cdf TEXT,                    -- JSON array: MACs at even quantiles of those that fit\n"
     "    chosen INTEGER NOT NULL CHECK (chosen IN (0, 1)),\n"
     "    PRIMARY KEY (run, width, h, w)\n"
     ") STRICT, WITHOUT ROWID;\n"
@@ -99,7 +100,7 @@ static const char CANDIDATE_TABLES[] =
     "    in_bytes INTEGER NOT NULL,\n"
     "    out_bytes INTEGER NOT NULL,\n"
     "    scratch INTEGER NOT NULL,    -- bytes\n"
-    "    live INTEGER NOT NULL,       -- bytes of the arena in use while it runs; the largest is the peak\n"
+    "    live INTEGER NOT NULL,       -- bytes of the arena while it runs; largest: the peak\n"
     "    latency REAL,                -- predicted\n"
     "    measured REAL,               -- where it ran\n"
     "    PRIMARY KEY (candidate, number)\n"
@@ -129,14 +130,14 @@ static const char CANDIDATE_TABLES[] =
     ") STRICT;\n";
 
 static const char VIEWS[] =
-    "CREATE VIEW feasible AS -- every candidate that was evaluated; only those that fit the target are\n"
+    "CREATE VIEW feasible AS -- what was evaluated: only candidates that fit the target are\n"
     "    SELECT c.run, c.number, c.generation, c.accuracy, c.test_accuracy, c.int8_accuracy,\n"
     "           c.sram, round(c.sram / 1024.0, 1) AS sram_kib,\n"
     "           c.flash, round(c.flash / 1024.0, 1) AS flash_kib,\n"
     "           c.macs, c.latency, r.latency_unit, c.fitness, c.genotype, c.hash, c.id\n"
     "    FROM candidate AS c JOIN run AS r ON r.id = c.run\n"
     "    WHERE c.state = 'done';\n"
-    "CREATE VIEW pareto AS   -- of each run what no other candidate beats: accuracy up, all else down\n"
+    "CREATE VIEW pareto AS   -- of each run what nothing beats: accuracy up, all else down\n"
     "    SELECT f.* FROM feasible AS f\n"
     "    WHERE f.accuracy IS NOT NULL AND NOT EXISTS (\n"
     "        SELECT 1 FROM candidate AS d\n"
@@ -194,7 +195,7 @@ int tables_check(Results *r, bool to_read)
     if (to_read && empty)
         return errorf("%s is empty: no run has written to it yet", r->path);
     if (to_read && id.version < VERSION)
-        return errorf("%s is of an older thimble (version %lld): the next search brings it up to date",
+        return errorf("%s is of an older thimble (version %lld): the next search updates it",
                       r->path, (long long)id.version);
     return 0;
 }

@@ -14,7 +14,7 @@
  * must be of this version, to write it may also be older or empty. */
 int tables_check(Results *r, bool to_read);
 
-/* Takes the steps that are missing, all or none; safe against another process that does the same. */
+/* Takes the steps that are missing, all or none; two processes may try at once. */
 int tables_migrate(Results *r);
 
 #endif

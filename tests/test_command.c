@@ -75,13 +75,27 @@ static void make_database(void)
     ck_assert_ptr_nonnull(mkdtemp(db));
     strcat(db, "/t.db");
     OK(results_open(&r, db, false));
-    RunRow row = {.name = "faces", .target = "m4", .config = "a: 1\n", .latency_unit = "cycles", .policy = "stream"};
+    RunRow row = {.name = "faces",
+                  .target = "m4",
+                  .config = "a: 1\n",
+                  .latency_unit = "cycles",
+                  .policy = "stream"};
     OK(results_run_new(r, &row, &run));
     OK(results_run_new(r, &row, &run));
     for (int i = 0; i < 3; i++) {
-        CandidateRow c = {.number = i, .genotype = "g", .hash = (uint64_t)i, .state = "done", .parent = {-1, -1},
-                          .fitness = 0.5 + 0.1 * i, .accuracy = 0.5 + 0.1 * i, .test_accuracy = -1,
-                          .int8_accuracy = -1, .sram = 1000 + 100 * i, .flash = 2000, .macs = 3, .latency = 4};
+        CandidateRow c = {.number = i,
+                          .genotype = "g",
+                          .hash = (uint64_t)i,
+                          .state = "done",
+                          .parent = {-1, -1},
+                          .fitness = 0.5 + 0.1 * i,
+                          .accuracy = 0.5 + 0.1 * i,
+                          .test_accuracy = -1,
+                          .int8_accuracy = -1,
+                          .sram = 1000 + 100 * i,
+                          .flash = 2000,
+                          .macs = 3,
+                          .latency = 4};
         OK(results_candidate_put(r, run, &c));
     }
     results_close(r);
@@ -117,20 +131,34 @@ TEST(runs_and_candidates_are_found_by_what_people_type)
         int run, number; /* -1: refused */
         const char *words;
     } cases[] = {
-        {"2", 2, 2, ""},          {"2:best", 2, 2, ""},        {"last", 2, 2, ""},
-        {"last:1", 2, 1, ""},     {"2:0", 2, 0, ""},           {"2:7", 2, -1, "no candidate 7"},
-        {"1", 1, -1, "no eval"},  {"1:best", 1, -1, "no eval"}, {"3", 0, -1, "no run 3"},
-        {"x", 0, -1, "'x'"},      {"", 0, -1, "no run"},       {":1", 0, -1, "no run"},
-        {"2:", 2, -1, "'2:'"},    {"2:x", 2, -1, "'2:x'"},     {"2:1x", 2, -1, "'2:1x'"},
-        {"2:-1", 2, -1, "'2:-1'"}, {"0", 0, -1, "no run"},     {"-2", 0, -1, "no run"},
-        {" 2", 0, -1, "' 2'"},    {"2:99999999999", 2, -1, "no candidate"},
+        {"2", 2, 2, ""},
+        {"2:best", 2, 2, ""},
+        {"last", 2, 2, ""},
+        {"last:1", 2, 1, ""},
+        {"2:0", 2, 0, ""},
+        {"2:7", 2, -1, "no candidate 7"},
+        {"1", 1, -1, "no eval"},
+        {"1:best", 1, -1, "no eval"},
+        {"3", 0, -1, "no run 3"},
+        {"x", 0, -1, "'x'"},
+        {"", 0, -1, "no run"},
+        {":1", 0, -1, "no run"},
+        {"2:", 2, -1, "'2:'"},
+        {"2:x", 2, -1, "'2:x'"},
+        {"2:1x", 2, -1, "'2:1x'"},
+        {"2:-1", 2, -1, "'2:-1'"},
+        {"0", 0, -1, "no run"},
+        {"-2", 0, -1, "no run"},
+        {" 2", 0, -1, "' 2'"},
+        {"2:99999999999", 2, -1, "no candidate"},
         {"99999999999999999999", 0, -1, "no run"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t run;
         CandidateRow row;
         int status = command_candidate(r, cases[i].text, &run, &row);
-        ck_assert_msg(status == (cases[i].number < 0 ? -1 : 0), "'%s': %s", cases[i].text, error_text());
+        ck_assert_msg(status == (cases[i].number < 0 ? -1 : 0), "'%s': %s", cases[i].text,
+                      error_text());
         if (status == 0) {
             ck_assert_int_eq(run, cases[i].run);
             ck_assert_int_eq(row.number, cases[i].number);
@@ -144,7 +172,7 @@ TEST(runs_and_candidates_are_found_by_what_people_type)
 }
 END
 
-static struct {
+    static struct {
     int64_t number;
 } parsed;
 
@@ -162,7 +190,8 @@ static error_t parse_number(int key, char *arg, struct argp_state *state)
 static int number_command(int argc, char **argv)
 {
     static const struct argp_option options[] = {{"number", 'n', "N", 0, "a number", 0}, {0}};
-    command_parse(&(struct argp){.options = options, .parser = parse_number, .doc = "Says it."}, argc, argv, NULL);
+    command_parse(&(struct argp){.options = options, .parser = parse_number, .doc = "Says it."},
+                  argc, argv, NULL);
     printf("%d\n", (int)parsed.number);
     return EXIT_OK;
 }
@@ -170,7 +199,8 @@ static int number_command(int argc, char **argv)
 TEST(a_number_is_the_whole_text_and_in_its_range)
 {
     static const char *const good[] = {"0", "-5", "1000", "7", "+7", "007"};
-    static const char *const bad[] = {"", "x", "7x", "-6", "1001", "1.5", " 7", "7 ", "99999999999999999999", "0x7"};
+    static const char *const bad[] = {
+        "", "x", "7x", "-6", "1001", "1.5", " 7", "7 ", "99999999999999999999", "0x7"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         char expected[16];
         snprintf(expected, sizeof expected, "%d\n", atoi(good[i]));
@@ -207,7 +237,8 @@ TEST(wrong_usage_is_one_line_and_status_2)
         RUN(cmd_query, "thimble query", "SELECT", "1"),
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        ck_assert_msg(wrong[i].status == 2, "%d: status %d: %s", (int)i, wrong[i].status, wrong[i].err);
+        ck_assert_msg(wrong[i].status == 2, "%d: status %d: %s", (int)i, wrong[i].status,
+                      wrong[i].err);
         ck_assert_msg(lines(wrong[i].err) == 1, "%d: %s", (int)i, wrong[i].err);
         ck_assert_msg(strncmp(wrong[i].err, "thimble ", 8) == 0, "%s", wrong[i].err);
         ck_assert_str_eq(wrong[i].out, "");
@@ -238,7 +269,8 @@ TEST(what_the_job_cannot_do_is_one_sentence_and_status_1)
         Ran ran;
         const char *words;
     } cases[] = {
-        {RUN(cmd_runs, "thimble runs", "--db", "/nowhere/x.db"), "there is no database /nowhere/x.db"},
+        {RUN(cmd_runs, "thimble runs", "--db", "/nowhere/x.db"),
+         "there is no database /nowhere/x.db"},
         {RUN(cmd_candidates, "thimble candidates", "9", "--db", db), "there is no run 9"},
         {RUN(cmd_candidates, "thimble candidates", "1", "--db", db), "no candidates yet"},
         {RUN(cmd_pareto, "thimble pareto", "1", "--db", db), "no evaluated candidates"},
@@ -263,7 +295,8 @@ TEST(the_commands_print_what_is_in_the_database)
     Ran ran = RUN(cmd_runs, "thimble runs", "--db", db, "-f", "csv");
     ck_assert_int_eq(ran.status, 0);
     HAS(ran.out, "2,faces,interrupted,space,m4,3,0.7,1200,2000,0,");
-    ran = RUN(cmd_candidates, "thimble candidates", "last", "--db", db, "--sort", "sram", "--limit", "1");
+    ran = RUN(cmd_candidates, "thimble candidates", "last", "--db", db, "--sort", "sram", "--limit",
+              "1");
     ck_assert_int_eq(ran.status, 0);
     HAS(ran.out, "latency [cycles]");
     HAS(ran.out, "     0    0       50.00    1000  1.0     2000  2.0     3             4.000  g\n");
@@ -292,7 +325,11 @@ TEST(the_commands_print_what_is_in_the_database)
 }
 END
 
-SUITE(command, the_database_is_the_option_else_the_variable_else_thimble_db,
-      runs_and_candidates_are_found_by_what_people_type, a_number_is_the_whole_text_and_in_its_range,
-      wrong_usage_is_one_line_and_status_2, help_is_one_screen_on_stdout,
-      what_the_job_cannot_do_is_one_sentence_and_status_1, the_commands_print_what_is_in_the_database)
+SUITE(command,
+      the_database_is_the_option_else_the_variable_else_thimble_db,
+      runs_and_candidates_are_found_by_what_people_type,
+      a_number_is_the_whole_text_and_in_its_range,
+      wrong_usage_is_one_line_and_status_2,
+      help_is_one_screen_on_stdout,
+      what_the_job_cannot_do_is_one_sentence_and_status_1,
+      the_commands_print_what_is_in_the_database)

@@ -42,10 +42,11 @@ static void clean(void)
 }
 
 #define OK(call) ck_assert_msg((call) == 0, "%s", error_text())
-#define REFUSED(call, words)                                                                      \
-    do {                                                                                          \
-        ck_assert_int_eq(call, -1);                                                               \
-        ck_assert_msg(strstr(error_text(), words), "'%s' says nothing of '%s'", error_text(), words); \
+#define REFUSED(call, words)                                                                       \
+    do {                                                                                           \
+        ck_assert_int_eq(call, -1);                                                                \
+        ck_assert_msg(strstr(error_text(), words), "'%s' says nothing of '%s'", error_text(),      \
+                      words);                                                                      \
     } while (0)
 
 static Results *opened(const char *name, bool read_only)
@@ -58,18 +59,33 @@ static Results *opened(const char *name, bool read_only)
 static int64_t new_run(Results *r, const char *name)
 {
     int64_t run;
-    RunRow row = {.name = name, .target = "m4", .space = "tiny", .config = "a: 1\n", .version = "0.1",
-                  .latency_unit = "instructions", .policy = "stream", .seed = 7};
+    RunRow row = {.name = name,
+                  .target = "m4",
+                  .space = "tiny",
+                  .config = "a: 1\n",
+                  .version = "0.1",
+                  .latency_unit = "instructions",
+                  .policy = "stream",
+                  .seed = 7};
     OK(results_run_new(r, &row, &run));
     return run;
 }
 
 static CandidateRow candidate(int number, double accuracy, int64_t sram, int64_t flash)
 {
-    return (CandidateRow){.number = number, .genotype = "w0.5 k3", .hash = 0x8000000000000000u + (unsigned)number,
-                          .state = "done", .parent = {-1, -1}, .fitness = accuracy, .accuracy = accuracy,
-                          .test_accuracy = -1, .int8_accuracy = -1, .sram = sram, .flash = flash,
-                          .macs = 1000, .latency = 10};
+    return (CandidateRow){.number = number,
+                          .genotype = "w0.5 k3",
+                          .hash = 0x8000000000000000u + (unsigned)number,
+                          .state = "done",
+                          .parent = {-1, -1},
+                          .fitness = accuracy,
+                          .accuracy = accuracy,
+                          .test_accuracy = -1,
+                          .int8_accuracy = -1,
+                          .sram = sram,
+                          .flash = flash,
+                          .macs = 1000,
+                          .latency = 10};
 }
 
 /* What was printed on a tmpfile(), which it closes. */
@@ -162,7 +178,8 @@ TEST(what_belongs_to_a_run_that_is_not_there_is_refused)
 }
 END
 
-static void same_candidate(const CandidateRow *a, const CandidateRow *b)
+    static void
+    same_candidate(const CandidateRow *a, const CandidateRow *b)
 {
     ck_assert_int_eq(a->id, b->id);
     ck_assert_int_eq(a->number, b->number);
@@ -203,7 +220,8 @@ TEST(a_candidate_is_found_by_hash_by_number_and_by_id)
     ck_assert_int_eq(results_candidate_by_hash(r, other, c.hash, &found), 1);
     ck_assert_int_eq(results_candidate_by_number(r, run, 4, &found), 1);
     ck_assert_int_eq(results_candidate_get(r, c.id + 1, &found, &owner), 1);
-    ck_assert_int_eq(number(r, "SELECT count(*) FROM candidate WHERE hash = 'fedcba9876543210'"), 1);
+    ck_assert_int_eq(number(r, "SELECT count(*) FROM candidate WHERE hash = 'fedcba9876543210'"),
+                     1);
     results_close(r);
     clean();
 }
@@ -241,8 +259,9 @@ TEST(the_best_is_the_winner_or_the_fittest_so_far)
 {
     Results *r = opened("a.db", false);
     int64_t run = new_run(r, "x");
-    CandidateRow best, rows[] = {candidate(0, 0.5, 1, 1), candidate(1, 0.9, 1, 1), candidate(2, 0.9, 1, 1),
-                                 candidate(3, 0.99, 1, 1), candidate(4, 0.7, 1, 1)};
+    CandidateRow best,
+        rows[] = {candidate(0, 0.5, 1, 1), candidate(1, 0.9, 1, 1), candidate(2, 0.9, 1, 1),
+                  candidate(3, 0.99, 1, 1), candidate(4, 0.7, 1, 1)};
     ck_assert_int_eq(results_candidate_best(r, run, &best), 1);
     rows[3].state = "failed";
     for (int i = 0; i < 5; i++)
@@ -264,8 +283,14 @@ TEST(spaces_epochs_generations_and_layers_replace_their_like)
     Results *r = opened("a.db", false);
     int64_t run = new_run(r, "x");
     double cdf[] = {1, 2.5, 1e9 / 3};
-    SpaceRow space = {.width = 0.3, .h = 64, .w = 48, .samples = 10, .feasible = 4, .mean_macs = 1e6,
-                      .cdf = cdf, .n_cdf = 3};
+    SpaceRow space = {.width = 0.3,
+                      .h = 64,
+                      .w = 48,
+                      .samples = 10,
+                      .feasible = 4,
+                      .mean_macs = 1e6,
+                      .cdf = cdf,
+                      .n_cdf = 3};
     OK(results_space_put(r, run, &space));
     space.chosen = true;
     OK(results_space_put(r, run, &space));
@@ -273,8 +298,13 @@ TEST(spaces_epochs_generations_and_layers_replace_their_like)
     ck_assert_str_eq(json, "[\n {\"width\": 0.3, \"h\": 64, \"w\": 48, \"feasible\": 4, \"cdf\": "
                            "\"[1,2.5,333333333.333333]\", \"chosen\": 1}\n]\n");
     free(json);
-    EpochRow epoch = {.phase = "largest", .epoch = 1, .loss = 2, .train_accuracy = 0.5, .valid_accuracy = -1,
-                      .rate = 0.1, .seconds = 3};
+    EpochRow epoch = {.phase = "largest",
+                      .epoch = 1,
+                      .loss = 2,
+                      .train_accuracy = 0.5,
+                      .valid_accuracy = -1,
+                      .rate = 0.1,
+                      .seconds = 3};
     OK(results_epoch_put(r, run, &epoch));
     epoch.loss = 0.0 / 0.0; /* training may diverge */
     OK(results_epoch_put(r, run, &epoch));
@@ -293,7 +323,8 @@ TEST(spaces_epochs_generations_and_layers_replace_their_like)
     OK(results_layers_put(r, c.id, layers, 2));
     ck_assert_int_eq(number(r, "SELECT count(*) FROM layer"), 2);
     ck_assert_int_eq(number(r, "SELECT count(*) FROM layer WHERE measured IS NULL"), 1);
-    LayerRow twice[] = {{.index = 0, .op = "pool", .shape = "1"}, {.index = 0, .op = "pool", .shape = "1"}};
+    LayerRow twice[] = {{.index = 0, .op = "pool", .shape = "1"},
+                        {.index = 0, .op = "pool", .shape = "1"}};
     REFUSED(results_layers_put(r, c.id, twice, 2), "UNIQUE");
     ck_assert_int_eq(number(r, "SELECT count(*) FROM layer WHERE op <> 'pool'"), 2); /* as before */
     results_close(r);
@@ -307,12 +338,21 @@ TEST(measurements_and_calibrations_are_kept_one_after_the_other)
     int64_t run = new_run(r, "x");
     CandidateRow c = candidate(0, 0.5, 1, 1);
     OK(results_candidate_put(r, run, &c));
-    MeasurementRow m = {.candidate = c.id, .source = "host", .policy = "stream", .instructions = -1, .arena = 5,
-                        .stack = -1, .flash = -1, .n_inputs = 3, .n_equal = 3};
+    MeasurementRow m = {.candidate = c.id,
+                        .source = "host",
+                        .policy = "stream",
+                        .instructions = -1,
+                        .arena = 5,
+                        .stack = -1,
+                        .flash = -1,
+                        .n_inputs = 3,
+                        .n_equal = 3};
     OK(results_measurement_put(r, &m));
     OK(results_measurement_put(r, &m));
-    ck_assert_int_eq(number(r, "SELECT count(*) FROM measurement WHERE instructions IS NULL AND arena = 5"), 2);
-    CalibrationRow cal = {.target = "m4", .unit = "instructions", .coefficients = "1 2", .error = 0.02};
+    ck_assert_int_eq(
+        number(r, "SELECT count(*) FROM measurement WHERE instructions IS NULL AND arena = 5"), 2);
+    CalibrationRow cal = {
+        .target = "m4", .unit = "instructions", .coefficients = "1 2", .error = 0.02};
     OK(results_calibration_put(r, &cal));
     OK(results_calibration_put(r, &cal));
     ck_assert_int_eq(number(r, "SELECT count(*) FROM calibration WHERE error = 0.02"), 2);
@@ -384,9 +424,10 @@ TEST(several_writes_are_one_or_none)
 }
 END
 
-/* --- processes */
+    /* --- processes */
 
-static int wait_for(pid_t child)
+    static int
+    wait_for(pid_t child)
 {
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -404,7 +445,8 @@ static void write_for_ever(int64_t run, int first, int tell)
         CandidateRow c = candidate(i, 0.5, i, i);
         memset(weights, i, sizeof weights);
         if (results_begin(r) != 0 || results_candidate_put(r, run, &c) != 0 ||
-            results_blob_put(r, run, "weights", weights, sizeof weights) != 0 || results_commit(r) != 0)
+            results_blob_put(r, run, "weights", weights, sizeof weights) != 0 ||
+            results_commit(r) != 0)
             _exit(4);
         if (write(tell, &i, sizeof i) != sizeof i)
             _exit(5);
@@ -441,8 +483,8 @@ TEST(a_writer_killed_at_any_moment_leaves_all_it_committed)
         free(check);
         int64_t there = number(r, "SELECT count(*) FROM candidate");
         /* killed between commit and the message there may be one more */
-        ck_assert_msg(there == committed + 1 || there == committed + 2, "%d told, %d there", committed + 1,
-                      (int)there);
+        ck_assert_msg(there == committed + 1 || there == committed + 2, "%d told, %d there",
+                      committed + 1, (int)there);
         committed = (int)there - 1;
         char *blob;
         size_t size;
@@ -468,8 +510,9 @@ TEST(a_reader_in_another_process_does_not_wait_for_a_writer)
         Results *reader;
         double start = clock_seconds();
         RunRow row;
-        bool ok = results_open(&reader, in_dir("a.db"), true) == 0 && results_run_get(reader, run, &row) == 0 &&
-                  strcmp(row.state, "running") == 0 && clock_seconds() - start < 2;
+        bool ok = results_open(&reader, in_dir("a.db"), true) == 0 &&
+                  results_run_get(reader, run, &row) == 0 && strcmp(row.state, "running") == 0 &&
+                  clock_seconds() - start < 2;
         _exit(ok ? 0 : 1);
     }
     ck_assert_int_eq(wait_for(child), 0);
@@ -485,7 +528,8 @@ TEST(an_open_reader_does_not_stop_a_writer)
     int64_t run = new_run(r, "x");
     sqlite3 *raw;
     ck_assert_int_eq(sqlite3_open(in_dir("a.db"), &raw), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(raw, "BEGIN; SELECT count(*) FROM run", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(raw, "BEGIN; SELECT count(*) FROM run", NULL, NULL, NULL),
+                     SQLITE_OK);
     double start = clock_seconds();
     OK(results_run_set(r, run, "done", NULL));
     ck_assert_double_lt(clock_seconds() - start, 2);
@@ -543,8 +587,9 @@ TEST(a_run_is_worked_on_by_one_process)
         Results *mine;
         char pid[32];
         snprintf(pid, sizeof pid, "process %d ", (int)getppid());
-        bool ok = results_open(&mine, in_dir("a.db"), false) == 0 && results_run_lock(mine, run) == -1 &&
-                  strstr(error_text(), pid) && results_run_lock(mine, other) == 0 &&
+        bool ok = results_open(&mine, in_dir("a.db"), false) == 0 &&
+                  results_run_lock(mine, run) == -1 && strstr(error_text(), pid) &&
+                  results_run_lock(mine, other) == 0 &&
                   results_run_unlock(mine, run) == 0 && /* not his to give back */
                   results_run_lock(mine, run) == -1;
         _exit(ok ? 0 : 1);
@@ -567,7 +612,8 @@ TEST(the_lock_of_a_killed_process_is_taken_over_before_anyone_waited_for_it)
     pid_t child = fork();
     if (child == 0) {
         Results *mine;
-        char ok = results_open(&mine, in_dir("a.db"), false) == 0 && results_run_lock(mine, run) == 0;
+        char ok =
+            results_open(&mine, in_dir("a.db"), false) == 0 && results_run_lock(mine, run) == 0;
         if (write(ends[1], &ok, 1) != 1)
             _exit(1);
         pause();
@@ -602,7 +648,9 @@ TEST(of_many_that_come_at_once_one_gets_the_lock)
                 close(go[1]);
                 if (results_open(&mine, in_dir("a.db"), false) != 0 || read(go[0], &byte, 1) != 0)
                     _exit(9);
-                byte = results_run_lock(mine, run) == 0 ? 1 : strstr(error_text(), "is working on") ? 0 : 9;
+                byte = results_run_lock(mine, run) == 0        ? 1
+                       : strstr(error_text(), "is working on") ? 0
+                                                               : 9;
                 if (write(done[1], &byte, 1) != 1)
                     _exit(9);
                 pause(); /* alive until all have tried */
@@ -636,12 +684,14 @@ TEST(a_pid_that_came_again_and_a_host_that_is_elsewhere)
     ck_assert(holder_lives(&elsewhere)); /* nobody here can tell */
     Holder parent = {.pid = 1, .start = 0};
     strcpy(parent.host, me.host);
-    ck_assert(!holder_lives(&parent) || getpid() == 1); /* process 1 lives, but did not start at 0 ... */
+    ck_assert(!holder_lives(&parent) ||
+              getpid() == 1); /* process 1 lives, but did not start at 0 ... */
     Results *r = opened("a.db", false);
     int64_t run = new_run(r, "x");
     sqlite3 *raw;
     ck_assert_int_eq(sqlite3_open(in_dir("a.db"), &raw), SQLITE_OK);
-    sqlite3_exec(raw, "UPDATE run SET lock_pid = 5, lock_start = 6, lock_host = 'far.example'", 0, 0, 0);
+    sqlite3_exec(raw, "UPDATE run SET lock_pid = 5, lock_start = 6, lock_host = 'far.example'", 0,
+                 0, 0);
     REFUSED(results_run_lock(r, run), "far.example");
     sqlite3_close(raw);
     results_close(r);
@@ -649,9 +699,10 @@ TEST(a_pid_that_came_again_and_a_host_that_is_elsewhere)
 }
 END
 
-/* --- files */
+    /* --- files */
 
-static void make_file(const char *name, const void *data, size_t size)
+    static void
+    make_file(const char *name, const void *data, size_t size)
 {
     OK(file_write(in_dir(name), data, size));
 }
@@ -688,8 +739,10 @@ static void stays_out(const char *name, const char *words)
 
 TEST(wrong_files_are_named_and_left_alone)
 {
-    make_file("text.db", "this is no database, but it is long enough to be looked at as one ........"
-                         "..........................................................", 130);
+    make_file("text.db",
+              "this is no database, but it is long enough to be looked at as one ........"
+              "..........................................................",
+              130);
     stays_out("text.db", "not an SQLite database");
     make_database("other.db", "CREATE TABLE t (x); INSERT INTO t VALUES (1)");
     stays_out("other.db", "not one of thimble's");
@@ -753,8 +806,9 @@ TEST(a_damaged_database_is_an_error_and_no_crash)
 }
 END
 
-/* As another user when we are root, whom no permission stops. */
-static int without_privileges(int (*f)(void))
+    /* As another user when we are root, whom no permission stops. */
+    static int
+    without_privileges(int (*f)(void))
 {
     fflush(NULL);
     pid_t child = fork();
@@ -769,8 +823,8 @@ static int without_privileges(int (*f)(void))
 static int read_only_file(void)
 {
     Results *r;
-    int bad = results_open(&r, in_dir("a.db"), false) != -1 || !strstr(error_text(), "cannot write") ||
-              !strstr(error_text(), in_dir("a.db"));
+    int bad = results_open(&r, in_dir("a.db"), false) != -1 ||
+              !strstr(error_text(), "cannot write") || !strstr(error_text(), in_dir("a.db"));
     if (results_open(&r, in_dir("a.db"), true) != 0) {
         fprintf(stderr, "%s\n", error_text());
         return 2;
@@ -812,8 +866,10 @@ TEST(an_empty_database_becomes_ours_and_an_opened_one_stays)
         ck_assert_int_eq(number(r, "PRAGMA user_version"), 1);
         ck_assert_int_eq(number(r, "PRAGMA application_id"), 0x74686d62);
         ck_assert_int_eq(number(r, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"), 9);
-        ck_assert_int_eq(number(r, "SELECT sum(strict) = 9 FROM pragma_table_list WHERE schema = 'main'"
-                                   " AND type = 'table' AND name NOT LIKE 'sqlite%'"), 1);
+        ck_assert_int_eq(
+            number(r, "SELECT sum(strict) = 9 FROM pragma_table_list WHERE schema = 'main'"
+                      " AND type = 'table' AND name NOT LIKE 'sqlite%'"),
+            1);
         new_run(r, "x");
         results_close(r);
         r = opened(names[i], false);
@@ -832,9 +888,10 @@ TEST(an_empty_database_becomes_ours_and_an_opened_one_stays)
 }
 END
 
-/* --- views */
+    /* --- views */
 
-static bool dominates(const CandidateRow *a, const CandidateRow *b)
+    static bool
+    dominates(const CandidateRow *a, const CandidateRow *b)
 {
     bool no_worse = a->accuracy >= b->accuracy && a->sram <= b->sram && a->flash <= b->flash &&
                     a->macs <= b->macs && a->latency <= b->latency;
@@ -854,7 +911,8 @@ TEST(the_front_is_what_nothing_dominates)
         uint32_t range = round % 2 ? 6 : 1000; /* many equal, few equal */
         OK(results_begin(r));
         for (int i = 0; i < N; i++) {
-            c[i] = candidate(i, rng_below(&rng, range) / 1000.0, rng_below(&rng, range), rng_below(&rng, range));
+            c[i] = candidate(i, rng_below(&rng, range) / 1000.0, rng_below(&rng, range),
+                             rng_below(&rng, range));
             c[i].macs = rng_below(&rng, range);
             c[i].latency = round < 4 ? 0 : rng_below(&rng, range);
             c[i].state = i % 10 == 3 ? "failed" : i % 10 == 4 ? "running" : "done";
@@ -866,25 +924,29 @@ TEST(the_front_is_what_nothing_dominates)
         for (int i = 0; i < N; i++) {
             bool counts = strcmp(c[i].state, "done") == 0 && c[i].accuracy >= 0, in_front = counts;
             for (int k = 0; k < N && in_front; k++)
-                in_front = strcmp(c[k].state, "done") != 0 || c[k].accuracy < 0 || !dominates(&c[k], &c[i]);
+                in_front = strcmp(c[k].state, "done") != 0 || c[k].accuracy < 0 ||
+                           !dominates(&c[k], &c[i]);
             char sql[128];
-            snprintf(sql, sizeof sql, "SELECT count(*) FROM pareto WHERE run = %d AND number = %d", (int)run, i);
+            snprintf(sql, sizeof sql, "SELECT count(*) FROM pareto WHERE run = %d AND number = %d",
+                     (int)run, i);
             ck_assert_int_eq(number(r, sql), in_front);
             front += in_front;
         }
         ck_assert_int_gt(front, 0);
         ck_assert_int_lt(front, N);
     }
-    ck_assert_int_eq(number(r, "SELECT count(*) FROM feasible") , 6 * N * 8 / 10);
-    ck_assert_int_eq(number(r, "SELECT count(*) FROM feasible WHERE abs(sram_kib * 1024 - sram) > 52"), 0);
+    ck_assert_int_eq(number(r, "SELECT count(*) FROM feasible"), 6 * N * 8 / 10);
+    ck_assert_int_eq(
+        number(r, "SELECT count(*) FROM feasible WHERE abs(sram_kib * 1024 - sram) > 52"), 0);
     results_close(r);
     clean();
 }
 END
 
-/* --- queries */
+    /* --- queries */
 
-static void prints(Results *r, Format format, const char *sql, const char *expected)
+    static void
+    prints(Results *r, Format format, const char *sql, const char *expected)
 {
     char *text = query(r, format, sql);
     ck_assert_str_eq(text, expected);
@@ -895,7 +957,9 @@ TEST(json_is_an_array_of_objects)
 {
     Results *r = opened("a.db", false);
     prints(r, FORMAT_JSON, "SELECT 1 AS a WHERE 0", "[]\n");
-    prints(r, FORMAT_JSON, "SELECT 1 AS a, 0.1 AS b, NULL AS c, 'x' AS d UNION ALL SELECT -9223372036854775807, 1e300, 2.0, ''",
+    prints(r, FORMAT_JSON,
+           "SELECT 1 AS a, 0.1 AS b, NULL AS c, 'x' AS d UNION ALL SELECT -9223372036854775807, "
+           "1e300, 2.0, ''",
            "[\n {\"a\": 1, \"b\": 0.1, \"c\": null, \"d\": \"x\"},\n"
            " {\"a\": -9223372036854775807, \"b\": 1e+300, \"c\": 2, \"d\": \"\"}\n]\n");
     prints(r, FORMAT_JSON, "SELECT 'say \"hi\"\\' || char(10, 9, 1) AS \"a\"\"b\"",
@@ -903,14 +967,18 @@ TEST(json_is_an_array_of_objects)
     prints(r, FORMAT_JSON, "SELECT 'gr\xc3\xbc\xc3\x9f \xe6\x97\xa5 \xf0\x9f\xa7\xb5' AS t",
            "[\n {\"t\": \"gr\xc3\xbc\xc3\x9f \xe6\x97\xa5 \xf0\x9f\xa7\xb5\"}\n]\n");
     /* broken, overlong, a surrogate, beyond Unicode, cut short: a replacement for each byte */
-    prints(r, FORMAT_JSON, "SELECT CAST(x'41ff42' AS TEXT) AS t, CAST(x'c0af' AS TEXT) AS u, CAST(x'eda080' AS TEXT) AS v,"
-                           " CAST(x'f4908080' AS TEXT) AS w, CAST(x'e697' AS TEXT) AS x",
+    prints(r, FORMAT_JSON,
+           "SELECT CAST(x'41ff42' AS TEXT) AS t, CAST(x'c0af' AS TEXT) AS u, CAST(x'eda080' AS "
+           "TEXT) AS v,"
+           " CAST(x'f4908080' AS TEXT) AS w, CAST(x'e697' AS TEXT) AS x",
            "[\n {\"t\": \"A\xef\xbf\xbd\x42\", \"u\": \"\xef\xbf\xbd\xef\xbf\xbd\", "
-           "\"v\": \"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\", \"w\": \"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\", "
+           "\"v\": \"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\", \"w\": "
+           "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\", "
            "\"x\": \"\xef\xbf\xbd\xef\xbf\xbd\"}\n]\n");
-    prints(r, FORMAT_JSON, "SELECT x'00ff' AS b, 9e999 AS i, 1.0/3 AS third", 
+    prints(r, FORMAT_JSON, "SELECT x'00ff' AS b, 9e999 AS i, 1.0/3 AS third",
            "[\n {\"b\": \"00ff\", \"i\": null, \"third\": 0.3333333333333333}\n]\n");
-    prints(r, FORMAT_JSON, "SELECT 1 AS id, 2 AS id, 3 AS id", "[\n {\"id\": 1, \"id_2\": 2, \"id_3\": 3}\n]\n");
+    prints(r, FORMAT_JSON, "SELECT 1 AS id, 2 AS id, 3 AS id",
+           "[\n {\"id\": 1, \"id_2\": 2, \"id_3\": 3}\n]\n");
     results_close(r);
     clean();
 }
@@ -920,9 +988,11 @@ TEST(csv_is_rfc_4180)
 {
     Results *r = opened("a.db", false);
     prints(r, FORMAT_CSV, "SELECT 1 AS a, 'x' AS b WHERE 0", "a,b\r\n");
-    prints(r, FORMAT_CSV, "SELECT 1 AS \"a,b\", NULL AS n, '' AS e, 'plain text' AS p, 0.25 AS r, x'0a' AS h",
+    prints(r, FORMAT_CSV,
+           "SELECT 1 AS \"a,b\", NULL AS n, '' AS e, 'plain text' AS p, 0.25 AS r, x'0a' AS h",
            "\"a,b\",n,e,p,r,h\r\n1,,\"\",plain text,0.25,0a\r\n");
-    prints(r, FORMAT_CSV, "SELECT 'a,b', 'say \"hi\"', 'two' || char(10) || 'lines', char(13), 'gr\xc3\xbcn'",
+    prints(r, FORMAT_CSV,
+           "SELECT 'a,b', 'say \"hi\"', 'two' || char(10) || 'lines', char(13), 'gr\xc3\xbcn'",
            "\"'a,b'\",\"'say \"\"hi\"\"'\",'two' || char(10) || 'lines',char(13),'gr\xc3\xbcn'\r\n"
            "\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",\"\r\",gr\xc3\xbcn\r\n");
     results_close(r);
@@ -933,8 +1003,9 @@ END
 TEST(tables_are_aligned_with_numbers_to_the_right)
 {
     Results *r = opened("a.db", false);
-    prints(r, FORMAT_TABLE, "SELECT 'gr\xc3\xbcn' AS name, 7 AS sram, 1.5 AS x, NULL AS n, 'a' AS last"
-                            " UNION ALL SELECT 'x', 12345, 10.25, NULL, 'long'",
+    prints(r, FORMAT_TABLE,
+           "SELECT 'gr\xc3\xbcn' AS name, 7 AS sram, 1.5 AS x, NULL AS n, 'a' AS last"
+           " UNION ALL SELECT 'x', 12345, 10.25, NULL, 'long'",
            "name   sram      x  n  last\n"
            "----  -----  -----  -  ----\n"
            "gr\xc3\xbcn      7    1.5  -  a\n"
@@ -943,8 +1014,9 @@ TEST(tables_are_aligned_with_numbers_to_the_right)
            "t            b\n"
            "-----------  ---------\n"
            "a\\nb\\x1b[2J  (2 bytes)\n");
-    prints(r, FORMAT_TABLE, "SELECT percent(0.91234) AS p, kib(23456) AS k, size(23456) AS s, elapsed(3725.4) AS e,"
-                            " tidy(12345.6) AS t, tidy(0.5) AS u, percent(NULL) AS n",
+    prints(r, FORMAT_TABLE,
+           "SELECT percent(0.91234) AS p, kib(23456) AS k, size(23456) AS s, elapsed(3725.4) AS e,"
+           " tidy(12345.6) AS t, tidy(0.5) AS u, percent(NULL) AS n",
            "    p     k  s                          e       t      u  n\n"
            "-----  ----  -------------------  -------  ------  -----  -\n"
            "91.23  22.9  23,456 B (22.9 KiB)  1:02:05  12,346  0.500  -\n");
@@ -960,7 +1032,8 @@ TEST(a_query_is_given_its_arguments)
     new_run(r, "first"), new_run(r, "it's; DROP TABLE run");
     FILE *out = tmpfile();
     const char *args[] = {"it's; DROP TABLE run", "2"};
-    OK(results_query(r, "SELECT id FROM run WHERE name = ?1 AND id = ?2", args, 2, FORMAT_CSV, out));
+    OK(results_query(r, "SELECT id FROM run WHERE name = ?1 AND id = ?2", args, 2, FORMAT_CSV,
+                     out));
     REFUSED(results_query(r, "SELECT ?1, ?2, ?3", args, 2, FORMAT_CSV, out), "3 parameters");
     char *text = printed(out);
     ck_assert_str_eq(text, "id\r\n2\r\n");
@@ -977,15 +1050,45 @@ END
 TEST(a_query_that_would_write_is_refused_and_changes_nothing)
 {
     const char *const writes[] = {
-        "DELETE FROM run", "UPDATE run SET name = 'x'", "INSERT INTO run (id) VALUES (9)",
-        "DROP TABLE run", "CREATE TABLE t (x)", "CREATE TEMP TABLE t (x)", "ALTER TABLE run ADD COLUMN x",
-        "WITH a AS (SELECT 1) DELETE FROM run", "REPLACE INTO run (id) VALUES (1)", "EXPLAIN DELETE FROM run",
-        "DELETE FROM run RETURNING id", "ATTACH '/tmp/thimble_attached.db' AS other", "DETACH main",
-        "VACUUM", "VACUUM INTO '/tmp/thimble_vacuum.db'", "REINDEX", "ANALYZE", "BEGIN", "BEGIN IMMEDIATE",
-        "COMMIT", "ROLLBACK", "SAVEPOINT a", "PRAGMA user_version = 7", "PRAGMA journal_mode = DELETE",
-        "PRAGMA journal_mode", "PRAGMA wal_checkpoint", "PRAGMA writable_schema = 1", "PRAGMA optimize",
-        "PRAGMA application_id(3)", "PRAGMA foreign_keys = OFF", "SELECT 1; DELETE FROM run",
-        "UPDATE sqlite_schema SET sql = NULL", "UPDATE sqlite_master SET type = ''", "SELECT 1; SELECT 2", "SELECT load_extension('x')", "", "  -- nothing", "SELEC 1", "SELECT no_such_column FROM run",
+        "DELETE FROM run",
+        "UPDATE run SET name = 'x'",
+        "INSERT INTO run (id) VALUES (9)",
+        "DROP TABLE run",
+        "CREATE TABLE t (x)",
+        "CREATE TEMP TABLE t (x)",
+        "ALTER TABLE run ADD COLUMN x",
+        "WITH a AS (SELECT 1) DELETE FROM run",
+        "REPLACE INTO run (id) VALUES (1)",
+        "EXPLAIN DELETE FROM run",
+        "DELETE FROM run RETURNING id",
+        "ATTACH '/tmp/thimble_attached.db' AS other",
+        "DETACH main",
+        "VACUUM",
+        "VACUUM INTO '/tmp/thimble_vacuum.db'",
+        "REINDEX",
+        "ANALYZE",
+        "BEGIN",
+        "BEGIN IMMEDIATE",
+        "COMMIT",
+        "ROLLBACK",
+        "SAVEPOINT a",
+        "PRAGMA user_version = 7",
+        "PRAGMA journal_mode = DELETE",
+        "PRAGMA journal_mode",
+        "PRAGMA wal_checkpoint",
+        "PRAGMA writable_schema = 1",
+        "PRAGMA optimize",
+        "PRAGMA application_id(3)",
+        "PRAGMA foreign_keys = OFF",
+        "SELECT 1; DELETE FROM run",
+        "UPDATE sqlite_schema SET sql = NULL",
+        "UPDATE sqlite_master SET type = ''",
+        "SELECT 1; SELECT 2",
+        "SELECT load_extension('x')",
+        "",
+        "  -- nothing",
+        "SELEC 1",
+        "SELECT no_such_column FROM run",
         "SELECT \"no_such_column\" FROM run",
     };
     Results *r = opened("a.db", false);
@@ -997,8 +1100,8 @@ TEST(a_query_that_would_write_is_refused_and_changes_nothing)
         char *before = query(r, FORMAT_JSON, "SELECT * FROM run, sqlite_schema");
         for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
             FILE *out = tmpfile();
-            ck_assert_msg(results_query(r, writes[i], NULL, 0, FORMAT_JSON, out) == -1, "'%s' was not refused",
-                          writes[i]);
+            ck_assert_msg(results_query(r, writes[i], NULL, 0, FORMAT_JSON, out) == -1,
+                          "'%s' was not refused", writes[i]);
             char *text = printed(out);
             ck_assert_msg(*text == 0, "'%s' printed %s", writes[i], text);
             free(text);
@@ -1017,17 +1120,20 @@ TEST(a_query_that_would_write_is_refused_and_changes_nothing)
     free(query(r, FORMAT_CSV, "PRAGMA table_info(run)"));
     free(query(r, FORMAT_CSV, "SELECT name FROM pragma_table_info('run')"));
     free(query(r, FORMAT_CSV, "EXPLAIN QUERY PLAN SELECT * FROM pareto"));
-    prints(r, FORMAT_CSV, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3)"
-                          " SELECT sum(value) AS s FROM n, json_each('[1,2]')", "s\r\n9\r\n");
+    prints(r, FORMAT_CSV,
+           "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3)"
+           " SELECT sum(value) AS s FROM n, json_each('[1,2]')",
+           "s\r\n9\r\n");
     REFUSED(results_run_set(r, 1, "done", NULL), "cannot be written");
     results_close(r);
     clean();
 }
 END
 
-/* --- listings */
+    /* --- listings */
 
-static char *listed(int (*list)(Results *r, int64_t id, FILE *out), Results *r, int64_t id)
+    static char *
+    listed(int (*list)(Results *r, int64_t id, FILE *out), Results *r, int64_t id)
 {
     FILE *out = tmpfile();
     OK(list(r, id, out));
@@ -1073,8 +1179,8 @@ TEST(candidates_are_sorted_limited_and_say_what_is_left_out)
     REFUSED(listing_candidates(r, run, SORT_FITNESS, 20, FORMAT_CSV, out), "no candidates yet");
     REFUSED(listing_pareto(r, run, FORMAT_CSV, out), "no evaluated candidates yet");
     REFUSED(listing_candidates(r, 9, SORT_FITNESS, 20, FORMAT_CSV, out), "no run 9");
-    CandidateRow rows[] = {candidate(0, 0.5, 30, 1), candidate(1, 0.9, 10, 2), candidate(2, 0.7, 20, 3),
-                           candidate(3, -1, 5, 4)};
+    CandidateRow rows[] = {candidate(0, 0.5, 30, 1), candidate(1, 0.9, 10, 2),
+                           candidate(2, 0.7, 20, 3), candidate(3, -1, 5, 4)};
     rows[3].state = "running";
     for (int i = 0; i < 4; i++)
         OK(results_candidate_put(r, run, &rows[i]));
@@ -1082,7 +1188,8 @@ TEST(candidates_are_sorted_limited_and_say_what_is_left_out)
     OK(listing_candidates(r, run, SORT_FITNESS, 0, FORMAT_CSV, out));
     OK(listing_candidates(r, run, SORT_FITNESS, 2, FORMAT_TABLE, out));
     char *text = printed(out);
-    ck_assert_str_eq(text,
+    ck_assert_str_eq(
+        text,
         "number,generation,fitness,accuracy,sram,flash,macs,latency,latency_unit,genotype\r\n"
         "1,0,0.9,0.9,10,2,1000,10,instructions,w0.5 k3\r\n"
         "2,0,0.7,0.7,20,3,1000,10,instructions,w0.5 k3\r\n"
@@ -1091,11 +1198,16 @@ TEST(candidates_are_sorted_limited_and_say_what_is_left_out)
         "2,0,done,0.7,0.7,20,3,1000,10,instructions,w0.5 k3\r\n"
         "0,0,done,0.5,0.5,30,1,1000,10,instructions,w0.5 k3\r\n"
         "3,0,running,,,5,4,1000,10,instructions,w0.5 k3\r\n"
-        "number  gen  accuracy %  sram B  KiB  flash B  KiB  macs  latency [instructions]  genotype\n"
-        "------  ---  ----------  ------  ---  -------  ---  ----  ----------------------  --------\n"
-        "     1    0       90.00      10  0.0        2  0.0  1000                  10.000  w0.5 k3\n"
-        "     2    0       70.00      20  0.0        3  0.0  1000                  10.000  w0.5 k3\n"
-        "\nsram: the arena planned as 'stream', input image inside; sizes and latency are predicted\n"
+        "number  gen  accuracy %  sram B  KiB  flash B  KiB  macs  latency [instructions]  "
+        "genotype\n"
+        "------  ---  ----------  ------  ---  -------  ---  ----  ----------------------  "
+        "--------\n"
+        "     1    0       90.00      10  0.0        2  0.0  1000                  10.000  w0.5 "
+        "k3\n"
+        "     2    0       70.00      20  0.0        3  0.0  1000                  10.000  w0.5 "
+        "k3\n"
+        "\nsram: the arena planned as 'stream', input image inside; sizes and latency are "
+        "predicted\n"
         "2 of 4 candidates; --all shows the others too\n");
     free(text);
     Sort sort;
@@ -1133,21 +1245,41 @@ TEST(a_run_and_a_candidate_are_shown_in_full)
     HAS(text, "  a: 1\n");
     free(text);
     double cdf[] = {1};
-    OK(results_space_put(r, run, &(SpaceRow){.width = 0.5, .h = 64, .w = 48, .samples = 1000, .feasible = 312,
-                                             .mean_macs = 31.25e6, .cdf = cdf, .n_cdf = 1, .chosen = true}));
-    OK(results_epoch_put(r, run, &(EpochRow){.phase = "supernet", .epoch = 1, .loss = 2, .train_accuracy = 0.25,
-                                             .valid_accuracy = -1, .seconds = 60}));
-    OK(results_epoch_put(r, run, &(EpochRow){.phase = "supernet", .epoch = 2, .loss = 1.5, .train_accuracy = 0.5,
-                                             .valid_accuracy = 0.375, .seconds = 65}));
+    OK(results_space_put(r, run,
+                         &(SpaceRow){.width = 0.5,
+                                     .h = 64,
+                                     .w = 48,
+                                     .samples = 1000,
+                                     .feasible = 312,
+                                     .mean_macs = 31.25e6,
+                                     .cdf = cdf,
+                                     .n_cdf = 1,
+                                     .chosen = true}));
+    OK(results_epoch_put(r, run,
+                         &(EpochRow){.phase = "supernet",
+                                     .epoch = 1,
+                                     .loss = 2,
+                                     .train_accuracy = 0.25,
+                                     .valid_accuracy = -1,
+                                     .seconds = 60}));
+    OK(results_epoch_put(r, run,
+                         &(EpochRow){.phase = "supernet",
+                                     .epoch = 2,
+                                     .loss = 1.5,
+                                     .train_accuracy = 0.5,
+                                     .valid_accuracy = 0.375,
+                                     .seconds = 65}));
     CandidateRow c = candidate(0, 0.875, 23456, 204800);
     c.test_accuracy = 0.75, c.macs = 12345678, c.latency = 1000;
     OK(results_candidate_put(r, run, &c));
     LayerRow layers[] = {{0, "conv", "32x32x8", 216, 100, 10, 20, 0, 500, 1.5, -1},
                          {1, "depthwise", "16x16x8", 72, 200, 20, 30, 4, 900, 2.5, 3}};
     OK(results_layers_put(r, c.id, layers, 2));
-    OK(results_calibration_put(r, &(CalibrationRow){.target = "m4", .unit = "instructions", .coefficients = "x",
-                                                    .error = 0.025}));
-    OK(results_measurement_put(r, &(MeasurementRow){c.id, "qemu:cortex-m7", "stream", 1250, 23456, 900, -1, 10, 10}));
+    OK(results_calibration_put(
+        r, &(CalibrationRow){
+               .target = "m4", .unit = "instructions", .coefficients = "x", .error = 0.025}));
+    OK(results_measurement_put(
+        r, &(MeasurementRow){c.id, "qemu:cortex-m7", "stream", 1250, 23456, 900, -1, 10, 10}));
     text = listed(listing_run, r, run);
     HAS(text, "interrupted");
     HAS(text, "width 0.5, 64x48: 312 of 1000 networks fit, on average 31.25 M MACs");
@@ -1176,21 +1308,35 @@ TEST(a_run_and_a_candidate_are_shown_in_full)
 }
 END
 
-SUITE(results, a_run_is_read_as_it_was_written, what_belongs_to_a_run_that_is_not_there_is_refused,
+SUITE(results,
+      a_run_is_read_as_it_was_written,
+      what_belongs_to_a_run_that_is_not_there_is_refused,
       a_candidate_is_found_by_hash_by_number_and_by_id,
       putting_a_candidate_again_updates_it_and_forgets_nothing_known,
-      the_best_is_the_winner_or_the_fittest_so_far, spaces_epochs_generations_and_layers_replace_their_like,
-      measurements_and_calibrations_are_kept_one_after_the_other, blobs_come_back_byte_for_byte,
-      several_writes_are_one_or_none, a_writer_killed_at_any_moment_leaves_all_it_committed,
-      a_reader_in_another_process_does_not_wait_for_a_writer, an_open_reader_does_not_stop_a_writer,
-      many_writers_wait_for_each_other, a_run_is_worked_on_by_one_process,
+      the_best_is_the_winner_or_the_fittest_so_far,
+      spaces_epochs_generations_and_layers_replace_their_like,
+      measurements_and_calibrations_are_kept_one_after_the_other,
+      blobs_come_back_byte_for_byte,
+      several_writes_are_one_or_none,
+      a_writer_killed_at_any_moment_leaves_all_it_committed,
+      a_reader_in_another_process_does_not_wait_for_a_writer,
+      an_open_reader_does_not_stop_a_writer,
+      many_writers_wait_for_each_other,
+      a_run_is_worked_on_by_one_process,
       the_lock_of_a_killed_process_is_taken_over_before_anyone_waited_for_it,
-      of_many_that_come_at_once_one_gets_the_lock, a_pid_that_came_again_and_a_host_that_is_elsewhere,
-      wrong_files_are_named_and_left_alone, a_damaged_database_is_an_error_and_no_crash,
-      what_cannot_be_written_can_still_be_read, an_empty_database_becomes_ours_and_an_opened_one_stays,
-      the_front_is_what_nothing_dominates, json_is_an_array_of_objects, csv_is_rfc_4180,
-      tables_are_aligned_with_numbers_to_the_right, a_query_is_given_its_arguments,
+      of_many_that_come_at_once_one_gets_the_lock,
+      a_pid_that_came_again_and_a_host_that_is_elsewhere,
+      wrong_files_are_named_and_left_alone,
+      a_damaged_database_is_an_error_and_no_crash,
+      what_cannot_be_written_can_still_be_read,
+      an_empty_database_becomes_ours_and_an_opened_one_stays,
+      the_front_is_what_nothing_dominates,
+      json_is_an_array_of_objects,
+      csv_is_rfc_4180,
+      tables_are_aligned_with_numbers_to_the_right,
+      a_query_is_given_its_arguments,
       a_query_that_would_write_is_refused_and_changes_nothing,
       a_run_whose_process_is_gone_is_listed_as_interrupted,
       candidates_are_sorted_limited_and_say_what_is_left_out,
-      a_latency_unit_cannot_break_out_of_its_column_name, a_run_and_a_candidate_are_shown_in_full)
+      a_latency_unit_cannot_break_out_of_its_column_name,
+      a_run_and_a_candidate_are_shown_in_full)
