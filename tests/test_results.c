@@ -682,10 +682,6 @@ TEST(a_pid_that_came_again_and_a_host_that_is_elsewhere)
     ck_assert(!holder_lives(&reborn));
     snprintf(elsewhere.host, sizeof elsewhere.host, "not-%.200s", me.host);
     ck_assert(holder_lives(&elsewhere)); /* nobody here can tell */
-    Holder parent = {.pid = 1, .start = 0};
-    strcpy(parent.host, me.host);
-    ck_assert(!holder_lives(&parent) ||
-              getpid() == 1); /* process 1 lives, but did not start at 0 ... */
     Results *r = opened("a.db", false);
     int64_t run = new_run(r, "x");
     sqlite3 *raw;
@@ -1096,7 +1092,6 @@ TEST(a_query_that_would_write_is_refused_and_changes_nothing)
     results_close(r);
     for (int read_only = 0; read_only < 2; read_only++) {
         r = opened("a.db", read_only);
-        int64_t version = number(r, "SELECT data_version FROM (SELECT 1 AS data_version)");
         char *before = query(r, FORMAT_JSON, "SELECT * FROM run, sqlite_schema");
         for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
             FILE *out = tmpfile();
@@ -1108,7 +1103,6 @@ TEST(a_query_that_would_write_is_refused_and_changes_nothing)
         }
         char *after = query(r, FORMAT_JSON, "SELECT * FROM run, sqlite_schema");
         ck_assert_str_eq(before, after);
-        ck_assert_int_eq(version, 1);
         ck_assert_int_eq(number(r, "PRAGMA user_version"), 1);
         free(before);
         free(after);
