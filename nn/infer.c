@@ -75,18 +75,17 @@ static void fold(const Model *m, int i, float *w, float *bias)
 {
     const Layer *l = &m->net.layer[i];
     const LayerParams *p = &m->layer[i];
-    size_t n = layer_weights(l), fan = n / l->out_c;
     float *scale = bias + l->out_c;
     for (int c = 0; c < l->out_c; c++) {
         scale[c] = p->gamma ? p->gamma[c] / sqrtf(p->var[c] + NORM_EPSILON) : 1;
         bias[c] = p->gamma ? p->beta[c] - p->mean[c] * scale[c] : p->bias[c];
     }
-    if (l->op == OP_DEPTHWISE)
-        for (size_t j = 0; j < n; j++)
-            w[j] = p->w[j] * scale[j % l->out_c];
-    else
-        for (size_t j = 0; j < n; j++)
-            w[j] = p->w[j] * scale[j / fan];
+    bool last = l->op == OP_DEPTHWISE; /* the channel counts fastest there, slowest elsewhere */
+    size_t n = layer_weights(l), rows = last ? n / l->out_c : l->out_c, cols = n / rows;
+    for (size_t r = 0; r < rows; r++)
+#pragma omp simd
+        for (size_t c = 0; c < cols; c++)
+            w[r * cols + c] = p->w[r * cols + c] * (last ? scale[c] : scale[r]);
 }
 
 static void bind(Inference *f, int i)

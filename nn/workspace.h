@@ -10,7 +10,8 @@
 #include "nn/pass.h"
 
 struct Workspace {
-    float *block;
+    void *memory;                       /* holds the block */
+    float *block;                       /* on a huge page's start */
     size_t floats;
     size_t taken;                       /* of the pass being laid out */
     Tensor tensor[NET_MAX_LAYERS + 1];  /* [0] the image, [1 + l] the output of layer l */
