@@ -8,11 +8,7 @@
 
 #include "tb_inner.h"
 
-#if defined(__SSE2__) || defined(__ARM_NEON) || defined(__ARM_FEATURE_MVE)
-enum { TB_BLOCK = 16, TB_VECTORS = 1 };
-#else
-enum { TB_BLOCK = 4, TB_VECTORS = 0 };
-#endif
+enum { TB_BLOCK = TB_VECTORS ? 16 : 4 };
 
 /* Unrolls the loop over a block, so that its accumulators become registers. */
 #if defined(__GNUC__) && !defined(__clang__)

@@ -15,6 +15,13 @@
 #define TB_INLINE static inline
 #endif
 
+/* Does the compiler have vectors of a dozen lanes? Only block sizes depend on it. */
+#if defined(__SSE2__) || defined(__ARM_NEON) || defined(__ARM_FEATURE_MVE)
+enum { TB_VECTORS = 1 };
+#else
+enum { TB_VECTORS = 0 };
+#endif
+
 /* round(a * b / 2^31), halves up: gemmlowp's SaturatingRoundingDoublingHighMul,
  * whose nudge of 2^30 or 1 - 2^30 before a truncating division comes to the
  * same. Multipliers are not negative, so nothing saturates. */

@@ -9,6 +9,10 @@
 
 #include "tb_inner.h"
 
+/* Channels whose sums are kept for a pixel, so that vectors can turn them into
+ * outputs; without vectors just the pair. */
+enum { TB_GROUP = TB_VECTORS ? 16 : 2 };
+
 /* Sums of two neighbouring pixels (0, 1) and two output channels (a, b): every
  * loaded value serves two products. */
 typedef struct {
@@ -59,32 +63,42 @@ TB_INLINE void tb_window_sums(TbSums *s, const TbOp *op, const TbWindow *k,
     }
 }
 
-/* Channels outside, pixels inside: weights stream from flash once a row. Where
- * a pair is cut short (the last channel, a window that is clipped), both halves
- * are the same one. */
+/* n channels of one pixel. */
+TB_INLINE void tb_output_pixel(const TbRequant *r, const int32_t *sum, int channel, int n,
+                               int8_t *out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = tb_output(r, sum[i], channel + i);
+}
+
+/* Groups of channels outside, pixels inside: weights stream from flash once a
+ * row. Where a pair is cut short (the last channel, a window that is clipped),
+ * both halves are the same one. */
 TB_INLINE void tb_window_row(const TbOp *op, const TbWindow *k, const int8_t *const *rows,
                              int8_t *out)
 {
     const TbRequant r = tb_requant(op);
     const int in_w = op->in_w, out_c = op->out_c, out_w = op->out_w;
     const int size = k->kh * k->kw * op->in_c;
+    int32_t sum[2][TB_GROUP];
 
-    for (int c = 0; c < out_c; c += 2) {
-        const int d = c + 1 < out_c; /* to the pair's second channel */
-        const int8_t *w = op->weights + (ptrdiff_t)c * size;
+    for (int c = 0; c < out_c; c += TB_GROUP) {
+        const int n = out_c - c < TB_GROUP ? out_c - c : TB_GROUP;
         for (int pixel = 0, pair; pixel < out_w; pixel += 1 + pair) {
             const int x = pixel * k->stride - k->pad_left;
             pair = k->paired && pixel + 1 < out_w &&
                    (!k->padded || (x >= 0 && x + k->stride + k->kw <= in_w));
-            TbSums s = {r.bias[c], r.bias[c], r.bias[c + d], r.bias[c + d]};
-            tb_window_sums(&s, op, k, rows, w, d * size, x, pair);
-            int8_t *to = out + pixel * out_c + c;
-            to[0] = tb_output(&r, s.a0, c);
-            to[d] = tb_output(&r, s.b0, c + d);
-            if (pair) {
-                to[out_c] = tb_output(&r, s.a1, c);
-                to[out_c + d] = tb_output(&r, s.b1, c + d);
+            for (int i = 0; i < n; i += 2) {
+                const int j = i + (i + 1 < n); /* the pair's second channel */
+                const int8_t *w = op->weights + (ptrdiff_t)(c + i) * size;
+                TbSums s = {r.bias[c + i], r.bias[c + i], r.bias[c + j], r.bias[c + j]};
+                tb_window_sums(&s, op, k, rows, w, (j - i) * size, x, pair);
+                sum[0][i] = s.a0, sum[0][j] = s.b0;
+                sum[1][i] = s.a1, sum[1][j] = s.b1;
             }
+            int8_t *to = out + pixel * out_c + c;
+            for (int p = 0; p <= pair; p++)
+                tb_output_pixel(&r, sum[p], c, n, to + p * out_c);
         }
     }
 }

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "evaluator/elf.h"
 #include "evaluator/process.h"
+#include "exporter/export.h"
 
 #include "tests/random_qmodel.h"
 #include "tests/suite.h"
@@ -148,6 +149,53 @@ TEST(the_flash_that_was_predicted_is_the_flash_that_is_linked)
 }
 END
 
+static void expect(const char *dir, const char *const *argv, const char *line)
+{
+    char *output;
+    int status = process_run(&(Process){.argv = argv, .dir = dir, .timeout_s = 100}, &output);
+    ck_assert_msg(status == 0, "%s %s: %d: %s", argv[0], argv[1], status,
+                  status < 0 ? error_text() : output);
+    ck_assert_msg(!line || strstr(output, line), "%s %s: %s", argv[0], argv[1], output);
+    ck_assert_msg(line || output[0] == 0, "%s %s is not silent: %s", argv[0], argv[1], output);
+    free(output);
+}
+
+/* The folder as a user meets it: make, make host, make run, make size, for both boards. */
+TEST(an_exported_folder_builds_without_a_word_and_checks_itself)
+{
+    SKIP_WITHOUT_TOOLS;
+    char dir[] = "/tmp/thimble-test-XXXXXX";
+    const char *host[] = {"make", "-s", "WARN=-Wall -Wextra -Werror", "host", NULL};
+    const char *m4[] = {"make", "-s", "WARN=-Wall -Wextra -Werror", "BOARD=cortex-m4", NULL};
+    const char *m7[] = {"make", "-s", "WARN=-Wall -Wextra -Werror", "BOARD=cortex-m7", NULL};
+    const char *run_m4[] = {"make", "-s", "BOARD=cortex-m4", "run", NULL};
+    const char *run_m7[] = {"make", "-s", "run", NULL}; /* as board.mk says */
+    const char *self[] = {"./model_host", NULL}, *size[] = {"make", "-s", "size", NULL};
+    const char *away[] = {"rm", "-rf", dir, NULL};
+    Target target = board("cortex-m7", "mps2-an500");
+    Rng rng = rng_make(7, 0);
+    Net net;
+    QModel q;
+    int8_t sample[17 * 13 * 3];
+    every_operator(&net);
+    random_qmodel(&q, &net, &rng);
+    for (size_t i = 0; i < sizeof sample; i++)
+        sample[i] = random_int8(&rng);
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ExportOptions o = {.dir = dir, .target = &target, .sample = sample};
+    ck_assert_msg(export_model(&q, &o) == 0, "%s", error_text());
+    qmodel_release(&q);
+    expect(dir, host, NULL);
+    expect(dir, m7, NULL);
+    expect(dir, m4, NULL);
+    expect(dir, self, "sample equal\n");
+    expect(dir, run_m4, "sample equal\n");
+    expect(dir, run_m7, "instructions ");
+    expect(dir, size, ".tb_rodata");
+    expect("/", away, NULL);
+}
+END
+
 TEST(what_cannot_be_built_or_run_is_said)
 {
     SKIP_WITHOUT_TOOLS;
@@ -214,6 +262,7 @@ TEST(a_damaged_elf_is_refused_or_measured_but_never_overrun)
 END
 
 SUITE(device, both_boards_answer_as_the_host_does, counts_repeat,
+      an_exported_folder_builds_without_a_word_and_checks_itself,
       the_code_of_all_kernels_is_the_firmwares_text,
       the_flash_that_was_predicted_is_the_flash_that_is_linked,
       what_cannot_be_built_or_run_is_said, a_process_is_heard_waited_for_and_stopped_in_time,

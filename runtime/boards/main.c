@@ -186,4 +186,5 @@ int main(int argc, char **argv)
     status |= !canaries_ok();
     board_write("done\n");
     board_end(status);
+    return status;
 }
