@@ -129,7 +129,8 @@ ALWAYS_INLINE void fill_gradients(const Slab *s, const Layer *l, const Tensor *t
 {
     size_t at = image * l->out_h * l->out_w * l->out_c + (size_t)channel;
     const float *g = t->grad + at, *raw = t->raw + at;
-    Vec scale = vec_load_part(t->scale + channel, lanes), mean = vec_load_part(t->mean + channel, lanes),
+    Vec scale = vec_load_part(t->scale + channel, lanes),
+        mean = vec_load_part(t->mean + channel, lanes),
         slope = vec_load_part(t->slope + channel, lanes),
         offset = vec_load_part(t->offset + channel, lanes);
     for (int y = 0; y < l->out_h; y++) {

@@ -14,7 +14,8 @@
 #include <stddef.h>
 
 typedef struct {
-    float *w;            /* conv, dense [out_c][kh][kw][in_c]; pointwise [out_c][in_c]; depthwise [kh][kw][c] */
+    float *w;            /* conv, dense [out_c][kh][kw][in_c]; pointwise [out_c][in_c];
+                          * depthwise [kh][kw][c] */
     float *bias;         /* dense [out_c]; NULL elsewhere */
     float *gamma, *beta; /* norm [out_c]; NULL for dense */
     float *mean, *var;   /* running statistics [out_c]; NULL for dense */
@@ -31,7 +32,9 @@ typedef struct {
 
 void model_init(Model *m, const Net *net); /* zeroed; var is 1, gamma is 1 */
 void model_release(Model *m);
-void model_randomise(Model *m, Rng *rng); /* He et al. 2015, fan out for depthwise; dense small; gamma 1, beta 0 */
+/* He et al. 2015: normal, variance 2 / (kh kw in_c), for depthwise 2 / (kh kw); dense small;
+ * gamma 1, beta 0. Running statistics stay. */
+void model_randomise(Model *m, Rng *rng);
 void model_copy(Model *to, const Model *from); /* of the same net */
 uint64_t model_hash(const Model *m);      /* over parameters and statistics */
 

@@ -20,7 +20,6 @@ typedef struct {
     const Layer *layer;
     Tensor *in[2], *out; /* in[1]: of an add */
     const float *w;
-    const float *bias;   /* added by tensor_written(); here for the gradient's sake */
     float *dw, *d_bias;
     float *scratch;      /* op_scratch() floats, aligned to 64 bytes */
     Share share[2];

@@ -4,7 +4,6 @@
 #include "nn/workspace.h"
 
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
 /* A training pass keeps every layer's raw output; gradients live from their

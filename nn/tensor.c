@@ -288,7 +288,8 @@ void tensor_grad_close(Tensor *t, size_t pixels, float *d_gamma, float *d_beta)
 {
     double n = (double)pixels;
     for (int i = 0; i < t->c; i++) {
-        double sum = t->sum[0][i], product = t->sum[1][i] * t->inverse[i], scale = (double)t->scale[i];
+        double sum = t->sum[0][i], product = t->sum[1][i] * t->inverse[i];
+        double scale = (double)t->scale[i];
         d_gamma[i] = (float)product;
         d_beta[i] = (float)sum;
         t->slope[i] = (float)(-scale * product / n * t->inverse[i]);

@@ -100,7 +100,8 @@ static void slow_norm(const Slow *s, const Model *m, int layer)
     double *value = s->value[layer];
     size_t c = l->out_c, n = (size_t)s->n * floats_of(l);
     for (size_t o = 0; o < c; o++) {
-        double *mean = s->stats + (p->mean - m->stats) + o, *var = s->stats + (p->var - m->stats) + o;
+        double *mean = s->stats + (p->mean - m->stats) + o;
+        double *var = s->stats + (p->var - m->stats) + o;
         double count = (double)(n / c), biased = *var;
         if (s->batch_stats) {
             *mean = biased = 0;
@@ -274,7 +275,8 @@ static void check_gradients(Case *c, size_t some, double smoothing)
     double loss = nn_train_pass(&c->model, c->ws, c->images, c->labels, c->n, smoothing, &c->grad,
                                 NULL);
     double wanted = slow_loss(&s, &c->model, c->images, c->labels, smoothing);
-    ck_assert_msg(fabs(loss - wanted) <= 1e-4 * (1 + fabs(wanted)), "loss %g, slow %g", loss, wanted);
+    ck_assert_msg(fabs(loss - wanted) <= 1e-4 * (1 + fabs(wanted)), "loss %g, slow %g", loss,
+                  wanted);
     for (size_t i = 0; i < c->model.n_stats; i++)
         ck_assert_msg(fabs((double)c->grad.stats[i] - s.stats[i]) <= 1e-3 * (1 + fabs(s.stats[i])),
                       "statistic %zu: %g, slow %g", i, (double)c->grad.stats[i], s.stats[i]);
@@ -432,7 +434,7 @@ static void append_any(Net *net, Rng *rng)
         break;
     default:
         if (twin >= 0)
-            net->layer[net_add(net, from, twin)].act = (uint8_t)(rng_below(rng, 2) ? act : ACT_NONE);
+            net->layer[net_add(net, from, twin)].act = rng_below(rng, 2) ? (uint8_t)act : 0;
     }
 }
 
@@ -466,6 +468,17 @@ TEST(gradients_agree_when_a_layer_takes_many_pieces)
     a = net_conv(&net, a, 8, square(3), square(2), ACT_RELU);
     finish(&net, a);
     gradients_of(&net, 2, 8, 6);
+}
+END
+
+TEST(a_convolution_beside_its_own_shortcut_reads_its_gradient_before_it_changes)
+{
+    Net net;
+    net_begin(&net, 40, 40, 2);
+    int a = net_pointwise(&net, NET_IMAGE, 8, ACT_NONE);
+    int b = net_conv(&net, a, 8, square(3), square(1), ACT_NONE); /* takes several strips */
+    finish(&net, net_pointwise(&net, net_add(&net, b, a), 6, ACT_RELU));
+    gradients_of(&net, 2, 60, 9);
 }
 END
 
@@ -778,12 +791,14 @@ SUITE(pass, gradients_of_a_plain_convolution_agree_with_differences,
       gradients_go_through_pools_dense_layers_and_adds_with_an_activation,
       gradients_of_all_readers_are_summed, gradients_of_random_networks_agree_with_differences,
       gradients_agree_when_a_layer_takes_many_pieces,
+      a_convolution_beside_its_own_shortcut_reads_its_gradient_before_it_changes,
       statistics_and_gradients_hold_with_means_far_from_zero,
       inference_of_random_networks_equals_the_slow_one,
       inference_in_blocks_and_groups_equals_the_slow_one, a_batch_is_its_images_one_by_one,
       recalibration_averages_the_batches_statistics, ranges_are_the_extremes_of_every_layer,
       the_same_call_gives_the_same_bits_on_any_workspace,
-      score_is_cross_entropy_and_counts_right_answers, sgd_follows_nesterov_and_decays_weights_alone,
+      score_is_cross_entropy_and_counts_right_answers,
+      sgd_follows_nesterov_and_decays_weights_alone,
       running_statistics_move_by_their_share, the_rate_warms_up_and_falls_as_a_cosine,
       the_hash_knows_every_parameter_and_statistic,
       a_tiny_network_learns_64_random_images_by_heart)
