@@ -60,8 +60,10 @@ $(LIB): $(OBJECTS) $(CLI)
 	ar rcs $@ $^
 
 # nn/ alone may contract and use the machine's widest vectors; runtime/ and quant/ mind integers.
-$(BUILD)/nn/%.o: CFLAGS += -ffp-contract=fast -mprefer-vector-width=512 $(ARCH)
-$(BUILD)/runtime/%.o: CFLAGS += -Wconversion $(ARCH)
+# The runtime's channels are few: 256 bits compute a pointwise 16->96 at 7.5 GMAC/s, 512 at 1.9.
+VECTORS = $(if $(filter x86_64,$(shell uname -m)),-mprefer-vector-width=$(1))
+$(BUILD)/nn/%.o: CFLAGS += -ffp-contract=fast $(call VECTORS,512) $(ARCH)
+$(BUILD)/runtime/%.o: CFLAGS += -Wconversion $(call VECTORS,256) $(ARCH)
 $(BUILD)/quant/%.o: CFLAGS += -Wconversion
 $(BUILD)/exporter/%.o $(BUILD)/cli/%.o: \
     CFLAGS += -DTHIMBLE_SOURCE_DIR='"$(CURDIR)"' -DTHIMBLE_DATA_DIR='"$(DATADIR)"'

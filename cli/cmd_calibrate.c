@@ -196,20 +196,18 @@ static int measure_all(const CalibrateArgs *a, const Target *t, Measured *m)
 
 static int write_result(const CalibrateArgs *a, const Target *t)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *f = open_memstream(&text, &size);
-    fprintf(f, "# Made by: thimble calibrate --target %s --nets %d --seed %llu\n"
-               "# Instructions by operator: call, row, output pixel, output, MAC inside the image.\n",
-            a->target, a->nets, (unsigned long long)a->seed);
-    config_print_calibration(f, t);
-    fclose(f);
+    char *coefficients = config_calibration(t);
+    char *text = xasprintf(
+        "# Made by: thimble calibrate --target %s --nets %d --seed %llu\n"
+        "# Coefficients: call, row, output pixel, output, MAC inside the image (estimator/latency.h).\n%s",
+        a->target, a->nets, (unsigned long long)a->seed, coefficients);
     int status = 0;
     if (a->out)
-        status = file_write(a->out, text, size);
+        status = file_write(a->out, text, strlen(text));
     else
         fputs(text, stdout);
     free(text);
+    free(coefficients);
     return status;
 }
 

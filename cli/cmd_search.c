@@ -147,6 +147,19 @@ static int find_run(Results *r, const Job *job, int64_t *run)
     return status;
 }
 
+/* Where the run's latencies come from, for whoever reads them in the database. */
+static int note_latency_model(Results *r, const Target *t)
+{
+    if (!t->latency.unit[0])
+        return 0;
+    char *coefficients = config_calibration(t);
+    CalibrationRow row = {.target = t->name, .unit = t->latency.unit, .coefficients = coefficients,
+                          .source = t->latency.source, .error = t->latency.error};
+    int status = results_calibration_put(r, &row);
+    free(coefficients);
+    return status;
+}
+
 static int new_run(Results *r, const Job *job, int64_t *run)
 {
     char *config = config_text(job);
@@ -156,7 +169,7 @@ static int new_run(Results *r, const Job *job, int64_t *run)
                   .policy = policy_name((Policy)job->policy), .seed = (int64_t)job->seed};
     int status = results_run_new(r, &row, run);
     free(config);
-    return status;
+    return status == 0 ? note_latency_model(r, &job->target) : -1;
 }
 
 /* What the supernet's training has fixed comes from its run; the rest is the new job's. */

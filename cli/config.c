@@ -341,21 +341,6 @@ int config_set(Job *job, const char *assignment)
     return schema_set(assignment, job_keys, job);
 }
 
-void config_print(FILE *out, const Job *job)
-{
-    schema_print(out, job_keys, job, 0);
-}
-
-char *config_text(const Job *job)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *f = open_memstream(&text, &size);
-    config_print(f, job);
-    fclose(f);
-    return text;
-}
-
 int config_names(const char *folder, char ***names)
 {
     return schema_names(folder, names);
@@ -378,12 +363,28 @@ int config_target(Target *target, const char *name)
     return read_named("targets", name, target_keys, target);
 }
 
-void config_print_calibration(FILE *out, const Target *target)
+/* A struct as YAML; yours to free. */
+static char *printed(const Key *keys, const void *base)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    schema_print(f, keys, base, 0);
+    fclose(f);
+    return text;
+}
+
+char *config_text(const Job *job)
+{
+    return printed(job_keys, job);
+}
+
+char *config_calibration(const Target *target)
 {
     const Key *keys = target_keys;
     while (strcmp(keys->name, "code") != 0)
         keys++;
-    schema_print(out, keys, target, 0); /* the table's end: code, latency */
+    return printed(keys, target); /* the table's end: code, latency */
 }
 
 int config_space(Space *space, const char *name)

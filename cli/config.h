@@ -1,7 +1,7 @@
 /* config.h - a job: what a YAML file asks for, as the modules' option structs.
  *
  * The only place where YAML meets the modules. A job names its space and its
- * target, by file or in place; config_print() writes everything in place, so
+ * target, by file or in place; config_text() writes everything in place, so
  * the effective config that is stored with a run needs no other file. */
 #ifndef CONFIG_H
 #define CONFIG_H
@@ -10,8 +10,6 @@
 #include "search/evolve.h"
 #include "search/sweep.h"
 #include "supernet/train.h"
-
-#include <stdio.h>
 
 #define SCORES(X) X(ACCURACY, "accuracy") X(CROSS_ENTROPY, "cross_entropy")
 typedef enum {
@@ -51,12 +49,11 @@ int config_parse(Job *job, const char *text, const char *name);
 /* Again after fields were changed by options: seeds and threads of every part. */
 int config_resolve(Job *job);
 int config_set(Job *job, const char *assignment); /* "key=value"; then config_resolve() */
-void config_print(FILE *out, const Job *job);
-char *config_text(const Job *job); /* yours to free */
+char *config_text(const Job *job); /* the effective config, YAML; yours to free */
 
 int config_target(Target *target, const char *name); /* a name in configs/targets, or a file */
 /* Its code sizes and latency model, as YAML that a target includes. */
-void config_print_calibration(FILE *out, const Target *target);
+char *config_calibration(const Target *target); /* yours to free */
 /* The names in configs/<folder>, sorted; names and list yours to free. The number, or -1. */
 int config_names(const char *folder, char ***names);
 int config_space(Space *space, const char *name);

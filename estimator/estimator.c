@@ -29,7 +29,7 @@ uint32_t flash_of_code(const Net *net, const CodeSize *code)
     bool counted[N_OPS] = {false};
     uint32_t bytes = code->run;
     for (int i = 0; i < net->n_layers; i++) {
-        int op = net->layer[i].op;
+        int op = net->layer[i].op == OP_GLOBAL_POOL ? OP_AVG_POOL : net->layer[i].op; /* one kernel */
         bytes += counted[op] ? 0 : code->kernel[op];
         counted[op] = true;
     }

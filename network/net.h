@@ -48,6 +48,7 @@ typedef struct {
     uint8_t block;   /* within its stage, from 0 */
     uint8_t kh, kw, sh, sw;
     uint8_t pad_top, pad_left; /* below and right: what the output size needs */
+    uint8_t unused;            /* 0: without padding inside, equal layers have equal bytes */
     uint16_t in_h, in_w, in_c;
     uint16_t out_h, out_w, out_c;
     int16_t input, input2;

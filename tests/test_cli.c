@@ -1,0 +1,234 @@
+/* The program as a user runs it. THIMBLE names it (the Makefile does); from the project's root. */
+#define _GNU_SOURCE
+#include "tests/suite.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static char dir[] = "/tmp/thimble-cli-XXXXXX";
+
+/* Runs a shell line in which $T is the program and $D a folder of this test;
+ * returns its exit status and what it printed on both streams, yours to free. */
+static int run(const char *line, char **said)
+{
+    const char *program = getenv("THIMBLE");
+    char *command = xasprintf("T=%s; D=%s; %s", program ? program : "./thimble", dir, line);
+    char *all = xasprintf("{ %s ; } 2>&1", command);
+    FILE *f = popen(all, "r");
+    ck_assert_ptr_nonnull(f);
+    size_t n = 0;
+    char *text = xcalloc(1, 1 << 16);
+    for (size_t got; n < (1 << 16) - 1 && (got = fread(text + n, 1, (1 << 16) - 1 - n, f)) > 0;)
+        n += got;
+    int status = pclose(f);
+    free(all);
+    free(command);
+    if (said)
+        *said = text;
+    else
+        free(text);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static void must(const char *line)
+{
+    char *said;
+    int status = run(line, &said);
+    ck_assert_msg(status == 0, "%s\n%s", line, said);
+    free(said);
+}
+
+static void folder(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+}
+
+static void no_folder(void)
+{
+    char *command = xasprintf("rm -rf %s", dir);
+    ck_assert_int_eq(system(command), 0);
+    free(command);
+}
+
+#define SQL(db, text) "$T query --db " db " -f csv \"" text "\";"
+#define COUNT(db, text) "test $($T query --db " db " -f csv \"" text "\" | tail -n 1 | tr -d '\\r') = "
+
+typedef struct {
+    const char *line;
+    int status;
+    const char *says; /* a part of the one sentence */
+} Bad;
+
+#define DEMO "$T search configs/jobs/demo.yaml --db $D/t.db --quiet "
+#define IMAGES DEMO "--set data.format=images --set data.path=$D/"
+
+static const Bad bads[] = {
+    /* arguments */
+    {"$T", 2, "Usage: thimble COMMAND"},
+    {"$T serch", 2, "there is no command 'serch', did you mean 'search'?"},
+    {"$T search", 2, "which JOB.yaml?"},
+    {"$T search a.yaml b.yaml", 2, "'b.yaml' is one argument too many"},
+    {"$T search --sead 3 configs/jobs/demo.yaml", 2, "unrecognized option '--sead'"},
+    {"$T search --threads 0 configs/jobs/demo.yaml", 2, "--threads must be a whole number from 1"},
+    {"$T search --seed x configs/jobs/demo.yaml", 2, "--seed must be a whole number"},
+    {"$T runs -f yaml --db $D/good.db", 2, "yaml"},
+    {"$T export 1:best --db $D/good.db", 2, "where to? -o DIR"},
+    {"$T run 1:best --on moon --db $D/good.db", 2, "--on moon: wants host or qemu:TARGET"},
+    /* configurations */
+    {"$T search $D/none.yaml", 2, "cannot read"},
+    {"$T search $D", 2, "cannot read"},
+    {"echo 'sead: 1' > $D/j.yaml; $T search $D/j.yaml", 2, "j.yaml:1: unknown key 'sead', did you mean 'seed'?"},
+    {"printf 'a: [1\\n' > $D/j.yaml; $T search $D/j.yaml", 2, "j.yaml:"},
+    {DEMO "--set limits.sram=64kb", 2, "could be 1,000 or 1,024 bytes"},
+    {DEMO "--set limits.sarm=1", 2, "did you mean 'sram'?"},
+    {DEMO "--set target=cortexm7", 2, "there is no targets/cortexm7.yaml; there are: cortex-m4, cortex-m7"},
+    {DEMO "--set schedule=steam", 2, "'steam' is not one of: layerwise, inplace"},
+    {DEMO "--set stage2.algorithm=magic", 2, "'magic' is not one of: evolution, random"},
+    {DEMO "--set limits.sram=500", 1, "networks that fit 500 B (0.5 KiB) of SRAM"},
+    {DEMO "--resume --set seed=7 --set limits.sram=200", 1, "raise the limits"},
+    /* data sets */
+    {IMAGES "none", 1, "none"},
+    {IMAGES "empty", 1, "empty"},
+    {IMAGES "hollow", 1, "cat"},
+    {IMAGES "text", 1, "text"},
+    {IMAGES "broken", 1, "broken"},
+    {DEMO "--set data.format=idx --set data.path=$D/empty", 1, "empty"},
+    {DEMO "--set data.format=cifar10 --set data.path=$D/empty", 1, "empty"},
+    {DEMO "--set data.format=raw --set data.path=$D/text --set data.raw.height=4", 1, ""},
+    /* databases */
+    {"$T runs --db $D/none.db", 1, "none.db"},
+    {"$T runs --db $D", 1, "folder"},
+    {"$T runs --db $D/text.db", 1, "text.db"},
+    {"$T search configs/jobs/demo.yaml --db $D/text.db", 1, "text.db"},
+    {"$T search configs/jobs/demo.yaml --db $D/no/such/t.db", 1, "no/such"},
+    {"$T runs --db $D/newer.db", 1, "newer"},
+    {"$T candidates 99 --db $D/good.db", 1, "there is no run 99"},
+    {"$T show 1:9999 --db $D/good.db", 1, "no candidate 9999"},
+    {"$T show x:y --db $D/good.db", 1, "'x' is no run"},
+    {"$T search --resume 99 --db $D/good.db", 1, "there is no run 99"},
+    {"$T search --supernet 99 --db $D/good.db", 1, "there is no run 99"},
+    {"$T search --resume 1 --set seed=3 --db $D/good.db", 2, "a resumed run keeps its job"},
+    {"$T query --db $D/good.db 'DELETE FROM run'", 1, ""},
+    {"$T query --db $D/good.db 'SELECT sarm FROM candidate'", 1, "sarm"},
+    /* exporting */
+    {"$T export 1:best --db $D/good.db -o $D/text", 1, "text"},
+    {"$T run 1:best --db $D/good.db --on qemu:nothing", 1, "there is no targets/nothing.yaml"},
+    {"$T run 1:best --db $D/good.db --schedule backwards", 1, "backwards"},
+};
+
+static void make_bad_things(void)
+{
+    must("tests/small_job.sh $D/good.db --set device.images=1");
+    must("mkdir -p $D/empty $D/hollow/cat $D/hollow/dog $D/text/a $D/text/b $D/broken/a $D/broken/b");
+    must("echo no picture | tee $D/text/a/1.txt $D/text/b/1.txt $D/hollow/dog/1.txt > $D/text.db");
+    must("printf '\\377\\330\\377\\340 cut short' | tee $D/broken/a/1.jpg > $D/broken/b/1.jpg");
+    /* user_version is a big-endian number at byte 60 of a SQLite file */
+    must("cp $D/good.db $D/newer.db; printf '\\0\\0\\0\\143' | dd of=$D/newer.db bs=1 seek=60 conv=notrunc "
+         "2> /dev/null");
+}
+
+static bool one_sentence(const char *said)
+{
+    const char *end = strchr(said, '\n');
+    return end && end[1] == 0;
+}
+
+TEST(what_is_wrong_gets_one_clear_sentence_and_the_right_status)
+{
+    folder();
+    make_bad_things();
+    bool show = getenv("SHOW_MESSAGES") != NULL;
+    for (size_t i = 0; i < sizeof bads / sizeof *bads; i++) {
+        const Bad *b = &bads[i];
+        char *said;
+        int status = run(b->line, &said);
+        if (show)
+            printf("%s\n    -> %d  %s", b->line, status, said);
+        ck_assert_msg(status == b->status, "%s\n  status %d, wanted %d\n  %s", b->line, status, b->status,
+                      said);
+        ck_assert_msg(strstr(said, b->says) != NULL, "%s\n  wanted %s\n  said   %s", b->line, b->says, said);
+        ck_assert_msg(i == 0 || strstr(b->line, "broken") || one_sentence(said), "%s\n  said %s", b->line, said);
+        free(said);
+    }
+    must(COUNT("$D/good.db", "PRAGMA integrity_check") "ok");
+    no_folder();
+}
+END
+
+#define RESULT(db)                                                                                 \
+    SQL(db, "SELECT number, genotype, fitness, accuracy, test_accuracy, int8_accuracy, sram, flash, macs, " \
+            "latency FROM candidate ORDER BY number")                                              \
+    SQL(db, "SELECT number, accuracy, sram, flash, macs, latency FROM pareto ORDER BY number")     \
+    SQL(db, "SELECT phase, epoch, loss, train_accuracy FROM epoch ORDER BY 1, 2")                  \
+    SQL(db, "SELECT name, hex(data) FROM blob WHERE name LIKE 'int8:%'")
+
+TEST(one_thread_and_two_find_the_same_to_the_last_bit)
+{
+    folder();
+    must("tests/small_job.sh $D/1.db --threads 1");
+    must("tests/small_job.sh $D/2.db --threads 2");
+    must("(" RESULT("$D/1.db") ") > $D/1; (" RESULT("$D/2.db") ") > $D/2; test -s $D/1 && cmp $D/1 $D/2");
+    no_folder();
+}
+END
+
+TEST(a_killed_job_resumes_to_the_same_result)
+{
+    must("THIMBLE=$T tests/kill_resume.sh 2");
+}
+END
+
+TEST(a_trained_supernet_serves_other_limits_and_the_random_baseline)
+{
+    folder();
+    must("tests/small_job.sh $D/t.db");
+    must("$T search --supernet 1 --quiet --db $D/t.db --algorithm random");
+    must("$T search --supernet 1 --quiet --db $D/t.db --set limits.sram=13KiB --set limits.flash=28KiB");
+    must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE run = 3 AND (sram > 13 * 1024 OR flash > 28 "
+                          "* 1024)") "0");
+    must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE run = 2") "48");
+    /* nothing was trained again but the winners */
+    must(COUNT("$D/t.db", "SELECT count(*) FROM epoch WHERE run > 1 AND phase <> 'finetune'") "0");
+    must(COUNT("$D/t.db", "SELECT count(DISTINCT hex(data)) FROM blob WHERE name = 'supernet'") "1");
+    must("$T runs --db $D/t.db && $T candidates 2 --db $D/t.db && $T show 3 --db $D/t.db && $T show 3:best --db $D/t.db");
+    no_folder();
+}
+END
+
+TEST(an_exported_network_builds_and_answers_as_it_did_here)
+{
+    folder();
+    must("tests/small_job.sh $D/t.db");
+    must("$T export 1:best -o $D/out --db $D/t.db && make -s -C $D/out host");
+    must("$T export 1:3 -o $D/other --db $D/t.db && test -s $D/other/model.c"); /* supernet's weights */
+    must("$T run 1:best --db $D/t.db --images 50");
+    if (system("arm-none-eabi-gcc --version > /dev/null 2>&1 && qemu-system-arm --version > /dev/null 2>&1") == 0) {
+        must("make -s -C $D/out");
+        must("$T run 1:best --db $D/t.db --on qemu:cortex-m7");
+        must("$T run 1:best --db $D/t.db --on qemu:cortex-m4 --schedule layerwise --images 2");
+    } else {
+        printf("SKIPPED %s: arm-none-eabi-gcc or qemu-system-arm is not there\n", __func__);
+    }
+    no_folder();
+}
+END
+
+TEST(every_command_explains_itself_on_one_screen)
+{
+    must("for c in search space runs candidates pareto show query export run calibrate targets version; do "
+         "n=$($T $c --help | wc -l); test $n -gt 3 -a $n -le 45 || { echo $c: $n lines; exit 1; }; done");
+    must("$T --help | grep -q search && $T help > /dev/null && $T targets && $T version 2>/dev/null | grep -q OpenBLAS");
+    must("$T space configs/jobs/demo.yaml -f json > /dev/null");
+}
+END
+
+SUITE(cli, what_is_wrong_gets_one_clear_sentence_and_the_right_status,
+      one_thread_and_two_find_the_same_to_the_last_bit, a_killed_job_resumes_to_the_same_result,
+      a_trained_supernet_serves_other_limits_and_the_random_baseline,
+      an_exported_network_builds_and_answers_as_it_did_here,
+      every_command_explains_itself_on_one_screen)
