@@ -50,7 +50,7 @@ BENCHES  = $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/bench_*.c))
 all: thimble
 
 thimble: $(BUILD)/thimble
-	@ln -sf $< $@
+	@[ $(BUILD) != build ] || ln -sf $< $@
 
 $(BUILD)/thimble: $(BUILD)/cli/main.o $(LIB)
 	$(CC) -o $@ $(BUILD)/cli/main.o $(LIB) $(LDFLAGS) $(LDLIBS)
@@ -85,8 +85,10 @@ $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(LIB)
 $(BUILD)/bench_%: $(BUILD)/tests/bench_%.o $(LIB)
 	$(CC) -o $@ $< $(LIB) $(LDFLAGS) $(LDLIBS)
 
-test: thimble $(TESTS) arrows
-	THIMBLE=$(BUILD)/thimble tests/run.sh $(TESTS)
+tests: $(TESTS)
+
+test: thimble tests arrows
+	@THIMBLE=$(BUILD)/thimble tests/run.sh $(TESTS)
 
 # The same tests with every address and every undefined behaviour watched.
 asan:
@@ -122,6 +124,6 @@ clean:
 	rm -rf $(BUILD) thimble
 
 FORCE:
-.PHONY: all deps demo test bench asan arrows clean install FORCE
+.PHONY: all thimble deps demo tests test bench asan arrows clean install FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -287,8 +287,11 @@ int config_resolve(Job *job)
 {
     if (job->threads == 0)
         job->threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    if (job->data.format == DATA_RAW)
-        job->data.c = job->data.raw_c;
+    const DataOptions *d = &job->data;
+    if (d->format == DATA_RAW && (d->raw_h < 1 || d->raw_w < 1 || d->raw_c < 1))
+        return errorf("data.raw: height, width and channels of a file's tensor are needed");
+    if (d->format == DATA_RAW)
+        job->data.c = d->raw_c;
     spread(job);
     if (!job->target.name[0])
         return errorf("the job names no target");

@@ -99,7 +99,7 @@ static const Bad bads[] = {
     {IMAGES "broken", 1, "broken"},
     {DEMO "--set data.format=idx --set data.path=$D/empty", 1, "empty"},
     {DEMO "--set data.format=cifar10 --set data.path=$D/empty", 1, "empty"},
-    {DEMO "--set data.format=raw --set data.path=$D/text --set data.raw.height=4", 1, ""},
+    {DEMO "--set data.format=raw --set data.path=$D/text --set data.raw.height=4", 2, "data.raw: height, width and channels"},
     /* databases */
     {"$T runs --db $D/none.db", 1, "none.db"},
     {"$T runs --db $D", 1, "folder"},
