@@ -295,6 +295,11 @@ static double fitness_of(void *ctx, const Candidate *c)
 {
     Hunt *h = ctx;
     Model m;
+    int status;
+#pragma omp atomic read
+    status = h->status;
+    if (status != 0) /* the database refuses: nothing more is worth computing */
+        return 0;
     supernet_extract(&h->p->supernet, &c->genotype, &m);
     Accuracy a = accuracy_of(&m, h->p->workspace[omp_get_thread_num()], &h->protocol);
     model_release(&m);

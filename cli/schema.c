@@ -506,7 +506,7 @@ static void print_list(FILE *out, const Key *key, const void *base, int indent)
             fprintf(out, "%*s-\n", indent + 2, "");
             schema_print(out, key->sub, element, indent + 4);
         } else {
-            fputs(i ? "," : "", out);
+            fputs(i ? ", " : "", out);
             print_value(out, key->sub, element, indent);
         }
     }
@@ -515,7 +515,6 @@ static void print_list(FILE *out, const Key *key, const void *base, int indent)
 
 static void print_value(FILE *out, const Key *key, const void *field, int indent)
 {
-    fputs(key->type == KEY_MAP ? "" : " ", out);
     switch (key->type) {
     case KEY_INT:
         fprintf(out, "%lld", (long long)load_int(field, key->size, key->least < 0));
@@ -570,9 +569,9 @@ void schema_print(FILE *out, const Key *keys, const void *base, int indent)
             print_list(out, k, base, indent);
             continue;
         }
+        fputs(k->type == KEY_MAP ? "" : " ", out);
         print_value(out, k, (const char *)base + k->offset, indent);
-        if (k->type != KEY_MAP)
-            fputc('\n', out);
+        fputs(k->type == KEY_MAP ? "" : "\n", out);
     }
 }
 
