@@ -11,18 +11,7 @@ static TbKernel *const kernel_of[N_OPS] = {
 #undef X
 };
 
-static int check_layer(const Layer *l, int i)
-{
-    const char *name = op_name((Op)l->op);
-    bool whole_image = l->op == OP_GLOBAL_POOL || l->op == OP_DENSE;
-    if (l->kh > TB_MAX_ROWS || (whole_image && l->in_h > TB_MAX_ROWS))
-        return errorf("layer %d (%s) needs %d input rows at once, the runtime holds at most %d", i,
-                      name, whole_image ? l->in_h : l->kh, TB_MAX_ROWS);
-    if (whole_image && (l->kh != l->in_h || l->kw != l->in_w))
-        return errorf("layer %d (%s) reads an image of %d x %d, the runtime's windows end at 255",
-                      i, name, l->in_h, l->in_w);
-    return 0;
-}
+_Static_assert(NET_MAX_ROWS == TB_MAX_ROWS, "what net_check() lets pass can be run");
 
 static bool whole(const Plan *plan, int t, int h)
 {
@@ -99,18 +88,17 @@ static int lower_segment(const QModel *q, const Plan *plan, int s, Lowered *out)
         return errorf("segment %d has %d layers, the runtime streams at most %d", s, segment.n,
                       TB_MAX_SEGMENT);
     out->segment[s] = (TbSegment){.first = segment.first, .n = segment.n};
-    for (int i = segment.first; i < segment.first + segment.n; i++) {
-        if (check_layer(&q->net.layer[i], i) != 0)
-            return -1;
+    for (int i = segment.first; i < segment.first + segment.n; i++)
         out->op[i] = lower_op(q, plan, i, segment.n);
-    }
     return 0;
 }
 
 int lower(const QModel *q, const Plan *plan, Lowered *out)
 {
     int n = q->net.n_layers;
-    assert(n > 0 && plan->n_segments > 0);
+    if (net_check(&q->net) != 0)
+        return -1;
+    assert(plan->n_segments > 0);
     memset(out, 0, sizeof *out);
     for (int t = 0; t <= n; t++)
         out->tensor[t] = lower_tensor(q, plan, t);

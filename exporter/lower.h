@@ -27,7 +27,8 @@ typedef struct {
     X(GLOBAL_POOL, tb_avg_pool_row) /* the window is the image */                                 \
     X(DENSE, tb_dense_row)
 
-/* -1 with errorf() when the runtime cannot run a layer (a kernel too tall). */
+/* -1 with errorf() when net_check() refuses the net (a kernel too tall for the
+ * runtime) or a segment is too long. */
 int lower(const QModel *q, const Plan *plan, Lowered *out);
 
 #endif

@@ -243,28 +243,121 @@ static bool same_shape(const Net *net, int from, int h, int w, int c)
     return l->out_h == h && l->out_w == w && l->out_c == c;
 }
 
+/* What a layer reads is there before it, and of the shape the layer says. */
+static int check_inputs(const Net *net, int i, const char *name)
+{
+    const Layer *l = &net->layer[i];
+    if (l->input < NET_IMAGE || l->input >= i)
+        return errorf("layer %d (%s) reads layer %d, which does not come before it", i, name,
+                      l->input);
+    if (l->op != OP_ADD && l->input2 != NET_NOTHING)
+        return errorf("layer %d (%s) has a second input, which only an add has", i, name);
+    if (l->op == OP_ADD && (l->input2 < NET_IMAGE || l->input2 >= i))
+        return errorf("layer %d (%s) adds layer %d, which does not come before it", i, name,
+                      l->input2);
+    if (!same_shape(net, l->input, l->in_h, l->in_w, l->in_c))
+        return errorf("layer %d (%s) does not fit the shape of what it reads", i, name);
+    if (l->op == OP_ADD && !same_shape(net, l->input2, l->in_h, l->in_w, l->in_c))
+        return errorf("layer %d (%s) adds tensors of different shapes", i, name);
+    return 0;
+}
+
+/* Are there `out` windows of k along `in` pixels? Padded by 0 to k - 1 behind
+ * the end, so that all of them meet the image and none that fits is missing. */
+static bool slides(int in, int out, int k, int s, int pad)
+{
+    int least = in + pad < k ? 1 : (in + pad - k) / s + 1, most = (in + pad - 1) / s + 1;
+    return least <= out && out <= most;
+}
+
+static int check_window(const Layer *l, int i, const char *name)
+{
+    if (!l->kh || !l->kw || !l->sh || !l->sw)
+        return errorf("layer %d (%s) has a kernel or a stride of 0", i, name);
+    if (l->kh > NET_MAX_ROWS)
+        return errorf("layer %d (%s) needs %d input rows at once, the runtime holds at most %d", i,
+                      name, l->kh, NET_MAX_ROWS);
+    if (l->pad_top >= l->kh || l->pad_left >= l->kw)
+        return errorf("layer %d (%s): with a padding of %d x %d a window of %d x %d misses the "
+                      "image", i, name, l->pad_top, l->pad_left, l->kh, l->kw);
+    if (!slides(l->in_h, l->out_h, l->kh, l->sh, l->pad_top) ||
+        !slides(l->in_w, l->out_w, l->kw, l->sw, l->pad_left))
+        return errorf("layer %d (%s): a window of %d x %d, stride %d x %d, padding %d x %d does "
+                      "not make %d x %d of %d x %d", i, name, l->kh, l->kw, l->sh, l->sw,
+                      l->pad_top, l->pad_left, l->out_h, l->out_w, l->in_h, l->in_w);
+    return 0;
+}
+
+/* Global pool and dense: one window, which is the image. */
+static int check_whole(const Layer *l, int i, const char *name)
+{
+    if (l->in_h > NET_MAX_ROWS)
+        return errorf("layer %d (%s) needs %d input rows at once, the runtime holds at most %d", i,
+                      name, l->in_h, NET_MAX_ROWS);
+    if (l->kh != l->in_h || l->kw != l->in_w || l->pad_top || l->pad_left)
+        return errorf("layer %d (%s) reads an image of %d x %d through a window of %d x %d; "
+                      "windows are at most 255 wide", i, name, l->in_h, l->in_w, l->kh, l->kw);
+    if (l->out_h != 1 || l->out_w != 1 || l->sh != 1 || l->sw != 1)
+        return errorf("layer %d (%s) has one window and so an output of 1 x 1, not %d x %d", i,
+                      name, l->out_h, l->out_w);
+    return 0;
+}
+
+/* What an operator asks of its shape; check_window() asks the rest of all of them. */
+static int check_operator(const Layer *l, int i, const char *name)
+{
+    bool mixes = l->op == OP_CONV || l->op == OP_POINTWISE || l->op == OP_DENSE;
+    bool by_pixel = l->op == OP_POINTWISE || l->op == OP_ADD;
+    if (by_pixel && (l->kh != 1 || l->kw != 1 || l->sh != 1 || l->sw != 1))
+        return errorf("layer %d (%s) is 1 x 1 with stride 1, not %d x %d with stride %d x %d", i,
+                      name, l->kh, l->kw, l->sh, l->sw);
+    if (!mixes && l->out_c != l->in_c)
+        return errorf("layer %d (%s) keeps its %d channels and cannot make %d of them", i, name,
+                      l->in_c, l->out_c);
+    return l->op == OP_GLOBAL_POOL || l->op == OP_DENSE ? check_whole(l, i, name) : 0;
+}
+
+static int check_layer(const Net *net, int i)
+{
+    const Layer *l = &net->layer[i];
+    if (l->op >= N_OPS)
+        return errorf("layer %d: unknown operator %d", i, l->op);
+    const char *name = op_name((Op)l->op);
+    if (check_inputs(net, i, name) != 0)
+        return -1;
+    if (!l->in_h || !l->in_w || !l->in_c || !l->out_h || !l->out_w || !l->out_c)
+        return errorf("layer %d (%s) has an empty tensor: the image of %d x %d is too small", i,
+                      name, net->h, net->w);
+    if ((uint64_t)l->in_h * l->in_w * l->in_c > NET_MAX_TENSOR ||
+        (uint64_t)l->out_h * l->out_w * l->out_c > NET_MAX_TENSOR)
+        return errorf("layer %d (%s) has a tensor of more than %d bytes", i, name, NET_MAX_TENSOR);
+    if (l->act > ACT_RELU6 || l->role > ROLE_CLASSIFIER)
+        return errorf("layer %d (%s) has an unknown %s", i, name,
+                      l->act > ACT_RELU6 ? "activation" : "role");
+    if (check_operator(l, i, name) != 0)
+        return -1;
+    return check_window(l, i, name);
+}
+
+/* In 64 bits: a layer's product is below 2^48. */
+static uint64_t weights_of_any_shape(const Layer *l)
+{
+    uint64_t taps = (uint64_t)l->kh * l->kw * (l->op == OP_DEPTHWISE ? 1u : l->in_c);
+    return op_has_weights((Op)l->op) ? taps * l->out_c : 0;
+}
+
 int net_check(const Net *net)
 {
+    uint64_t weights = 0;
     if (net->n_layers == 0 || net->n_layers > NET_MAX_LAYERS)
         return errorf("a network has 1 to %d layers, this one %d", NET_MAX_LAYERS, net->n_layers);
     for (int i = 0; i < net->n_layers; i++) {
-        const Layer *l = &net->layer[i];
-        if (l->op >= N_OPS)
-            return errorf("layer %d: unknown operator %d", i, l->op);
-        const char *name = op_name((Op)l->op);
-        if (l->input < NET_IMAGE || l->input >= i)
-            return errorf("layer %d (%s) reads layer %d, which does not come before it", i, name,
-                          l->input);
-        if ((l->op == OP_ADD) != (l->input2 != NET_NOTHING) || l->input2 >= i)
-            return errorf("layer %d (%s) has a wrong second input %d", i, name, l->input2);
-        if (!same_shape(net, l->input, l->in_h, l->in_w, l->in_c) ||
-            (l->op == OP_ADD && !same_shape(net, l->input2, l->in_h, l->in_w, l->in_c)))
-            return errorf("layer %d (%s) does not fit the shape of what it reads", i, name);
-        if (!l->in_h || !l->in_w || !l->in_c || !l->out_h || !l->out_w || !l->out_c)
-            return errorf("layer %d (%s) has an empty tensor: the image of %d x %d is too small", i,
-                          name, net->h, net->w);
-        if (!l->kh || !l->kw || !l->sh || !l->sw || l->pad_top >= l->kh || l->pad_left >= l->kw)
-            return errorf("layer %d (%s) has a wrong kernel, stride or padding", i, name);
+        if (check_layer(net, i) != 0)
+            return -1;
+        weights += weights_of_any_shape(&net->layer[i]);
+        if (weights > NET_MAX_WEIGHTS)
+            return errorf("layer %d (%s): with its weights the network has more than %d", i,
+                          op_name((Op)net->layer[i].op), NET_MAX_WEIGHTS);
     }
     return 0;
 }

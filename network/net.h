@@ -14,6 +14,9 @@
 #include <stdint.h>
 
 #define NET_MAX_LAYERS 128
+#define NET_MAX_ROWS 64 /* of a kernel, and of the image a dense layer or a global pool reads */
+#define NET_MAX_TENSOR (1 << 23)  /* bytes: sums over a whole network stay in 31 bits */
+#define NET_MAX_WEIGHTS (1 << 30) /* of a whole network, likewise */
 #define NET_IMAGE (-1)  /* input: the image */
 #define NET_NOTHING (-2) /* input2 of everything but an add */
 
@@ -109,8 +112,10 @@ uint64_t net_macs(const Net *net);
 uint32_t net_weights(const Net *net);
 uint32_t net_channels(const Net *net); /* quantised output channels: sum of out_c over layers with weights */
 
-/* -1 with errorf() when a layer reads a later one, shapes do not meet, a size
- * is zero or beyond what the runtime takes. Everything the net_* builders make passes. */
+/* -1 with errorf() when a layer reads a later one, shapes do not meet or do not
+ * follow from kernel, stride and padding, a size is zero or beyond what the
+ * runtime takes. What the builders make of an image large enough passes. What
+ * passes can be planned and run, wherever it came from. */
 int net_check(const Net *net);
 
 #endif
