@@ -138,12 +138,12 @@ static Channel folded_channel(const Layer *l, const LayerParams *p, size_t c)
 }
 
 /* The scale of a channel's weights is their largest over 127, but large enough
- * that the bias fits in 30 bits and the multiplier does not vanish: a channel
- * without weights still gives its bias. */
+ * that bias and products sum up to 30 bits and the multiplier does not vanish:
+ * a channel without weights still gives its bias. */
 static double weight_scale(const Channel *ch, double in_scale, double out_scale)
 {
     const double bits30 = 1 << 30;
-    double fits = fabs(ch->bias) / (in_scale * bits30);
+    double fits = (255 * ch->sum + fabs(ch->bias) / in_scale) / bits30;
     double seen = out_scale / (in_scale * bits30);
     return fmax(ch->largest / 127, fmax(fits, seen));
 }

@@ -1,4 +1,5 @@
 #include "base/hash.h"
+#include "evaluator/host.h"
 #include "tests/int8_nets.h"
 #include "tests/suite.h"
 
@@ -367,7 +368,22 @@ TEST(the_bytes_are_little_endian)
 }
 END
 
-/* Loads from a block of exactly `size` bytes, so that ASan sees a read beyond it. */
+/* Between canaries, and under UBSan every sum and shift is watched. */
+static void can_run(const QModel *q)
+{
+    Rng rng = rng_make(8, 0);
+    int8_t *image = random_image(&q->net, &rng);
+    int8_t *output = xmalloc(net_tensor_bytes(&q->net, q->net.n_layers - 1));
+    Plan plan;
+    uint32_t touched;
+    plan_make(&q->net, POLICY_INPLACE, &plan);
+    ck_assert_msg(host_run(q, &plan, image, output, &touched) == 0, "%s", error_text());
+    free(image);
+    free(output);
+}
+
+/* Loads from a block of exactly `size` bytes, so that ASan sees a read beyond it;
+ * what is accepted is run. */
 static int load_exactly(const unsigned char *bytes, size_t size)
 {
     QModel q;
@@ -375,8 +391,10 @@ static int load_exactly(const unsigned char *bytes, size_t size)
     memcpy(block, bytes, size);
     int status = qmodel_load(&q, block, size);
     free(block);
-    if (status == 0)
+    if (status == 0) {
+        can_run(&q);
         qmodel_release(&q);
+    }
     return status;
 }
 
@@ -439,9 +457,12 @@ TEST(hostile_bytes_with_a_right_checksum_do_no_harm)
 }
 END
 
-/* Shapes that net_check() lets pass, one wrong field each, saved as they are. */
+/* One wrong field each, saved as they are: net_check() has a sentence for each. */
 TEST(a_layer_of_an_impossible_shape_is_refused)
 {
+    static const char *const said[] = {"through a window of 2 x 1", "an output of 1 x 1",
+                                       "unknown activation", "stride 3 x 2", "stride 1 x 2",
+                                       "through a window of 3 x 2"};
     for (int i = 0; i < 7; i++) {
         Net net;
         QModel q;
@@ -467,7 +488,34 @@ TEST(a_layer_of_an_impossible_shape_is_refused)
         unsigned char *bytes = qmodel_save(&q, &size);
         ck_assert_int_eq(load_exactly(bytes, size), i == 6 ? 0 : -1);
         if (i < 6)
-            ck_assert_msg(strstr(error_text(), "impossible shape") != NULL, "%s", error_text());
+            ck_assert_msg(strstr(error_text(), said[i]) != NULL, "%s", error_text());
+        free(bytes);
+        qmodel_release(&q);
+    }
+}
+END
+
+/* A dense layer of 2 x 2 x 4, whose weights are all 127: 255 * 16 * 127 and the bias. */
+TEST(sums_beyond_32_bits_are_refused)
+{
+    const int32_t most = 255 * 16 * 127;
+    for (int i = 0; i < 4; i++) {
+        Net net;
+        QModel q;
+        size_t size;
+        net_begin(&net, 2, 2, 4);
+        net_add(&net, NET_IMAGE, NET_IMAGE);
+        net_dense(&net, 0, 3, ACT_NONE);
+        qmodel_init(&q, &net);
+        memset(q.layer[1].weights, i % 2 ? -127 : 127, 3 * 16);
+        q.layer[1].bias[2] = i == 0 ? INT32_MAX - most : i == 1 ? most - INT32_MAX : INT32_MIN;
+        q.layer[1].shift[2] = 30;
+        q.layer[1].multiplier[2] = INT32_MAX;
+        q.layer[0].shift[1] = i == 3;
+        unsigned char *bytes = qmodel_save(&q, &size);
+        ck_assert_int_eq(load_exactly(bytes, size), i < 2 ? 0 : -1);
+        if (i >= 2)
+            ck_assert_ptr_nonnull(strstr(error_text(), i == 2 ? "channel 2" : "wrong multiplier"));
         free(bytes);
         qmodel_release(&q);
     }
@@ -481,4 +529,4 @@ SUITE(qmodel, one_layer_is_as_exact_as_its_steps_allow, a_deep_network_stays_clo
       a_channel_without_weights_gives_its_bias, a_dead_layer_does_not_overflow,
       what_is_not_finite_is_refused, what_is_saved_is_loaded, the_bytes_are_little_endian,
       a_truncated_or_altered_model_is_refused, hostile_bytes_with_a_right_checksum_do_no_harm,
-      a_layer_of_an_impossible_shape_is_refused)
+      a_layer_of_an_impossible_shape_is_refused, sums_beyond_32_bits_are_refused)
