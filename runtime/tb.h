@@ -39,7 +39,7 @@ struct TbOp {
                                   depthwise [kh][kw][c]; others NULL */
     const int32_t *bias;       /* [out_c]; others NULL */
     const int32_t *multiplier; /* [out_c], Q31; add: [3] input, input2, output; pools NULL */
-    const int8_t *shift;       /* as multiplier; positive shifts left */
+    const int8_t *shift;       /* as multiplier; positive shifts left, which no add does */
     uint32_t scratch;          /* offset in the arena of this op's scratch (scratch.h) */
     uint16_t in_h, in_w, in_c;
     uint16_t out_h, out_w, out_c;

@@ -45,29 +45,37 @@ TB_INLINE int32_t tb_scale(int32_t x, int32_t multiplier, int shift)
     return tb_round_shift(tb_high_mul(x, multiplier), -shift);
 }
 
-TB_INLINE int8_t tb_clamp(int32_t x, int32_t low, int32_t high)
+TB_INLINE int32_t tb_limit(int32_t x, int32_t low, int32_t high)
 {
     x = x < low ? low : x;
-    return (int8_t)(x > high ? high : x);
+    return x > high ? high : x;
 }
 
-/* What turns the sums of a layer into its output. */
+TB_INLINE int8_t tb_clamp(int32_t x, int32_t low, int32_t high)
+{
+    return (int8_t)tb_limit(x, low, high);
+}
+
+/* What turns the sums of a layer into its output. Clamped first, moved to the
+ * zero point then: no multiplier, however large, leaves 32 bits. */
 typedef struct {
     const int32_t *bias, *multiplier;
     const int8_t *shift;
-    int32_t zero, low, high;
+    int32_t zero, low, high; /* low, high: of what is then moved by zero */
 } TbRequant;
 
 TB_INLINE TbRequant tb_requant(const TbOp *op)
 {
-    TbRequant r = {op->bias, op->multiplier, op->shift, op->out_zero, op->act_min, op->act_max};
+    const int32_t zero = op->out_zero;
+    TbRequant r = {op->bias, op->multiplier, op->shift, zero, op->act_min - zero,
+                   op->act_max - zero};
     return r;
 }
 
 TB_INLINE int8_t tb_output(const TbRequant *r, int32_t sum, int channel)
 {
-    return tb_clamp(tb_scale(sum, r->multiplier[channel], r->shift[channel]) + r->zero, r->low,
-                    r->high);
+    const int32_t x = tb_scale(sum, r->multiplier[channel], r->shift[channel]);
+    return (int8_t)(tb_limit(x, r->low, r->high) + r->zero);
 }
 
 /* Taps [from, to) of a window of `kernel` columns at x that are inside a row of

@@ -131,17 +131,17 @@ static int8_t any_int8(Rng *rng)
     return (int8_t)between(rng, -128, 127);
 }
 
-/* Mostly what quantisation makes, now and then anything the types allow. */
+/* Mostly what quantisation makes, now and then anything tb.h allows. */
 static void draw_requant(Sample *s, Rng *rng, int n)
 {
-    bool wild = rng_below(rng, 4) == 0;
+    bool wild = rng_below(rng, 4) == 0, add = s->op.kernel == tb_add_row;
     for (int i = 0; i < n; i++) {
         s->multiplier[i] = between(rng, 1 << 30, INT32_MAX);
         s->shift[i] = (int8_t)between(rng, -11, -1);
         s->bias[i] = between(rng, -20000, 20000);
         if (wild) {
             s->multiplier[i] = rng_below(rng, 5) ? (int32_t)(rng_next(rng) >> 33) : 0;
-            s->shift[i] = (int8_t)between(rng, -31, 30);
+            s->shift[i] = (int8_t)between(rng, -31, add ? 0 : 30);
             s->bias[i] = (int32_t)(rng_next(rng) >> 32) / 2;
         }
     }
