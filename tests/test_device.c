@@ -149,6 +149,76 @@ TEST(the_flash_that_was_predicted_is_the_flash_that_is_linked)
 }
 END
 
+/* A stem, blocks with and without shortcuts, now and then a pool: odd widths, kernels and
+ * strides that differ by axis. */
+static void random_blocks(Net *net, Rng *rng)
+{
+    net_begin(net, 9 + (int)rng_below(rng, 20), 9 + (int)rng_below(rng, 20),
+              1 + (int)rng_below(rng, 3));
+    int at = net_conv(net, NET_IMAGE, 3 + (int)rng_below(rng, 14), square(3),
+                      (Size2){2, (uint8_t)(1 + rng_below(rng, 2))}, ACT_RELU6);
+    for (int b = 2 + (int)rng_below(rng, 4); b > 0; b--) {
+        const Layer *in = net_output(net);
+        bool same = rng_below(rng, 2);
+        uint8_t step = !same && in->out_h > 6 ? 2 : 1;
+        int out_c = same ? in->out_c : 3 + (int)rng_below(rng, 30);
+        Size2 kernel = {(uint8_t)(3 + 2 * rng_below(rng, 3)), (uint8_t)(3 + 2 * rng_below(rng, 2))};
+        BlockShape shape = {.expands = rng_below(rng, 4) != 0, .out_c = out_c, .kernel = kernel,
+                            .stride = {step, 1}, .residual = same};
+        shape.mid = shape.expands ? in->out_c * (1 + (int)rng_below(rng, 5)) : in->out_c;
+        at = net_block(net, at, &shape);
+        if (in->out_h >= 4 && in->out_w >= 4 && rng_below(rng, 4) == 0)
+            at = net_pool(net, rng_below(rng, 2) ? OP_AVG_POOL : OP_MAX_POOL, at, square(2),
+                          square(1));
+    }
+    if (rng_below(rng, 2))
+        at = net_global_pool(net, at);
+    net_dense(net, at, 2 + (int)rng_below(rng, 9), ACT_NONE);
+}
+
+static void check_prediction(const Net *net, const Target *target, Policy policy, Rng *rng)
+{
+    QModel q;
+    Plan plan;
+    DeviceRun run;
+    size_t n = (size_t)N_IMAGES * net_tensor_bytes(net, NET_IMAGE);
+    int8_t *images = xmalloc(n);
+    for (size_t i = 0; i < n; i++)
+        images[i] = random_int8(rng);
+    random_qmodel(&q, net, rng);
+    plan_make(net, policy, &plan);
+    Cost cost = estimate(net, target, policy);
+    DeviceOptions o = {.target = target, .policy = policy, .images = images,
+                       .n_images = N_IMAGES, .timeout_s = 60};
+    ck_assert_msg(device_run(&q, &o, &run) == 0, "%s", error_text());
+    ck_assert_uint_eq(cost.sram, plan.arena);
+    ck_assert_uint_eq(run.arena, plan.arena);
+    ck_assert(run.canaries);
+    ck_assert_int_eq(run.n_inputs, N_IMAGES);
+    ck_assert_int_eq(run.n_equal, N_IMAGES);
+    ck_assert_uint_eq(run.rodata, cost.model_flash);
+    ck_assert_msg(labs((long)cost.flash - (long)run.flash) * 50 <= (long)run.flash,
+                  "predicted %u bytes of flash, linked %u", cost.flash, run.flash);
+    free(images);
+    qmodel_release(&q);
+}
+
+TEST(what_is_predicted_of_random_networks_is_what_the_boards_take)
+{
+    SKIP_WITHOUT_TOOLS;
+    Target target[] = {board("cortex-m4", "mps2-an386"), board("cortex-m7", "mps2-an500")};
+    for (int t = 0; t < 2; t++)
+        ck_assert_msg(device_code_size(target[t].core, &target[t].code) == 0, "%s", error_text());
+    for (int i = 0; i < 10; i++) { /* both boards with both policies, in turn */
+        Rng rng = rng_make(8, (uint64_t)i);
+        Net net;
+        random_blocks(&net, &rng);
+        ck_assert_msg(net_check(&net) == 0, "%s", error_text());
+        check_prediction(&net, &target[i % 2], (Policy)(i / 2 % N_POLICIES), &rng);
+    }
+}
+END
+
 static void expect(const char *dir, const char *const *argv, const char *line)
 {
     char *output;
@@ -265,5 +335,6 @@ SUITE(device, both_boards_answer_as_the_host_does, counts_repeat,
       an_exported_folder_builds_without_a_word_and_checks_itself,
       the_code_of_all_kernels_is_the_firmwares_text,
       the_flash_that_was_predicted_is_the_flash_that_is_linked,
+      what_is_predicted_of_random_networks_is_what_the_boards_take,
       what_cannot_be_built_or_run_is_said, a_process_is_heard_waited_for_and_stopped_in_time,
       a_damaged_elf_is_refused_or_measured_but_never_overrun)
