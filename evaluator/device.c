@@ -54,19 +54,27 @@ static char *temporary_dir(void)
 
 /* ---- building ---- */
 
-/* The first line that says "error", or the last line: one line for the user. */
+/* Where the line begins in which `at` is. */
+static const char *line_of(const char *start, const char *at)
+{
+    while (at > start && at[-1] != '\n')
+        at--;
+    return at;
+}
+
+/* One line for the user: the first that says "error", or the last. collect2 only
+ * says that ld failed; the line before it says why. */
 static char *telling_line(const char *output)
 {
-    const char *at = output ? strstr(output, "error") : NULL, *end;
-    if (!at && output)
-        for (at = output + strlen(output); at > output && strchr("\n", at[-1]); at--)
-            continue;
-    if (!at || at == output)
+    const char *at = output ? strstr(output, "error") : NULL;
+    if (!output || !output[0])
         return xstrdup("nothing was said");
-    end = at + strcspn(at, "\n");
-    while (at > output && at[-1] != '\n')
-        at--;
-    return xasprintf("%.*s", (int)(end - at), at);
+    if (!at)
+        at = output + strlen(output) - (output[strlen(output) - 1] == '\n');
+    at = line_of(output, at);
+    if (at > output && strncmp(at, "collect2", 8) == 0)
+        at = line_of(output, at - 1);
+    return xasprintf("%.*s", (int)strcspn(at, "\n"), at);
 }
 
 /* Runs argv in dir; anything but exit status 0 is an error. *output may be NULL. */
@@ -98,13 +106,32 @@ static int build(const char *dir, const Target *target, int timeout_s)
 
 /* ---- running ---- */
 
+/* What main.c printed, in *output. It ends with status 1 when something differs
+ * or a canary is broken: that is a result, and no error. */
 static int emulate(const char *dir, const Target *target, int timeout_s, char **output)
 {
     const char *argv[] = {"qemu-system-arm", "-M", target->machine, "-display", "none", "-monitor",
                           "none", "-serial", "none", "-chardev", "stdio,id=s0",
                           "-semihosting-config", "enable=on,target=native,chardev=s0", "-icount",
                           "shift=0", "-kernel", "model.elf", NULL};
-    return run_program(argv, dir, timeout_s, output);
+    Process p = {.argv = argv, .dir = dir, .timeout_s = timeout_s ? timeout_s : TIMEOUT};
+    int status = process_run(&p, output);
+    bool faulted = *output && strstr(*output, "fault\n");
+    bool done = *output && strstr(*output, "\ndone\n");
+    if (status == 0 || (status == 1 && done))
+        return 0;
+    if (status < 0) {
+        errorf("the board did not finish: %s", error_text());
+    } else if (faulted) {
+        errorf("the board stopped at a fault (an address or an instruction it does not have)");
+    } else {
+        char *line = telling_line(*output);
+        errorf("%s failed (%d): %s", argv[0], status, line);
+        free(line);
+    }
+    free(*output);
+    *output = NULL;
+    return -1;
 }
 
 static int hex_digit(char c)
