@@ -200,10 +200,10 @@ static const char readme[] =
     "Use it\n"
     "------\n"
     "    #include \"model.h\"\n"
-    "    static int8_t arena[MODEL_ARENA_BYTES] __attribute__((aligned(4)));\n"
+    "    static int8_t arena[MODEL_ARENA_BYTES] __attribute__((aligned(MODEL_ARENA_ALIGN)));\n"
     "\n"
-    "    int8_t *image = model_input(arena);      /* fill: [h][w][c], int8 = pixel - 128 */\n"
-    "    model_run(arena);                        /* the image is overwritten */\n"
+    "    int8_t *image = model_input(arena);        /* fill: [h][w][c], int8 = pixel - 128 */\n"
+    "    model_run(arena);                          /* the image is overwritten */\n"
     "    const int8_t *score = model_output(arena); /* the class is the largest */\n"
     "\n"
     "Try it\n"
@@ -214,36 +214,34 @@ static const char readme[] =
     "\n"
     "Port it\n"
     "-------\n"
-    "1. Copy model.c, model.h, scratch.h and all tb*.c and tb*.h into your project.\n"
-    "2. Compile the .c files as C99 with -O2; they need no libc and no heap.\n"
-    "3. Give the arena MODEL_ARENA_BYTES, aligned to 4, in fast RAM; it may share its memory\n"
-    "   with anything that does not need it while model_run() runs.\n"
-    "4. Keep 1 KiB of stack beyond what you use where you call model_run().\n"
+    "1. Copy model.c, model.h and all tb*.c and tb*.h into your project; main.c, boards/,\n"
+    "   model_sample.h and scratch.h stay behind.\n"
+    "2. Compile the .c files as C99 with -O2. There is no heap and no libc, but for the memset()\n"
+    "   and memcpy() that a compiler may call. Let the linker drop the kernels that model.c does\n"
+    "   not name (-ffunction-sections, --gc-sections) or leave out their tb_*.c. C++ may include\n"
+    "   model.h.\n"
+    "3. The arena is MODEL_ARENA_BYTES at a multiple of MODEL_ARENA_ALIGN bytes, in the fastest\n"
+    "   RAM. It may share its memory with anything that is not needed while model_run() runs.\n"
+    "4. Keep the stack said above free below the caller of model_run().\n"
     "5. Weights and tables are const: leave .rodata in flash.\n"
-    "6. model_run() has no state: it may be called from one thread for each arena.\n"
-    "7. Other sensors: q = real / MODEL_INPUT_SCALE + MODEL_INPUT_ZERO, clamped to -128..127.\n"
+    "6. model_run() has no state of its own: any thread may run it, each in its own arena.\n"
+    "7. Other sensors: q = real / MODEL_INPUT_SCALE + MODEL_INPUT_ZERO, rounded and clamped to\n"
+    "   -128..127.\n"
     "8. A probability, if you want one: softmax of (q - MODEL_OUTPUT_ZERO) * MODEL_OUTPUT_SCALE.\n"
-    "9. To time its parts call tb_run_segment(&model, i, arena) for i below MODEL_N_SEGMENTS.\n"
-    "10. main.c and boards/ are only the self-test: your firmware does not need them.\n";
+    "9. To see where the time goes, call model_run_segment(i, arena) for i = 0 to\n"
+    "   MODEL_N_SEGMENTS - 1 with a timer between.\n"
+    "10. To check your build, run the input in model_sample.h: MODEL_OUTPUT_BYTES must be equal\n"
+    "    byte for byte. main.c does this and more; boards/tb_board.h is what it asks of a board.\n";
 
 static void print_readme(FILE *f, const Listing *x)
 {
     const Net *net = &x->q->net;
-    Number a;
     fputs("An int8 network for a microcontroller, written by thimble\n"
           "==========================================================\n", f);
     print_line(f, x->options->title ? x->options->title : "a network");
-    fprintf(f, "\n\n    input    %d x %d x %d int8\n    output   %d int8\n", net->h, net->w, net->c,
-            net_output(net)->out_c);
-    fprintf(f, "    arena    %s bytes (%.1f KiB), the image inside\n",
-            print_number(x->plan->arena, &a), x->plan->arena / 1024.0);
-    fputs("    flash    ", f);
-    print_flash(f, &x->cost);
-    fprintf(f, "    stack    1 KiB\n    MACs     %s\n", print_number(x->cost.macs, &a));
-    if (x->cost.latency > 0)
-        fprintf(f, "    time     about %s %s on %s, estimated\n",
-                print_number((uint64_t)x->cost.latency, &a), x->options->target->latency.unit,
-                x->options->target->name);
+    fprintf(f, "\n\n    input     %d x %d x %d int8\n    output    %u int8\n", net->h, net->w,
+            net->c, net_tensor_bytes(net, net->n_layers - 1));
+    print_costs(f, x, "    ");
     fprintf(f, "\n%s", readme);
 }
 

@@ -161,7 +161,7 @@ static void print_shape(FILE *f, const char *what, int h, int w, int c, QTensor 
 }
 
 /* The runtime's code is only known where it was measured. */
-void print_flash(FILE *f, const Cost *cost)
+static void print_flash(FILE *f, const Cost *cost)
 {
     Number n;
     fprintf(f, "%s bytes of tables and weights", print_number(cost->model_flash, &n));
@@ -170,17 +170,41 @@ void print_flash(FILE *f, const Cost *cost)
     fputc('\n', f);
 }
 
-static void print_estimate(FILE *f, const Listing *x)
+static void print_stack(FILE *f, const Target *target)
+{
+    if (target->code.stack > 0)
+        fprintf(f, "keep 1 KiB; %u bytes were measured on %s, without interrupts\n",
+                target->code.stack, target->name);
+    else
+        fputs("keep 1 KiB\n", f);
+}
+
+static void print_time(FILE *f, const Listing *x)
 {
     const Target *target = x->options->target;
     Number n;
-    if (x->cost.latency <= 0 || target->latency.unit[0] == 0) {
-        fprintf(f, " *   time      not estimated: %s has no latency model\n", target->name);
-        return;
-    }
-    fprintf(f, " *   time      about %s %s on %s (estimate, error %.1f %%)\n",
-            print_number((uint64_t)(x->cost.latency + 0.5), &n), target->latency.unit, target->name,
-            100 * target->latency.error);
+    if (x->cost.latency > 0 && target->latency.unit[0])
+        fprintf(f, "about %s %s on %s (estimate, error %.1f %%)\n",
+                print_number((uint64_t)(x->cost.latency + 0.5), &n), target->latency.unit,
+                target->name, 100 * target->latency.error);
+    else
+        fprintf(f, "not estimated: %s has no latency model\n", target->name);
+}
+
+void print_costs(FILE *f, const Listing *x, const char *margin)
+{
+    Number n;
+    fprintf(f, "%sarena     %s bytes (%.1f KiB), the image inside; the most in segment %d\n",
+            margin, print_number(x->plan->arena, &n), x->plan->arena / 1024.0,
+            x->plan->peak_segment);
+    fprintf(f, "%spolicy    %s\n", margin, policy_name((Policy)x->plan->policy));
+    fprintf(f, "%sflash     ", margin);
+    print_flash(f, &x->cost);
+    fprintf(f, "%sstack     ", margin);
+    print_stack(f, x->options->target);
+    fprintf(f, "%sMACs      %s\n", margin, print_number(x->cost.macs, &n));
+    fprintf(f, "%stime      ", margin);
+    print_time(f, x);
 }
 
 /* The facts of both headers: what goes in, what comes out, what it costs. */
@@ -188,19 +212,12 @@ static void print_facts(FILE *f, const Listing *x)
 {
     const Net *net = &x->q->net;
     const Layer *last = net_output(net);
-    Number a;
     fputs(" *\n *   title     ", f);
     print_line(f, x->options->title ? x->options->title : "a network");
     fputc('\n', f);
     print_shape(f, "input", net->h, net->w, net->c, x->q->tensor[0]);
     print_shape(f, "output", last->out_h, last->out_w, last->out_c, x->q->tensor[net->n_layers]);
-    fprintf(f, " *   arena     %s bytes (%.1f KiB), the image inside; the most in segment %d\n",
-            print_number(x->plan->arena, &a), x->plan->arena / 1024.0, x->plan->peak_segment);
-    fprintf(f, " *   policy    %s\n", policy_name((Policy)x->plan->policy));
-    fputs(" *   flash     ", f);
-    print_flash(f, &x->cost);
-    fprintf(f, " *   MACs      %s\n", print_number(x->cost.macs, &a));
-    print_estimate(f, x);
+    print_costs(f, x, " *   ");
 }
 
 static void print_declarations(FILE *f, const Net *net)
@@ -270,15 +287,13 @@ static void print_op_comment(FILE *f, const Listing *x, int i)
     char name[64];
     Number n;
     name_layer(l, name, sizeof name);
-    fprintf(f, "    /* %d  %s   %d x %d x %d -> %d x %d x %d", i, name, l->in_h, l->in_w, l->in_c,
-            l->out_h, l->out_w, l->out_c);
+    fprintf(f, "    /* %d  %s   %d x %d x %d -> %d x %d x %d%s\n     *    ", i, name, l->in_h,
+            l->in_w, l->in_c, l->out_h, l->out_w, l->out_c,
+            x->lowered->op[i].in_h != l->in_h ? "   as one row" : "");
     if (layer_macs(l) > 0)
-        fprintf(f, "   %s MACs", print_number(layer_macs(l), &n));
-    fprintf(f, "   %s bytes live%s", print_number(plan_live(x->plan, &x->q->net, s), &n),
+        fprintf(f, "%s MACs   ", print_number(layer_macs(l), &n));
+    fprintf(f, "%s bytes live%s */\n", print_number(plan_live(x->plan, &x->q->net, s), &n),
             s == x->plan->peak_segment ? ": the peak" : "");
-    if (x->lowered->op[i].in_h != l->in_h)
-        fputs("   as one row", f);
-    fputs(" */\n", f);
 }
 
 static const char *const kernel_name[N_OPS] = {
@@ -330,7 +345,7 @@ static void print_ops(FILE *f, const Listing *x)
 
 static void print_model(FILE *f, const TbModel *m)
 {
-    fprintf(f, "const TbModel model = {\n"
+    fprintf(f, "const TbModel model_tables = {\n"
                "    .op = op, .tensor = tensor, .segment = segment,\n"
                "    .n_ops = %d, .n_tensors = %d, .n_segments = %d,\n"
                "    .arena_bytes = MODEL_ARENA_BYTES,\n"
@@ -443,16 +458,16 @@ static void print_usage(FILE *f, const Listing *x)
 {
     QTensor in = x->q->tensor[0];
     fputs(" *\n"
-          " *     static int8_t arena[MODEL_ARENA_BYTES] __attribute__((aligned(4)));\n"
+          " *     static int8_t arena[MODEL_ARENA_BYTES] "
+          "__attribute__((aligned(MODEL_ARENA_ALIGN)));\n"
           " *\n"
           " *     fill model_input(arena) with MODEL_INPUT_BYTES: [h][w][c], int8 = pixel - 128\n"
           " *     model_run(arena);\n"
           " *     read MODEL_OUTPUT_BYTES at model_output(arena); the class is the largest\n"
           " *\n"
-          " * The arena starts at a multiple of 4 and belongs to the network only while it runs.\n"
-          " * The image is overwritten: fill it in again before the next run. Nothing else is\n"
-          " * written: the model is constant and lives in flash. Keep 1 KiB of stack for\n"
-          " * model_run().\n", f);
+          " * The arena starts at a multiple of MODEL_ARENA_ALIGN and belongs to the network only\n"
+          " * while it runs. The image is overwritten: fill it in again before the next run.\n"
+          " * Nothing else is written: the model is constant and lives in flash.\n", f);
     fprintf(f, " * A pixel p of 0..255 means (p - %d) * %.6g to the network.\n", in.zero + 128,
             (double)in.scale);
 }
@@ -464,6 +479,7 @@ static void print_sizes(FILE *f, const Listing *x)
     QTensor in = x->q->tensor[0], out = x->q->tensor[n];
     Number s;
     fprintf(f, "#define MODEL_ARENA_BYTES %u\n", x->plan->arena);
+    fprintf(f, "#define MODEL_ARENA_ALIGN %d\n", PLAN_ALIGN);
     fprintf(f, "#define MODEL_INPUT_BYTES %u\n", net_tensor_bytes(net, NET_IMAGE));
     fprintf(f, "#define MODEL_OUTPUT_BYTES %u\n", net_tensor_bytes(net, n - 1));
     fprintf(f, "#define MODEL_INPUT_OFFSET %u\n", x->plan->tensor[0].offset);
@@ -504,10 +520,13 @@ void print_model_h(FILE *f, const Listing *x)
     print_sizes(f, x);
     print_classes(f, x);
     fputs("#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
-          "extern const TbModel model;\n\n"
+          "extern const TbModel model_tables;\n\n"
           "static inline int8_t *model_input(int8_t *arena)\n{\n"
           "    return arena + MODEL_INPUT_OFFSET;\n}\n\n"
-          "static inline void model_run(int8_t *arena)\n{\n    tb_run(&model, arena);\n}\n\n"
+          "static inline void model_run(int8_t *arena)\n{\n    tb_run(&model_tables, arena);\n}\n\n"
+          "/* One part of it, 0 <= segment < MODEL_N_SEGMENTS in this order: for a profiler. */\n"
+          "static inline void model_run_segment(int segment, int8_t *arena)\n{\n"
+          "    tb_run_segment(&model_tables, segment, arena);\n}\n\n"
           "static inline const int8_t *model_output(const int8_t *arena)\n{\n"
           "    return arena + MODEL_OUTPUT_OFFSET;\n}\n\n"
           "#ifdef __cplusplus\n}\n#endif\n#endif\n", f);

@@ -44,8 +44,8 @@ typedef struct {
 const char *print_number(uint64_t n, Number *number);
 /* A C literal of type float. */
 const char *print_float(float value, Number *number);
-/* "1,234 bytes of tables ...\n" */
-void print_flash(FILE *f, const Cost *cost);
+/* Arena, flash, stack, MACs and time, a line each behind the margin. */
+void print_costs(FILE *f, const Listing *listing, const char *margin);
 /* One line that may stand in a comment, of a title that says anything. */
 void print_line(FILE *f, const char *text);
 

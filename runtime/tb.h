@@ -63,7 +63,7 @@ typedef struct {
 
 typedef struct {
     const TbOp *op;
-    const TbTensor *tensor; /* [0] is the image, resident in the arena; the last op's output is the network's */
+    const TbTensor *tensor; /* [0] is the image, resident; the last op's output is the network's */
     const TbSegment *segment;
     uint8_t n_ops, n_tensors, n_segments;
     uint32_t arena_bytes;
@@ -76,7 +76,7 @@ void tb_run(const TbModel *model, int8_t *arena);
 void tb_run_segment(const TbModel *model, int segment, int8_t *arena);
 
 TbKernel tb_conv_row, tb_depthwise_row, tb_pointwise_row, tb_add_row;
-TbKernel tb_avg_pool_row, tb_max_pool_row, tb_dense_row; /* global pool: an average pool of the whole image */
+TbKernel tb_avg_pool_row, tb_max_pool_row, tb_dense_row; /* global pool: tb_avg_pool_row */
 
 #ifdef __cplusplus
 }

@@ -23,7 +23,7 @@ static struct {
     int8_t before[CANARY];
     int8_t arena[MODEL_ARENA_BYTES];
     int8_t behind[CANARY];
-} memory __attribute__((aligned(16)));
+} memory __attribute__((aligned(16))); /* the arena at a multiple of MODEL_ARENA_ALIGN */
 
 static int8_t input[MODEL_INPUT_BYTES];
 
@@ -120,7 +120,7 @@ static void measure_time(void)
     prepare(FILL);
     for (int i = 0; i < MODEL_N_SEGMENTS; i++) {
         board_clock_start();
-        tb_run_segment(&model, i, memory.arena);
+        model_run_segment(i, memory.arena);
         const uint64_t n = board_clock_stop();
         board_write("segment");
         write_number((uint64_t)i);

@@ -28,8 +28,8 @@ static void fault(void)
 }
 
 typedef union {
-    void *stack;
     void (*handler)(void);
+    void *stack;
 } Vector;
 
 __attribute__((section(".vectors"), used)) static const Vector vectors[16] = {
