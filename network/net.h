@@ -110,7 +110,7 @@ uint64_t layer_macs(const Layer *l);    /* as frameworks count: padding taps inc
 uint32_t layer_weights(const Layer *l); /* int8 weights, without biases */
 uint64_t net_macs(const Net *net);
 uint32_t net_weights(const Net *net);
-uint32_t net_channels(const Net *net); /* quantised output channels: sum of out_c over layers with weights */
+uint32_t net_channels(const Net *net); /* of all layers with weights, out_c summed up */
 
 /* -1 with errorf() when a layer reads a later one, shapes do not meet or do not
  * follow from kernel, stride and padding, a size is zero or beyond what the
