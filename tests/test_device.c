@@ -11,6 +11,7 @@
 #include "tests/suite.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #define SKIP_WITHOUT_TOOLS                                                                         \
     do {                                                                                           \
@@ -235,9 +236,10 @@ TEST(an_exported_folder_builds_without_a_word_and_checks_itself)
 {
     SKIP_WITHOUT_TOOLS;
     char dir[] = "/tmp/thimble-test-XXXXXX";
-    const char *host[] = {"make", "-s", "WARN=-Wall -Wextra -Werror", "host", NULL};
-    const char *m4[] = {"make", "-s", "WARN=-Wall -Wextra -Werror", "BOARD=cortex-m4", NULL};
-    const char *m7[] = {"make", "-s", "WARN=-Wall -Wextra -Werror", "BOARD=cortex-m7", NULL};
+    const char *strict = "WARN=-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror";
+    const char *host[] = {"make", "-s", strict, "host", NULL};
+    const char *m4[] = {"make", "-s", strict, "BOARD=cortex-m4", NULL};
+    const char *m7[] = {"make", "-s", strict, "BOARD=cortex-m7", NULL};
     const char *run_m4[] = {"make", "-s", "BOARD=cortex-m4", "run", NULL};
     const char *run_m7[] = {"make", "-s", "run", NULL}; /* as board.mk says */
     const char *self[] = {"./model_host", NULL}, *size[] = {"make", "-s", "size", NULL};
@@ -281,6 +283,66 @@ TEST(what_cannot_be_built_or_run_is_said)
     Target machine = board("cortex-m4", "no-such-board");
     ck_assert_int_eq(run_every_operator(&machine, POLICY_LAYERWISE, 5, &run, &plan), -1);
     ck_assert_msg(strstr(error_text(), "qemu-system-arm failed"), "%s", error_text());
+}
+END
+
+/* A script that answers to the name of one of the tools, ahead of it in PATH. */
+static void pretend(const char *dir, const char *tool, const char *script)
+{
+    char *path = xasprintf("%s/%s", dir, tool), *text = xasprintf("#!/bin/sh\n%s\n", script);
+    ck_assert_msg(file_write(path, text, strlen(text)) == 0, "%s", error_text());
+    ck_assert_int_eq(chmod(path, 0755), 0);
+    free(path);
+    free(text);
+}
+
+static void gives(const char *dir, const char *tool, const char *script, const char *said)
+{
+    Target target = board("cortex-m4", "mps2-an386");
+    Rng rng = rng_make(9, 0);
+    Net net;
+    QModel q;
+    DeviceRun run;
+    net_begin(&net, 2, 2, 1);
+    net_dense(&net, NET_IMAGE, 2, ACT_NONE);
+    random_qmodel(&q, &net, &rng);
+    pretend(dir, tool, script);
+    DeviceOptions o = {.target = &target, .policy = POLICY_LAYERWISE, .timeout_s = 1};
+    int status = device_run(&q, &o, &run);
+    ck_assert_int_eq(status, said ? -1 : 0);
+    ck_assert_msg(!said || strcmp(error_text(), said) == 0, "'%s' is not '%s'", error_text(), said);
+    ck_assert(said || !run.canaries);
+    qmodel_release(&q);
+}
+
+TEST(a_board_that_hangs_faults_or_does_not_build_has_one_sentence)
+{
+    SKIP_WITHOUT_TOOLS;
+    char dir[] = "/tmp/thimble-test-XXXXXX";
+    const char *qemu = "qemu-system-arm", *gcc = "arm-none-eabi-gcc";
+    const char *away[] = {"rm", "-rf", dir, NULL};
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    char *path = xasprintf("%s:%s", dir, getenv("PATH"));
+    setenv("PATH", path, 1);
+    pretend(dir, "make", ""); /* what is built does not matter yet */
+    gives(dir, qemu, "echo instructions 7; sleep 100 & wait",
+          "the board did not finish: qemu-system-arm was stopped after 1 s");
+    gives(dir, qemu, "kill -9 $$", "the board did not finish: qemu-system-arm ended by signal 9");
+    gives(dir, qemu, "echo instructions 7; echo fault; exit 2",
+          "the board stopped at a fault (an address or an instruction it does not have)");
+    gives(dir, qemu, "echo instructions 7", "the board stopped before it was done");
+    gives(dir, qemu, "exit 1", "qemu-system-arm failed (1): nothing was said");
+    gives(dir, "make", "sleep 100 & wait", "make was stopped after 1 s");
+    ck_assert_int_eq(system("rm $(echo $PATH | cut -d: -f1)/make"), 0);
+    gives(dir, gcc, "echo 'model.c:3: error: no such type' >&2; exit 1",
+          "make failed (2): model.c:3: error: no such type");
+    gives(dir, gcc, "case \"$*\" in *-nostdlib*) echo \"ld: region FLASH overflowed by 8 bytes\";"
+          "echo 'collect2: error: ld returned 1 exit status'; exit 1;; esac",
+          "make failed (2): ld: region FLASH overflowed by 8 bytes");
+    ck_assert_int_eq(system("rm $(echo $PATH | cut -d: -f1)/arm-none-eabi-gcc"), 0);
+    gives(dir, qemu, "echo canaries broken; echo done; exit 1", NULL); /* a result, no error */
+    free(path);
+    expect("/", away, NULL);
 }
 END
 
@@ -336,5 +398,7 @@ SUITE(device, both_boards_answer_as_the_host_does, counts_repeat,
       the_code_of_all_kernels_is_the_firmwares_text,
       the_flash_that_was_predicted_is_the_flash_that_is_linked,
       what_is_predicted_of_random_networks_is_what_the_boards_take,
-      what_cannot_be_built_or_run_is_said, a_process_is_heard_waited_for_and_stopped_in_time,
+      what_cannot_be_built_or_run_is_said,
+      a_board_that_hangs_faults_or_does_not_build_has_one_sentence,
+      a_process_is_heard_waited_for_and_stopped_in_time,
       a_damaged_elf_is_refused_or_measured_but_never_overrun)
