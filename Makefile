@@ -92,7 +92,7 @@ test: thimble tests arrows
 
 # The same tests with every address and every undefined behaviour watched.
 asan:
-	$(MAKE) test BUILD=$(BUILD)/asan OPT=-O1 ARCH= SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+	$(MAKE) test BUILD=$(BUILD)/asan OPT=-O2 SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 
 bench: thimble $(BENCHES)
 	@for b in $(BENCHES); do $$b || exit 1; done

@@ -6,7 +6,7 @@ passed=0 failed=0 skipped=0
 programs="$*"
 for program in $programs; do
     start=$(date +%s)
-    log=$(timeout 900 "$program" 2>&1)
+    log=$(timeout 1800 "$program" 2>&1)
     status=$?
     line=$(printf '%s\n' "$log" | sed -n 's/^.*Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\).*$/\1 \2 \3/p' | tail -n 1)
     # shellcheck disable=SC2086

@@ -26,7 +26,7 @@
         Suite *suite = suite_create(#name);                                                       \
         TCase *all = tcase_create("all");                                                         \
         const TTest *tests[] = {__VA_ARGS__};                                                     \
-        tcase_set_timeout(all, 300);                                                              \
+        tcase_set_timeout(all, 900);                                                              \
         for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)                                 \
             tcase_add_test(all, tests[i]);                                                        \
         suite_add_tcase(suite, all);                                                              \
