@@ -189,20 +189,22 @@ static void load_all(const Listing *l, const ExampleList *list, const DataOption
     progress_end(&progress);
 }
 
-/* Closes the gaps that damaged examples leave; each is named and counted. A
+#define NAMED 100 /* damaged files; a wrong shape of raw tensors damages all of them */
+
+/* Closes the gaps that damaged examples leave; each is counted and the first are named. A
  * class of which nothing is left is an error. */
 static int keep_whole(Dataset *d, const Listing *l, const ExampleList *list, const char *path,
                       char **warning, int *skipped)
 {
     size_t size = (size_t)d->h * (size_t)d->w * (size_t)d->c;
     int *lost = xcalloc((size_t)l->n_classes, sizeof *lost), status = 0;
-    int *kept = xcalloc((size_t)l->n_classes, sizeof *kept);
+    int *kept = xcalloc((size_t)l->n_classes, sizeof *kept), before = *skipped;
     for (int i = 0; i < list->n; i++) {
         int k = list->item[i].label;
         if (warning[i]) {
-            log_warn("%s; it is left out", warning[i]);
+            if (++*skipped - before <= NAMED)
+                log_warn("%s; it is left out", warning[i]);
             lost[k]++;
-            ++*skipped;
             continue;
         }
         if (d->n < i)
@@ -210,6 +212,8 @@ static int keep_whole(Dataset *d, const Listing *l, const ExampleList *list, con
         d->label[d->n++] = (uint16_t)k;
         kept[k]++;
     }
+    if (*skipped - before > NAMED)
+        log_warn("%d more files are damaged and left out", *skipped - before - NAMED);
     for (int k = 0; k < l->n_classes && status == 0; k++)
         if (lost[k] && !kept[k])
             status = errorf("%s: of %d files of class '%s' not one could be read", path, lost[k],
