@@ -138,15 +138,18 @@ int cmd_run(int argc, char **argv)
     RunArgs a = {.on = "host"};
     command_parse(&(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "RUN:best|RUN:NUMBER",
                                  .doc = DOC}, argc, argv, &a);
-    if (strcmp(a.on, "host") != 0 && strncmp(a.on, "qemu:", 5) != 0) {
+    bool board = strncmp(a.on, "qemu:", 5) == 0 && a.on[5]; /* what a board shows is stored */
+    if (strcmp(a.on, "host") != 0 && !board) {
         errorf("--on %s: wants host or qemu:TARGET", a.on);
         return command_fail(EXIT_USAGE);
     }
     Pipeline *p = xcalloc(1, sizeof *p);
     CandidateRow row;
     Results *r = NULL;
-    bool board = a.on[0] == 'q'; /* what a board shows is stored */
-    int status = results_open(&r, command_db(a.db), !board);
+    Target target; /* a wrong name is said before anything is read */
+    int status = board ? config_target(&target, a.on + strlen("qemu:")) : 0;
+    if (status == 0)
+        status = results_open(&r, command_db(a.db), !board);
     if (status == 0)
         status = pipeline_open(p, r, a.what, a.schedule, &row);
     if (status == 0) {

@@ -85,13 +85,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const char DOC[] =
-    "The whole job of a JOB.yaml: chooses width and resolution, trains the supernet, evolves the "
-    "best network that fits, fine-tunes it, quantises it to int8 and proves it on an emulated "
-    "board. Everything is recorded in the database as it happens; a job that was killed continues "
+    "The whole job of a JOB.yaml, or of a name in configs/jobs: chooses width and resolution, trains the "
+    "supernet, evolves the best network that fits, fine-tunes it, quantises it to int8 and proves it "
+    "on an emulated board. Everything is recorded in the database as it happens; a job that was killed continues "
     "with --resume as if nothing had happened."
     "\vExamples:\n"
     "  thimble search configs/jobs/demo.yaml\n"
-    "  thimble search configs/jobs/cifar10.yaml --set data.path=data/cifar10 --seed 2\n"
+    "  thimble search cifar10 --set data.path=data/cifar10 --seed 2\n"
     "  thimble search --resume 3\n"
     "  thimble search --supernet 1 --set limits.sram=16KiB --set limits.flash=128KiB";
 
@@ -194,6 +194,8 @@ static int take_supernet(Results *r, int64_t from, Job *job)
     job->supernet = trained.supernet;
     job->width = trained.width;
     job->resolution = trained.resolution;
+    log_info("seed, data, validation, space, stage1, train.largest and train.supernet are run %lld's",
+             (long long)from);
     return config_resolve(job);
 }
 
@@ -256,10 +258,12 @@ static int do_phases(Pipeline *p)
     return pipeline_summary(p);
 }
 
-static int work(Results *r, const Job *job, int64_t run)
+static int work(Results *r, const Job *job, int64_t run, const char *db)
 {
     if (results_run_lock(r, run) != 0)
         return -1;
+    log_info("run %lld in %s; when it is interrupted: thimble search --resume %lld", (long long)run,
+             db, (long long)run);
     Pipeline *p = xcalloc(1, sizeof *p);
     pipeline_init(p, job, r, run);
     int status = do_phases(p);
@@ -293,11 +297,16 @@ int cmd_search(int argc, char **argv)
     Results *r = NULL;
     int64_t run, supernet;
     const char *db = command_db(a.db);
-    /* a wrong job is said before a database is made for it */
+    /* what is wrong with the job or its data is said before a run is made for it */
     bool file = a.what && !is_run(a.what);
-    if (file && config_load(job, a.what, a.set, a.n_sets) != 0) {
+    int wrong = 0;
+    if (file && config_load(job, a.what, a.set, a.n_sets) != 0)
+        wrong = EXIT_USAGE;
+    else if (file && !a.supernet && data_classes(&job->data) < 0)
+        wrong = EXIT_JOB;
+    if (wrong) {
         free(job);
-        return command_fail(EXIT_USAGE);
+        return command_fail(wrong);
     }
     if (results_open(&r, db, false) != 0) {
         free(job);
@@ -310,10 +319,7 @@ int cmd_search(int argc, char **argv)
         int status = run > 0 ? 0 : new_run(r, job, &run);
         if (status == 0 && supernet > 0)
             status = copy_supernet(r, supernet, run);
-        if (status == 0)
-            log_info("run %lld in %s; when it is interrupted: thimble search --resume %lld",
-                     (long long)run, db, (long long)run);
-        exit_status = status == 0 && work(r, job, run) == 0 ? EXIT_OK : EXIT_JOB;
+        exit_status = status == 0 && work(r, job, run, db) == 0 ? EXIT_OK : EXIT_JOB;
     }
     if (exit_status != EXIT_OK)
         command_fail(exit_status);

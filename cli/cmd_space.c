@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/pipeline.h"
+#include "cli/schema.h"
 #include "cli/version.h"
 
 #include <stdlib.h>
@@ -89,10 +90,10 @@ static int print_sweep(const Job *job, const Sweep *s, Format format)
     if (status == 0)
         status = results_query(r,
             "SELECT width, h, w, samples, feasible, round(100.0 * feasible / samples, 1) AS "
-            "\"fits %\", round(mean_macs * 1e-6, 3) AS \"mean M\", "
-            "round(json_extract(cdf, '$[4]') * 1e-6, 3) AS \"p20 M\", "
-            "round(json_extract(cdf, '$[10]') * 1e-6, 3) AS \"p50 M\", "
-            "round(json_extract(cdf, '$[16]') * 1e-6, 3) AS \"p80 M\", "
+            "\"fits %\", round(mean_macs * 1e-6, 3) AS \"mean MMACs\", "
+            "round(json_extract(cdf, '$[4]') * 1e-6, 3) AS \"p20 MMACs\", "
+            "round(json_extract(cdf, '$[10]') * 1e-6, 3) AS \"p50 MMACs\", "
+            "round(json_extract(cdf, '$[16]') * 1e-6, 3) AS \"p80 MMACs\", "
             "CASE WHEN chosen THEN 'best' ELSE '' END AS chosen FROM space "
             "ORDER BY mean_macs DESC, width, h", NULL, 0, format, stdout);
     results_close(r);
@@ -111,13 +112,21 @@ int cmd_space(int argc, char **argv)
         job->sweep.threads = a.threads ? a.threads : job->threads;
         job->sweep.n_classes = a.classes ? a.classes : data_classes(&job->data);
         status = job->sweep.n_classes > 0 ? 0 : -1;
+        if (status != 0) {
+            char *why = xstrdup(error_text());
+            errorf("%s; --classes N needs no data", why);
+            free(why);
+        }
     }
     if (status == 0) {
         Sweep *s = xcalloc(1, sizeof *s);
         double start = clock_seconds();
         sweep_run(&job->space, &job->target, &job->limits, &job->sweep, s);
-        log_info("%d spaces x %d networks in %.2f s, schedule %s", s->n, job->sweep.samples,
-                 clock_seconds() - start, policy_name((Policy)job->policy));
+        log_info("%d spaces x %d networks in %.2f s; limits %s of SRAM, %s of flash, schedule %s; "
+                 "the best has the largest mean of those where at least %d fit", s->n,
+                 job->sweep.samples, clock_seconds() - start, text_bytes(job->limits.sram),
+                 text_bytes(job->limits.flash), policy_name((Policy)job->policy),
+                 job->sweep.min_feasible);
         status = print_sweep(job, s, a.format);
         if (status == 0 && s->best < 0)
             status = errorf("no width and resolution has %d networks that fit", job->sweep.min_feasible);

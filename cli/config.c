@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "cli/schema.h"
 
 #include <math.h>
@@ -327,10 +328,31 @@ static int read_job(Job *job, YamlNode *root, const char *const *sets, int n_set
     return status;
 }
 
-int config_load(Job *job, const char *path, const char *const *sets, int n_sets)
+/* Stored runs are resumed and exported from anywhere: the data's path becomes absolute. No shell
+ * sees the ~ of --set data.path=~/mnist. */
+static int make_absolute(DataOptions *data)
+{
+    char *path = data->path, here[sizeof data->path];
+    const char *home = getenv("HOME");
+    bool at_home = path[0] == '~' && path[1] == '/' && home;
+    if (!path[0] || path[0] == '/' || (!at_home && !getcwd(here, sizeof here)))
+        return 0;
+    char *whole = xasprintf("%s/%s", at_home ? home : here, path + (at_home ? 2 : 0));
+    bool fits = strlen(whole) < sizeof data->path;
+    if (fits)
+        strcpy(path, whole);
+    free(whole);
+    return fits ? 0 : errorf("data.path: longer than %zu characters", sizeof data->path - 1);
+}
+
+int config_load(Job *job, const char *name, const char *const *sets, int n_sets)
 {
     config_defaults(job);
-    return read_job(job, yaml_read(path), sets, n_sets);
+    bool is_path = strchr(name, '/') || strstr(name, ".yaml") || file_exists(name);
+    char *path = is_path ? xstrdup(name) : schema_find(NULL, "jobs", name);
+    int status = path ? read_job(job, yaml_read(path), sets, n_sets) : -1;
+    free(path);
+    return status == 0 ? make_absolute(&job->data) : -1;
 }
 
 int config_parse(Job *job, const char *text, const char *name)
@@ -351,8 +373,7 @@ int config_names(const char *folder, char ***names)
 
 static int read_named(const char *folder, const char *name, const Key *keys, void *base)
 {
-    YamlNode here = {.file = name, .line = 0};
-    char *path = schema_find(&here, folder, name);
+    char *path = schema_find(NULL, folder, name);
     YamlNode *root = path ? yaml_read(path) : NULL;
     int status = root ? schema_read(root, keys, base) : -1;
     yaml_close(root);

@@ -42,9 +42,10 @@ typedef struct {
 } Job;
 
 void config_defaults(Job *job);
-/* Reads the file over the defaults, then the assignments (`key=value`), then
- * checks the whole. -1 with errorf(). */
-int config_load(Job *job, const char *path, const char *const *sets, int n_sets);
+/* Reads the file (or configs/jobs/NAME.yaml) over the defaults, then the
+ * assignments (`key=value`), then checks the whole; the data's path becomes
+ * absolute. -1 with errorf(). */
+int config_load(Job *job, const char *name, const char *const *sets, int n_sets);
 int config_parse(Job *job, const char *text, const char *name);
 /* Again after fields were changed by options: seeds and threads of every part. */
 int config_resolve(Job *job);

@@ -94,6 +94,8 @@ int pipeline_space(Pipeline *p)
     p->n_classes = data_classes(&job->data);
     if (p->n_classes < 0 || begin_phase(p, "space") != 0)
         return -1;
+    if (p->n_classes == 1)
+        return errorf("%s: there is one class, and nothing to tell it from", job->data.path);
     if (job->width > 0) { /* given by the job, or by the run whose supernet is searched */
         SpaceRow given = {.width = job->width, .h = job->resolution.h, .w = job->resolution.w,
                           .chosen = true};
@@ -146,12 +148,18 @@ int pipeline_data(Pipeline *p)
     rng_shuffle(&rng, p->valid, p->n_valid);
     if (p->n_valid > p->job.score_images)
         p->n_valid = p->job.score_images;
+    char left_out[48] = "";
+    if (p->data.skipped)
+        snprintf(left_out, sizeof left_out, "; %d damaged files left out", p->data.skipped);
     log_info("data: %d classes, %d images train, %d score candidates, %d test; %dx%dx%d%s (%.1f s)",
              train->n_classes, p->n_fit, p->n_valid, p->data.test.n, train->h, train->w, train->c,
-             p->data.skipped ? "; some files were skipped, see above" : "", clock_seconds() - start);
+             left_out, clock_seconds() - start);
     if (p->n_classes && train->n_classes != p->n_classes)
         return errorf("%s: the number of classes changed", o->path);
-    return p->n_fit >= 2 ? 0 : errorf("%s: too few training images", o->path);
+    if (p->n_fit < 2)
+        return errorf("%s: of %d training images %d score candidates and %d are left to train: too few",
+                      o->path, train->n, train->n - p->n_fit, p->n_fit);
+    return 0;
 }
 
 /* --- training: largest, supernet, finetune */
@@ -630,7 +638,7 @@ static void print_front(Pipeline *p)
 static void print_beside(const char *what, double predicted, double measured, const char *unit)
 {
     double off = predicted > 0 ? 100 * (measured / predicted - 1) : 0;
-    printf("  %-12s %14.0f %14.0f  %-12s", what, predicted, measured, unit);
+    printf("  %-12s %14.0f %14.0f  %-13s", what, predicted, measured, unit);
     if (measured == predicted)
         printf("equal\n");
     else
@@ -662,7 +670,9 @@ int pipeline_summary(Pipeline *p)
     printf("Space: %s, width %g at %dx%d\n", job->space.name, job->space.width[p->width], r.h, r.w);
     print_front(p);
     printf("\nWinner: %s\n", row.genotype);
-    printf("  candidate    %lld:%d, generation %d\n", (long long)p->run, row.number, row.generation);
+    printf("  candidate    %lld:%d, generation %d; best by %s on the validation images\n",
+           (long long)p->run, row.number, row.generation,
+           job->score == SCORE_ACCURACY ? "accuracy" : "cross entropy");
     printf("  accuracy     %.2f %% float, %.2f %% int8 on %d test images (validation before fine-tuning "
            "%.2f %%)\n", 100 * row.test_accuracy, 100 * row.int8_accuracy, p->data.test.n,
            100 * row.accuracy);
@@ -671,8 +681,12 @@ int pipeline_summary(Pipeline *p)
     printf("  flash        %s of %s, of it model %s\n", text_bytes(cost->flash),
            text_bytes(job->limits.flash), text_bytes(cost->model_flash));
     printf("  MACs         %s\n", text_count((double)cost->macs));
-    if (p->device.n_inputs > 0)
-        print_device(p, cost);
     results_candidate_release(&row);
+    const DeviceRun *d = &p->device;
+    if (d->n_inputs == 0)
+        return 0;
+    print_device(p, cost);
+    if (d->n_equal != d->n_inputs || !d->canaries || d->arena != cost->sram)
+        return errorf("the board disagrees with the host or with the plan");
     return 0;
 }

@@ -76,9 +76,17 @@ static char *folder_of(const char *file)
     return slash ? strndup(file, (size_t)(slash - file)) : xstrdup(".");
 }
 
+static void not_found(const YamlNode *where, const char *why)
+{
+    if (where)
+        yaml_error(where, "%s", why);
+    else
+        errorf("%s", why);
+}
+
 char *schema_find(const YamlNode *where, const char *folder, const char *name)
 {
-    char *near = folder_of(where->file), *found = NULL;
+    char *near = folder_of(where ? where->file : ""), *found = NULL, why[640];
     if (strchr(name, '/') || strstr(name, ".yaml")) { /* a path, from the file that names it or from here */
         char *beside = name[0] == '/' ? xstrdup(name) : xasprintf("%s/%s", near, name);
         if (file_exists(beside))
@@ -87,8 +95,9 @@ char *schema_find(const YamlNode *where, const char *folder, const char *name)
             found = xstrdup(name);
         if (found != beside)
             free(beside);
+        snprintf(why, sizeof why, "there is no file %s", name);
         if (!found)
-            yaml_error(where, "there is no file %s", name);
+            not_found(where, why);
         free(near);
         return found;
     }
@@ -101,9 +110,10 @@ char *schema_find(const YamlNode *where, const char *folder, const char *name)
         if (!try_file(dirs[i], folder, name, &found))
             list_names(dirs[i], folder, names, sizeof names);
     }
+    snprintf(why, sizeof why, "there is no %s/%s.yaml; there are: %s", folder, name,
+             names[0] ? names : "none");
     if (!found)
-        yaml_error(where, "there is no %s/%s.yaml; there are: %s", folder, name,
-                   names[0] ? names : "none");
+        not_found(where, why);
     free(up);
     free(near);
     return found;

@@ -46,7 +46,8 @@ typedef struct Key {
 
 /* Finds configs/<folder>/<name>.yaml, or `name` itself when it is a path: near
  * the file that names it, in THIMBLE_CONFIGS, the source tree, the installed
- * share. Yours to free; NULL with errorf(), which lists what there is. */
+ * share. `where` is NULL for a name from the command line. Yours to free; NULL
+ * with errorf(), which lists what there is. */
 char *schema_find(const YamlNode *where, const char *folder, const char *name);
 
 /* The names in the first configs/<folder> there is. */

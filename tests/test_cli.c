@@ -79,8 +79,10 @@ static const Bad bads[] = {
     {"$T runs -f yaml --db $D/good.db", 2, "yaml"},
     {"$T export 1:best --db $D/good.db", 2, "where to? -o DIR"},
     {"$T run 1:best --on moon --db $D/good.db", 2, "--on moon: wants host or qemu:TARGET"},
+    {"$T run 1:best --on qemu: --db $D/good.db", 2, "--on qemu:: wants host or qemu:TARGET"},
     /* configurations */
     {"$T search $D/none.yaml", 2, "cannot read"},
+    {"$T search none", 2, "there is no jobs/none.yaml; there are: "},
     {"$T search $D", 2, "cannot read"},
     {"echo 'sead: 1' > $D/j.yaml; $T search $D/j.yaml", 2, "j.yaml:1: unknown key 'sead', did you mean 'seed'?"},
     {"printf 'a: [1\\n' > $D/j.yaml; $T search $D/j.yaml", 2, "j.yaml:"},
@@ -97,6 +99,8 @@ static const Bad bads[] = {
     {IMAGES "hollow", 1, "cat"},
     {IMAGES "text", 1, "text"},
     {IMAGES "broken", 1, "broken"},
+    {IMAGES "one", 1, "one class"},
+    {IMAGES "few", 1, "of 2 training images 2 score candidates and 0 are left"},
     {DEMO "--set data.format=idx --set data.path=$D/empty", 1, "empty"},
     {DEMO "--set data.format=cifar10 --set data.path=$D/empty", 1, "empty"},
     {DEMO "--set data.format=raw --set data.path=$D/text --set data.raw.height=4", 2, "data.raw: height, width and channels"},
@@ -121,8 +125,14 @@ static const Bad bads[] = {
     {"$T run 1:best --db $D/good.db --schedule backwards", 1, "backwards"},
 };
 
+/* A picture of one pixel. */
+#define PNG                                                                                        \
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+
 static void make_bad_things(void)
 {
+    must("cd $D && mkdir -p one/a few/train/a few/train/b few/test/a few/test/b && "
+         "echo " PNG " | base64 -d > one/a/1.png && for d in few/*/*; do cp one/a/1.png $d/; done");
     must("tests/small_job.sh $D/good.db --set device.images=1");
     must("mkdir -p $D/empty $D/hollow/cat $D/hollow/dog $D/text/a $D/text/b $D/broken/a $D/broken/b");
     must("echo no picture | tee $D/text/a/1.txt $D/text/b/1.txt $D/hollow/dog/1.txt > $D/text.db");
@@ -132,8 +142,11 @@ static void make_bad_things(void)
          "2> /dev/null");
 }
 
+/* Beside it only what data was read. */
 static bool one_sentence(const char *said)
 {
+    if (strncmp(said, "data: ", 6) == 0)
+        said = strchr(said, '\n') + 1;
     const char *end = strchr(said, '\n');
     return end && end[1] == 0;
 }
@@ -222,7 +235,7 @@ TEST(every_command_explains_itself_on_one_screen)
 {
     must("for c in search space runs candidates pareto show query export run calibrate targets version; do "
          "n=$($T $c --help | wc -l); test $n -gt 3 -a $n -le 45 || { echo $c: $n lines; exit 1; }; done");
-    must("$T --help | grep -q search && $T help > /dev/null && $T targets && $T version 2>/dev/null | grep -q OpenBLAS");
+    must("$T --help | grep -q search && $T help > /dev/null && $T help space | grep -q classes && $T targets && $T version 2>/dev/null | grep -q OpenBLAS");
     must("$T space configs/jobs/demo.yaml -f json > /dev/null");
 }
 END

@@ -7,7 +7,9 @@
 #include "tests/suite.h"
 
 #include <glob.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 TEST(every_job_and_target_that_comes_along_loads)
 {
@@ -49,6 +51,23 @@ TEST(the_effective_config_reads_back_to_itself)
     ck_assert(memcmp(&job.space, &back.space, sizeof job.space) == 0);
     free(text);
     free(again);
+}
+END
+
+TEST(a_job_is_found_by_name_and_its_data_from_any_folder)
+{
+    Job job;
+    char here[256], *beside;
+    const char *relative[] = {"data.path=some/mnist"}, *home[] = {"data.path=~/mnist"};
+    ck_assert_ptr_nonnull(getcwd(here, sizeof here));
+    ck_assert_msg(config_load(&job, "demo", relative, 1) == 0, "%s", error_text());
+    ck_assert_str_eq(job.name, "demo");
+    beside = xasprintf("%s/some/mnist", here);
+    ck_assert_str_eq(job.data.path, beside);
+    setenv("HOME", "/home/ada", 1);
+    ck_assert_msg(config_load(&job, "configs/jobs/demo.yaml", home, 1) == 0, "%s", error_text());
+    ck_assert_str_eq(job.data.path, "/home/ada/mnist");
+    free(beside);
 }
 END
 
@@ -208,6 +227,7 @@ TEST(random_bytes_never_crash_the_reader)
 END
 
 SUITE(config, every_job_and_target_that_comes_along_loads, the_effective_config_reads_back_to_itself,
+      a_job_is_found_by_name_and_its_data_from_any_folder,
       a_limit_that_is_left_out_is_the_targets_less_its_reserve,
       published_networks_have_their_published_macs_and_weights,
       what_is_wrong_gets_file_line_and_the_right_word, assignments_are_checked_like_the_file,
