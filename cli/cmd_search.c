@@ -85,10 +85,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const char DOC[] =
-    "The whole job of a JOB.yaml, or of a name in configs/jobs: chooses width and resolution, trains the "
-    "supernet, evolves the best network that fits, fine-tunes it, quantises it to int8 and proves it "
-    "on an emulated board. Everything is recorded in the database as it happens; a job that was killed continues "
-    "with --resume as if nothing had happened."
+    "The whole job of a JOB.yaml, or of a name in configs/jobs: chooses width and resolution, "
+    "trains the supernet, evolves the best network that fits, fine-tunes it, quantises it to int8 "
+    "and proves it on an emulated board. Everything is recorded in the database as it happens; a "
+    "job that was killed continues with --resume as if nothing had happened."
     "\vExamples:\n"
     "  thimble search configs/jobs/demo.yaml\n"
     "  thimble search cifar10 --set data.path=data/cifar10 --seed 2\n"
@@ -194,7 +194,7 @@ static int take_supernet(Results *r, int64_t from, Job *job)
     job->supernet = trained.supernet;
     job->width = trained.width;
     job->resolution = trained.resolution;
-    log_info("seed, data, validation, space, stage1, train.largest and train.supernet are run %lld's",
+    log_info("run %lld gives seed, data, validation, space, stage1, train.largest, train.supernet",
              (long long)from);
     return config_resolve(job);
 }

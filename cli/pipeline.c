@@ -157,8 +157,8 @@ int pipeline_data(Pipeline *p)
     if (p->n_classes && train->n_classes != p->n_classes)
         return errorf("%s: the number of classes changed", o->path);
     if (p->n_fit < 2)
-        return errorf("%s: of %d training images %d score candidates and %d are left to train: too few",
-                      o->path, train->n, train->n - p->n_fit, p->n_fit);
+        return errorf("%s: of %d training images %d score candidates and %d are left to train: "
+                      "too few", o->path, train->n, train->n - p->n_fit, p->n_fit);
     return 0;
 }
 

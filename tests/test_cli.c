@@ -235,7 +235,8 @@ TEST(every_command_explains_itself_on_one_screen)
 {
     must("for c in search space runs candidates pareto show query export run calibrate targets version; do "
          "n=$($T $c --help | wc -l); test $n -gt 3 -a $n -le 45 || { echo $c: $n lines; exit 1; }; done");
-    must("$T --help | grep -q search && $T help > /dev/null && $T help space | grep -q classes && $T targets && $T version 2>/dev/null | grep -q OpenBLAS");
+    must("$T --help | grep -q search && $T help > /dev/null && $T help space | grep -q classes");
+    must("$T targets && $T version 2>/dev/null | grep -q OpenBLAS");
     must("$T space configs/jobs/demo.yaml -f json > /dev/null");
 }
 END
