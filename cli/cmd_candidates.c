@@ -41,9 +41,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const char DOC[] =
     "The candidates of a RUN (its number, or last), best first."
-    "\vBy fitness the highest comes first, by anything else the lowest. Accuracy is that of the "
-    "validation images; sram is the arena, input image inside; sizes and latency are predicted. In "
-    "json and csv accuracies are fractions.\n\n"
+    "\vBy fitness the highest comes first, by anything else the lowest. Fitness is what the "
+    "winner is chosen by: the accuracy, or with score cross_entropy exp(-cross entropy). "
+    "Accuracy is that of the validation images; sram is the arena, input image inside; sizes and "
+    "latency are predicted. In json and csv accuracies are fractions.\n\n"
     "Examples:\n"
     "  thimble candidates 3\n"
     "  thimble candidates last --sort sram --limit 5\n"

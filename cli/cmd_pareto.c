@@ -17,9 +17,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const char DOC[] =
     "The Pareto front of a RUN (its number, or last): the candidates that no other one beats in "
     "accuracy, sram, flash, MACs and latency together."
-    "\vMost accurate first. Accuracy is that of the validation images; sram is the arena, input "
-    "image inside; sizes and latency are predicted. In json and csv accuracies are fractions. The "
-    "same rows are the view `pareto` in the database.\n\n"
+    "\vMost accurate first. Fitness is what the winner is chosen by: the accuracy, or with score "
+    "cross_entropy exp(-cross entropy). Accuracy is that of the validation images; sram is the "
+    "arena, input image inside; sizes and latency are predicted. In json and csv accuracies are "
+    "fractions. The same rows are the view `pareto` in the database.\n\n"
     "Examples:\n"
     "  thimble pareto last\n"
     "  thimble pareto 3 -f json | jq '.[].sram'";

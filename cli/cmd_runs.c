@@ -15,8 +15,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const char DOC[] =
-    "The runs in a database: state, candidates evaluated, best validation accuracy, and sram and "
-    "flash of the winner (before there is one, of the best so far)."
+    "The runs in a database: state, candidates evaluated, and of the winner (before there is one, "
+    "of the fittest so far) the validation accuracy, the int8 test accuracy, sram and flash."
     "\vA run is running, done, failed or interrupted: its process is gone, and "
     "`thimble search --resume ID` goes on where it was. sram is the arena, input image inside; in "
     "json and csv accuracies are fractions and times seconds.\n\n"

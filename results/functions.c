@@ -18,6 +18,13 @@ static void percent(sqlite3_context *out, int n, sqlite3_value **v)
         give(out, sqlite3_mprintf("%.2f", 100 * sqlite3_value_double(v[0])));
 }
 
+static void fraction(sqlite3_context *out, int n, sqlite3_value **v)
+{
+    (void)n;
+    if (sqlite3_value_type(v[0]) != SQLITE_NULL)
+        give(out, sqlite3_mprintf("%.4f", sqlite3_value_double(v[0])));
+}
+
 static void kib(sqlite3_context *out, int n, sqlite3_value **v)
 {
     (void)n;
@@ -72,7 +79,7 @@ void functions_register(sqlite3 *db)
         int n;
         Function *function;
     } all[] = {
-        {"percent", 1, percent}, {"kib", 1, kib},   {"size", 1, size},
+        {"percent", 1, percent}, {"fraction", 1, fraction}, {"kib", 1, kib}, {"size", 1, size},
         {"elapsed", 1, elapsed}, {"tidy", 1, tidy}, {"process_lives", 3, process_lives},
     };
     /* DIRECTONLY: not from a stranger's view */

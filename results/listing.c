@@ -28,23 +28,23 @@ static Number number(int64_t i)
     " coalesce(process_lives(r.lock_pid, r.lock_start, r.lock_host), 0)"                           \
     " THEN 'interrupted' ELSE r.state END"
 
-/* b: the winner, or the best so far */
+/* b: the winner, or the fittest so far; every figure of a line is this candidate's */
 #define FROM_RUNS                                                                                  \
     " FROM run AS r LEFT JOIN best AS b ON b.run = r.id LEFT JOIN (SELECT run, count(*) AS"        \
-    " evaluated, max(accuracy) AS accuracy FROM candidate WHERE state = 'done' GROUP BY run) AS c" \
-    " ON c.run = r.id ORDER BY r.id"
+    " evaluated FROM candidate WHERE state = 'done' GROUP BY run) AS c ON c.run = r.id"            \
+    " ORDER BY r.id"
 
 static const char RUNS_TABLE[] =
     "SELECT r.id, r.name, " RUN_STATE " AS state, r.phase, r.target,"
-    " coalesce(c.evaluated, 0) AS evaluated, percent(c.accuracy) AS \"best %\", b.sram AS \"sram "
-    "B\","
-    " kib(b.sram) AS \"KiB\", b.flash AS \"flash B\", kib(b.flash) AS \"KiB\","
-    " elapsed(r.seconds) AS elapsed, datetime(r.started, 'localtime') AS started" FROM_RUNS;
+    " coalesce(c.evaluated, 0) AS evaluated, percent(b.accuracy) AS \"best %\","
+    " percent(b.int8_accuracy) AS \"int8 %\", b.sram AS \"sram B\", kib(b.sram) AS \"KiB\","
+    " b.flash AS \"flash B\", kib(b.flash) AS \"KiB\", elapsed(r.seconds) AS elapsed,"
+    " datetime(r.started, 'localtime') AS started" FROM_RUNS;
 
 static const char RUNS_DATA[] =
     "SELECT r.id, r.name, " RUN_STATE " AS state, r.phase, r.target,"
-    " coalesce(c.evaluated, 0) AS evaluated, c.accuracy AS best_accuracy, b.sram, b.flash,"
-    " r.seconds, r.started" FROM_RUNS;
+    " coalesce(c.evaluated, 0) AS evaluated, b.accuracy AS best_accuracy, b.int8_accuracy, b.sram,"
+    " b.flash, r.seconds, r.started" FROM_RUNS;
 
 static int count(Results *r, const char *sql, int64_t *n)
 {
@@ -89,9 +89,10 @@ static char *columns(const RunRow *run, bool state, Format format)
                                " c.macs, c.latency, %Q AS latency_unit, c.genotype",
                                status, run->latency_unit);
     return sqlite3_mprintf(
-        "c.number, c.generation AS gen, %spercent(c.accuracy) AS \"accuracy %%\","
-        " c.sram AS \"sram B\", kib(c.sram) AS \"KiB\", c.flash AS \"flash B\", kib(c.flash) AS"
-        " \"KiB\", c.macs, tidy(c.latency) AS \"latency%s%w%s\", c.genotype",
+        "c.number, c.generation AS gen, %sfraction(c.fitness) AS fitness,"
+        " percent(c.accuracy) AS \"accuracy %%\", c.sram AS \"sram B\", kib(c.sram) AS \"KiB\","
+        " c.flash AS \"flash B\", kib(c.flash) AS \"KiB\", c.macs,"
+        " tidy(c.latency) AS \"latency%s%w%s\", c.genotype",
         status, *run->latency_unit ? " [" : "", run->latency_unit, *run->latency_unit ? "]" : "");
 }
 
@@ -183,7 +184,7 @@ int listing_pareto(Results *r, int64_t run, Format format, FILE *out)
 #define THE_SPACE " FROM space AS s WHERE s.run = r.id AND s.chosen = 1 LIMIT 1)"
 
 static const char RUN_KEYS[] =
-    "SELECT r.id AS run, r.name, " RUN_STATE " AS state, r.phase, r.target, r.space,"
+    "SELECT r.id AS run, r.name, " RUN_STATE " AS state, r.error, r.phase, r.target, r.space,"
     " nullif(r.policy, '') AS policy, r.seed, nullif(r.version, '') AS thimble,"
     " datetime(r.started, 'localtime') AS started, datetime(r.updated, 'localtime') AS updated,"
     " elapsed(r.seconds) AS elapsed,"
@@ -200,7 +201,7 @@ static const char RUN_KEYS[] =
     " fitting, 100.0 * fitting / max(drawn, 1)) FROM generation AS g WHERE g.run = r.id"
     " ORDER BY generation DESC LIMIT 1) AS generation,"
     " CASE WHEN r.winner IS NULL THEN 'none yet; the best so far is ' ELSE '' END"
-    " || r.id || ':' || b.number AS winner,"
+    " || r.id || ':' || b.number AS winner, fraction(b.fitness) AS fitness,"
     " percent(b.accuracy) || ' % of the validation images, float' AS accuracy,"
     " percent(b.test_accuracy) || ' % of the test images, float' AS \"test accuracy\","
     " percent(b.int8_accuracy) || ' % of the test images, int8' AS \"int8 accuracy\","
@@ -212,7 +213,7 @@ static const char RUN_KEYS[] =
 /* Where each phase of the training stands: SQLite gives the bare columns of the row with max(). */
 static const char RUN_EPOCHS[] =
     "SELECT phase, max(epoch) AS epoch, loss, percent(train_accuracy) AS \"train %\","
-    " percent(valid_accuracy) AS \"valid %\", rate, elapsed((SELECT sum(seconds) FROM epoch AS e"
+    " percent(valid_accuracy) AS \"valid %\", elapsed((SELECT sum(seconds) FROM epoch AS e"
     " WHERE e.run = epoch.run AND e.phase = epoch.phase)) AS elapsed"
     " FROM epoch WHERE run = ?1 GROUP BY phase"
     " ORDER BY CASE phase WHEN 'largest' THEN 1 WHEN 'supernet' THEN 2 ELSE 3 END, phase";
@@ -261,7 +262,7 @@ static const char CANDIDATE_KEYS[] =
     "SELECT c.run || ':' || c.number AS candidate, r.name AS run, c.state,"
     " CASE WHEN r.winner = c.id THEN 'of this run' END AS winner, c.generation,"
     " c.parent_a || coalesce(' and ' || c.parent_b, '') AS parents, c.genotype, c.hash,"
-    " tidy(c.fitness) AS fitness,"
+    " fraction(c.fitness) AS fitness,"
     " percent(c.accuracy) || ' % of the validation images, float' AS accuracy,"
     " percent(c.test_accuracy) || ' % of the test images, float' AS \"test accuracy\","
     " percent(c.int8_accuracy) || ' % of the test images, int8' AS \"int8 accuracy\","
@@ -281,24 +282,20 @@ static const char CANDIDATE_LAYERS[] =
     " CASE WHEN live = max(live) OVER () THEN '<- peak' ELSE '' END AS \"\""
     " FROM layer WHERE candidate = ?1 ORDER BY number";
 
-/* Each quantity of each measurement is a line; a prediction stands beside what ran with the
- * memory policy it was made for, and latency beside instructions when that is its unit. */
+/* Each quantity of each newest measurement is a line, beside what was predicted for that run. */
 static const char CANDIDATE_MEASUREMENTS[] =
-    "WITH m AS (SELECT m.*, c.sram, c.flash AS predicted_flash, c.latency, r.latency_unit,"
-    " r.policy = m.policy AS comparable FROM measurement AS m JOIN candidate AS c ON c.id ="
-    " m.candidate JOIN run AS r ON r.id = c.run WHERE m.candidate = ?1),"
+    "WITH m AS (SELECT * FROM measured WHERE candidate = ?1),"
     " line(id, place, source, policy, what, predicted, measured) AS ("
-    " SELECT id, 1, source, policy, 'sram B', iif(comparable, sram, NULL), arena FROM m"
+    " SELECT id, 1, source, policy, 'sram B', predicted_arena, arena FROM m"
     " UNION ALL SELECT id, 2, source, policy, 'flash B', predicted_flash, flash FROM m"
-    " UNION ALL SELECT id, 3, source, policy, 'instructions',"
-    " iif(latency_unit = 'instructions', latency, NULL), instructions FROM m"
-    " UNION ALL SELECT id, 4, source, policy, 'stack B', NULL, stack FROM m"
+    " UNION ALL SELECT id, 3, source, policy, 'stack B', predicted_stack, stack FROM m"
+    " UNION ALL SELECT id, 4, source, policy, 'instructions', predicted_latency, instructions"
+    " FROM m"
     " UNION ALL SELECT id, 5, source, policy, 'equal outputs of ' || n_inputs, n_inputs, n_equal"
     " FROM m)"
     " SELECT source, policy, what, iif(predicted IS NULL, NULL, printf('%,d', round(predicted)))"
-    " AS predicted, printf('%,d', measured) AS measured, iif(predicted IS NULL OR measured = 0, "
-    "NULL,"
-    " printf('%+.2f', 100.0 * (predicted - measured) / measured)) AS \"error %\""
+    " AS predicted, printf('%,d', measured) AS measured, iif(predicted > 0,"
+    " printf('%+.2f', 100.0 * (measured / (1.0 * predicted) - 1)), NULL) AS \"error %\""
     " FROM line WHERE measured IS NOT NULL ORDER BY id, place";
 
 int listing_candidate(Results *r, int64_t candidate, FILE *out)

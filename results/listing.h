@@ -9,7 +9,8 @@
 
 #include "results/results.h"
 
-/* Every run; one that is running in a process that is gone is shown as interrupted. */
+/* Every run, with the figures of its winner (before there is one, the fittest so far); one that
+ * is running in a process that is gone is shown as interrupted. */
 int listing_runs(Results *r, Format format, FILE *out);
 
 typedef enum {
@@ -29,7 +30,9 @@ int listing_candidates(Results *r, int64_t run, Sort sort, int limit, Format for
 /* What no other candidate beats in accuracy, sram, flash, macs and latency together. */
 int listing_pareto(Results *r, int64_t run, Format format, FILE *out);
 
-/* Everything about one run or candidate (its row's id), as a page to read. */
+/* Everything about one run or candidate (its row's id), as a page to read. The newest measurement
+ * of each source and policy stands beside its own prediction; error % is 100 (measured / predicted
+ * - 1), as in all of thimble. */
 int listing_run(Results *r, int64_t run, FILE *out);
 int listing_candidate(Results *r, int64_t candidate, FILE *out);
 

@@ -54,8 +54,19 @@ int results_run_set(Results *r, int64_t run, const char *state, const char *phas
 {
     return change_run(r,
                       "UPDATE run SET state = coalesce(?2, state), phase = coalesce(?3, phase),"
+                      " error = iif(?2 IN ('running', 'done'), NULL, error),"
                       " updated = datetime('now') WHERE id = ?1",
                       (Value[]){integer(run), text(state), text(phase), {0}});
+}
+
+int results_run_fail(Results *r, int64_t run, const char *why)
+{
+    if (r->inside) /* what failed half-way is given up, this is kept */
+        results_rollback(r);
+    return change_run(r,
+                      "UPDATE run SET state = 'failed', error = ?2, updated = datetime('now')"
+                      " WHERE id = ?1",
+                      (Value[]){integer(run), text(why), {0}});
 }
 
 int results_run_add_seconds(Results *r, int64_t run, double seconds)
@@ -376,8 +387,9 @@ int results_measurement_put(Results *r, const MeasurementRow *row)
     return store_change(
         r,
         "INSERT INTO measurement (candidate, source, policy, instructions, arena, stack, flash,"
-        " n_inputs, n_equal) VALUES (?1, coalesce(?2, ''), coalesce(?3, ''), ?4, ?5, ?6, ?7, ?8, "
-        "?9)",
+        " n_inputs, n_equal, predicted_arena, predicted_flash, predicted_stack, predicted_latency)"
+        " VALUES (?1, coalesce(?2, ''), coalesce(?3, ''), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+        " ?13)",
         (Value[]){integer(row->candidate),
                   text(row->source),
                   text(row->policy),
@@ -387,6 +399,10 @@ int results_measurement_put(Results *r, const MeasurementRow *row)
                   known_integer(row->flash),
                   known_integer(row->n_inputs),
                   known_integer(row->n_equal),
+                  known_integer(row->predicted_arena),
+                  known_integer(row->predicted_flash),
+                  known_integer(row->predicted_stack),
+                  known(row->predicted_latency),
                   {0}});
 }
 

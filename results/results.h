@@ -17,8 +17,9 @@
 
 typedef struct Results Results;
 
-/* Opens and, unless read_only, creates and migrates (PRAGMA user_version). An
- * error names the file: missing, not a database, of a newer thimble, not writable. */
+/* Opens and, unless read_only, creates. A database of an older thimble is brought up to date
+ * (PRAGMA user_version), also for a reader: one that cannot be written is then refused. An error
+ * names the file: missing, not a database, of a newer thimble, not writable. */
 int results_open(Results **r, const char *path, bool read_only);
 void results_close(Results *r);
 
@@ -45,8 +46,10 @@ typedef struct {
 
 /* A NULL text is "", a NULL state running, a NULL phase space. */
 int results_run_new(Results *r, const RunRow *row, int64_t *id);
-/* NULL leaves the state or the phase as it is. */
+/* NULL leaves the state or the phase as it is; running and done forget why it once failed. */
 int results_run_set(Results *r, int64_t run, const char *state, const char *phase);
+/* The state failed, and why, for people. Gives up what results_begin() began, if it is open. */
+int results_run_fail(Results *r, int64_t run, const char *why);
 int results_run_add_seconds(Results *r, int64_t run, double seconds);
 int results_run_set_winner(Results *r, int64_t run, int64_t candidate);
 /* Strings are yours until results_run_release(). 0 found, 1 no such run, -1 error. */
@@ -123,13 +126,15 @@ int results_layers_put(Results *r, int64_t candidate, const LayerRow *rows, int 
 int results_generation_put(Results *r, int64_t run, int generation, int evaluated, int64_t drawn,
                            int64_t fitting, double best, double median);
 
-/* --- measurements: what something took where it ran */
+/* --- measurements: what something took where it ran, and what was predicted for just that */
 typedef struct {
     int64_t candidate;
     const char *source;   /* "qemu:cortex-m7", "host", "board" */
     const char *policy;
     int64_t instructions, arena, stack, flash; /* negative: not measured */
     int64_t n_inputs, n_equal;
+    int64_t predicted_arena, predicted_flash, predicted_stack; /* negative: not known */
+    double predicted_latency; /* instructions; negative: not known, or only known in cycles */
 } MeasurementRow;
 int results_measurement_put(Results *r, const MeasurementRow *row);
 

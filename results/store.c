@@ -354,9 +354,35 @@ static int open_to_write(Results *r)
     return tables_migrate(r);
 }
 
+static int no_update(const Results *r, const char *reason)
+{
+    return errorf("%s is of an older thimble and cannot be updated before it is read: %s; copy it "
+                  "to where it can be written and read the copy",
+                  r->path, reason);
+}
+
+/* An older database is updated first, once, which a reader may do where it could also write. */
+static int update_to_read(Results *r)
+{
+    disconnect(r);
+    if (access(r->path, W_OK) != 0)
+        return no_update(r, strerror(errno));
+    if (open_to_write(r) != 0) {
+        char *reason = xstrdup(error_text());
+        no_update(r, reason);
+        free(reason);
+        return -1;
+    }
+    disconnect(r);
+    return connect_to_read(r);
+}
+
 static int open_to_read(Results *r)
 {
-    return connect_to_read(r) == 0 ? tables_check(r, true) : -1;
+    if (connect_to_read(r) != 0)
+        return -1;
+    int status = tables_check(r, true);
+    return status == 1 ? update_to_read(r) : status;
 }
 
 int results_open(Results **r, const char *path, bool read_only)

@@ -152,11 +152,37 @@ static const char VIEWS[] =
     "        SELECT c.id FROM candidate AS c WHERE c.run = r.id AND c.state = 'done'\n"
     "        ORDER BY c.fitness DESC, c.number LIMIT 1));\n";
 
+/* What was said before it ran stands beside what it took: a candidate may run on other boards and
+ * with other policies than its run was planned for. An arena depends on the policy alone, so the
+ * older measurements that the run's own prediction is for are given it. The comments are of the
+ * kind that ends: ALTER TABLE puts the text before the table's closing bracket. */
+static const char PREDICTIONS[] =
+    "ALTER TABLE measurement ADD COLUMN predicted_arena INTEGER /* bytes, as planned */;\n"
+    "ALTER TABLE measurement ADD COLUMN predicted_flash INTEGER /* for where it ran */;\n"
+    "ALTER TABLE measurement ADD COLUMN predicted_stack INTEGER;\n"
+    "ALTER TABLE measurement ADD COLUMN predicted_latency REAL /* instructions */;\n"
+    "UPDATE measurement SET predicted_arena = c.sram\n"
+    "    FROM candidate AS c JOIN run AS r ON r.id = c.run\n"
+    "    WHERE c.id = measurement.candidate AND r.policy = measurement.policy;\n"
+    "UPDATE measurement SET predicted_flash = c.flash,\n"
+    "        predicted_latency = iif(r.latency_unit = 'instructions', c.latency, NULL)\n"
+    "    FROM candidate AS c JOIN run AS r ON r.id = c.run\n"
+    "    WHERE c.id = measurement.candidate AND r.policy = measurement.policy\n"
+    "      AND measurement.source = 'qemu:' || r.target;\n"
+    "ALTER TABLE run ADD COLUMN error TEXT /* why it failed */;\n";
+
+static const char NEWEST_VIEW[] =
+    "CREATE VIEW measured AS -- the newest measurement of each candidate, source and policy\n"
+    "    SELECT m.* FROM measurement AS m WHERE m.id = (\n"
+    "        SELECT max(n.id) FROM measurement AS n\n"
+    "        WHERE n.candidate = m.candidate AND n.source = m.source AND n.policy = m.policy);\n";
+
 /* A step takes a database from the version of its place to the next one: never change a step
  * that was released, add one. Its parts run one after the other. */
 enum { STEP_PARTS = 3 };
 static const char *const STEPS[][STEP_PARTS] = {
     {RUN_TABLES, CANDIDATE_TABLES, VIEWS},
+    {PREDICTIONS, NEWEST_VIEW},
 };
 enum { VERSION = sizeof STEPS / sizeof *STEPS };
 
@@ -195,20 +221,19 @@ int tables_check(Results *r, bool to_read)
     if (to_read && empty)
         return errorf("%s is empty: no run has written to it yet", r->path);
     if (to_read && id.version < VERSION)
-        return errorf("%s is of an older thimble (version %lld): the next search updates it",
-                      r->path, (long long)id.version);
+        return 1;
     return 0;
 }
 
-static int take_steps(Results *r, int64_t version)
+int tables_take_steps(Results *r, int64_t from, int64_t to)
 {
-    for (; version < VERSION; version++)
+    for (int64_t version = from; version < to; version++)
         for (int part = 0; part < STEP_PARTS && STEPS[version][part]; part++)
             if (store_exec(r, STEPS[version][part]) != 0)
                 return -1;
     char sql[96];
-    snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
-             TABLES_APPLICATION, VERSION);
+    snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %lld",
+             TABLES_APPLICATION, (long long)to);
     return store_exec(r, sql);
 }
 
@@ -223,6 +248,6 @@ int tables_migrate(Results *r)
         return -1;
     int status = identify(r, &id); /* again: now nobody else can change it */
     if (status == 0 && id.version < VERSION)
-        status = take_steps(r, id.version);
+        status = tables_take_steps(r, id.version, VERSION);
     return store_end(r, status);
 }

@@ -10,11 +10,14 @@
 
 #define TABLES_APPLICATION 0x74686d62 /* "thmb" */
 
-/* -1 with errorf() when the file is not ours or of a newer thimble; to read it
- * must be of this version, to write it may also be older or empty. */
+/* -1 with errorf() when the file is not ours or of a newer thimble, or empty when it is to be
+ * read; 1 when it is of an older thimble and must be migrated before it can be read. */
 int tables_check(Results *r, bool to_read);
 
 /* Takes the steps that are missing, all or none; two processes may try at once. */
 int tables_migrate(Results *r);
+
+/* The steps from one version to a later one; the caller holds the transaction. */
+int tables_take_steps(Results *r, int64_t from, int64_t to);
 
 #endif

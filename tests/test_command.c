@@ -172,7 +172,7 @@ TEST(runs_and_candidates_are_found_by_what_people_type)
 }
 END
 
-    static struct {
+static struct {
     int64_t number;
 } parsed;
 
@@ -294,12 +294,13 @@ TEST(the_commands_print_what_is_in_the_database)
     make_database();
     Ran ran = RUN(cmd_runs, "thimble runs", "--db", db, "-f", "csv");
     ck_assert_int_eq(ran.status, 0);
-    HAS(ran.out, "2,faces,interrupted,space,m4,3,0.7,1200,2000,0,");
+    HAS(ran.out, "2,faces,interrupted,space,m4,3,0.7,,1200,2000,0,");
     ran = RUN(cmd_candidates, "thimble candidates", "last", "--db", db, "--sort", "sram", "--limit",
               "1");
     ck_assert_int_eq(ran.status, 0);
     HAS(ran.out, "latency [cycles]");
-    HAS(ran.out, "     0    0       50.00    1000  1.0     2000  2.0     3             4.000  g\n");
+    HAS(ran.out,
+        "     0    0   0.5000       50.00    1000  1.0     2000  2.0     3             4.000  g\n");
     HAS(ran.out, "1 of 3 candidates");
     ran = RUN(cmd_candidates, "thimble candidates", "2", "--all", "--db", db, "-f", "json");
     ck_assert_int_eq(ran.status, 0);
@@ -310,6 +311,9 @@ TEST(the_commands_print_what_is_in_the_database)
     ran = RUN(cmd_show, "thimble show", "2", "--db", db);
     ck_assert_int_eq(ran.status, 0);
     HAS(ran.out, "configuration\n  a: 1\n");
+    ran = RUN(cmd_pareto, "thimble pareto", "2", "--db", db);
+    ck_assert_int_eq(ran.status, 0);
+    HAS(ran.out, "     2    0   0.7000       70.00    1200");
     ran = RUN(cmd_show, "thimble show", "2:best", "--db", db);
     ck_assert_int_eq(ran.status, 0);
     HAS(ran.out, "70.00 %");

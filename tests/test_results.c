@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "results/listing.h"
 #include "results/runlock.h"
+#include "results/tables.h"
 
 #include "tests/suite.h"
 
@@ -153,6 +154,31 @@ TEST(a_run_is_read_as_it_was_written)
 }
 END
 
+TEST(a_run_that_failed_says_why_until_it_runs_again)
+{
+    Results *r = opened("a.db", false);
+    int64_t run = new_run(r, "x");
+    OK(results_run_fail(r, run, "the disk is full"));
+    OK(results_run_add_seconds(r, run, 1));
+    OK(results_run_set(r, run, NULL, "search"));
+    ck_assert_int_eq(number(r, "SELECT state = 'failed' AND error = 'the disk is full' FROM run"),
+                     1);
+    OK(results_run_set(r, run, "running", NULL));
+    ck_assert_int_eq(number(r, "SELECT error IS NULL FROM run"), 1);
+    CandidateRow c = candidate(0, 0.5, 1, 1);
+    OK(results_begin(r)); /* what failed in the middle of a transaction is said all the same */
+    OK(results_candidate_put(r, run, &c));
+    c.state = "sleeping";
+    REFUSED(results_candidate_put(r, run, &c), "CHECK");
+    OK(results_run_fail(r, run, error_text()));
+    ck_assert_int_eq(number(r, "SELECT error LIKE '%CHECK%' FROM run"), 1);
+    ck_assert_int_eq(number(r, "SELECT count(*) FROM candidate"), 0);
+    REFUSED(results_run_fail(r, 99, "x"), "no run 99");
+    results_close(r);
+    clean();
+}
+END
+
 TEST(what_belongs_to_a_run_that_is_not_there_is_refused)
 {
     Results *r = opened("a.db", false);
@@ -178,8 +204,7 @@ TEST(what_belongs_to_a_run_that_is_not_there_is_refused)
 }
 END
 
-    static void
-    same_candidate(const CandidateRow *a, const CandidateRow *b)
+static void same_candidate(const CandidateRow *a, const CandidateRow *b)
 {
     ck_assert_int_eq(a->id, b->id);
     ck_assert_int_eq(a->number, b->number);
@@ -346,11 +371,25 @@ TEST(measurements_and_calibrations_are_kept_one_after_the_other)
                         .stack = -1,
                         .flash = -1,
                         .n_inputs = 3,
-                        .n_equal = 3};
+                        .n_equal = 3,
+                        .predicted_arena = 5,
+                        .predicted_flash = -1,
+                        .predicted_stack = 0,
+                        .predicted_latency = -1};
     OK(results_measurement_put(r, &m));
     OK(results_measurement_put(r, &m));
     ck_assert_int_eq(
-        number(r, "SELECT count(*) FROM measurement WHERE instructions IS NULL AND arena = 5"), 2);
+        number(r, "SELECT count(*) FROM measurement WHERE instructions IS NULL AND arena = 5"
+                  " AND predicted_arena = 5 AND predicted_flash IS NULL AND predicted_stack = 0"
+                  " AND predicted_latency IS NULL"),
+        2);
+    ck_assert_int_eq(number(r, "SELECT count(*) FROM measured"), 1);
+    ck_assert_int_eq(number(r, "SELECT id FROM measured"), 2);
+    m.policy = "inplace";
+    OK(results_measurement_put(r, &m));
+    m.policy = "stream", m.source = "board";
+    OK(results_measurement_put(r, &m));
+    ck_assert_int_eq(number(r, "SELECT count(*) FROM measured"), 3);
     CalibrationRow cal = {
         .target = "m4", .unit = "instructions", .coefficients = "1 2", .error = 0.02};
     OK(results_calibration_put(r, &cal));
@@ -424,10 +463,9 @@ TEST(several_writes_are_one_or_none)
 }
 END
 
-    /* --- processes */
+/* --- processes */
 
-    static int
-    wait_for(pid_t child)
+static int wait_for(pid_t child)
 {
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -695,10 +733,9 @@ TEST(a_pid_that_came_again_and_a_host_that_is_elsewhere)
 }
 END
 
-    /* --- files */
+/* --- files */
 
-    static void
-    make_file(const char *name, const void *data, size_t size)
+static void make_file(const char *name, const void *data, size_t size)
 {
     OK(file_write(in_dir(name), data, size));
 }
@@ -802,9 +839,8 @@ TEST(a_damaged_database_is_an_error_and_no_crash)
 }
 END
 
-    /* As another user when we are root, whom no permission stops. */
-    static int
-    without_privileges(int (*f)(void))
+/* As another user when we are root, whom no permission stops. */
+static int without_privileges(int (*f)(void))
 {
     fflush(NULL);
     pid_t child = fork();
@@ -852,6 +888,116 @@ TEST(what_cannot_be_written_can_still_be_read)
 }
 END
 
+/* --- databases of older versions */
+
+/* As the first version made and filled it: a run planned for a board with one policy, measured
+ * there, there with another policy, and on another board. */
+static void make_version_1(const char *name)
+{
+    Results r = {.path = xstrdup(in_dir(name))};
+    ck_assert_int_eq(sqlite3_open(r.path, &r.db), SQLITE_OK);
+    OK(tables_take_steps(&r, 0, 1));
+    OK(store_exec(
+        &r, "PRAGMA journal_mode = WAL;"
+            "INSERT INTO run (name, state, phase, config, target, space, version, latency_unit,"
+            " policy, seed, seconds) VALUES ('old', 'done', 'done', 'a: 1', 'cortex-m7', 'tiny',"
+            " '0.1', 'instructions', 'inplace', 7, 1);"
+            "INSERT INTO candidate (run, number, genotype, hash, state, generation, fitness,"
+            " accuracy, sram, flash, macs, latency)"
+            " VALUES (1, 0, 'g', '0123456789abcdef', 'done', 0, 0.5, 0.75, 100, 200, 300, 400);"
+            "INSERT INTO measurement (candidate, source, policy, instructions, arena, stack, flash)"
+            " VALUES (1, 'qemu:cortex-m7', 'inplace', 440, 100, 5, 190),"
+            "        (1, 'qemu:cortex-m7', 'layerwise', 450, 120, 5, 180),"
+            "        (1, 'qemu:cortex-m4', 'inplace', 500, 100, 5, 170);"));
+    sqlite3_close(r.db);
+    free(r.path);
+}
+
+static void is_whole(Results *r)
+{
+    ck_assert_int_eq(number(r, "PRAGMA user_version"), 2);
+    char *text = query(r, FORMAT_CSV, "SELECT predicted_arena AS a, predicted_flash AS f,"
+                                      " predicted_stack AS s, predicted_latency AS l"
+                                      " FROM measured ORDER BY id");
+    ck_assert_str_eq(text, "a,f,s,l\r\n100,200,,400\r\n,,,\r\n100,,,\r\n");
+    free(text);
+    ck_assert_int_eq(number(r, "SELECT count(*) FROM best, pareto WHERE best.id = pareto.id"), 1);
+    ck_assert_int_eq(number(r, "SELECT count(*) FROM run WHERE error IS NULL"), 1);
+    text = query(r, FORMAT_CSV, "PRAGMA integrity_check");
+    ck_assert_str_eq(text, "integrity_check\r\nok\r\n");
+    free(text);
+}
+
+TEST(a_database_of_version_1_is_brought_up_to_date_by_writer_and_reader)
+{
+    for (int read_only = 0; read_only < 2; read_only++) {
+        const char *name = read_only ? "read.db" : "write.db";
+        make_version_1(name);
+        Results *r = opened(name, read_only);
+        is_whole(r);
+        if (read_only)
+            REFUSED(results_run_set(r, 1, "failed", NULL), "cannot be written");
+        else
+            OK(results_run_fail(r, 1, "once more"));
+        results_close(r);
+        r = opened(name, false);
+        OK(results_run_set(r, 1, "done", NULL));
+        is_whole(r);
+        results_close(r);
+    }
+    clean();
+}
+END
+
+/* Two processes come at once; both find it whole. */
+TEST(an_old_database_that_two_open_is_updated_once)
+{
+    for (int round = 0; round < 10; round++) {
+        make_version_1("both.db");
+        pid_t child[2];
+        for (int i = 0; i < 2; i++) {
+            fflush(NULL);
+            child[i] = fork();
+            if (child[i] == 0) {
+                Results *r;
+                if (results_open(&r, in_dir("both.db"), true) != 0) {
+                    fprintf(stderr, "%s\n", error_text());
+                    _exit(1);
+                }
+                is_whole(r);
+                results_close(r);
+                _exit(0);
+            }
+        }
+        for (int i = 0; i < 2; i++)
+            ck_assert_int_eq(wait_for(child[i]), 0);
+        clean();
+    }
+}
+END
+
+static int old_and_read_only(void)
+{
+    Results *r;
+    const char *says = "cannot be updated before it is read: ";
+    return results_open(&r, in_dir("old.db"), true) != -1 || !strstr(error_text(), says) ||
+           !strstr(error_text(), in_dir("old.db")) || !strstr(error_text(), "copy it");
+}
+
+TEST(an_old_database_that_cannot_be_written_says_what_to_do)
+{
+    make_version_1("old.db");
+    ck_assert_int_eq(chmod(in_dir("old.db"), 0444), 0);
+    ck_assert_int_eq(chmod(dir, 0755), 0);
+    ck_assert_int_eq(without_privileges(old_and_read_only), 0);
+    ck_assert_int_eq(chmod(in_dir("old.db"), 0666), 0); /* but nothing can be made beside it */
+    ck_assert_int_eq(chmod(dir, 0555), 0);
+    ck_assert_int_eq(without_privileges(old_and_read_only), 0);
+    ck_assert_int_eq(chmod(dir, 0755), 0);
+    clean();
+}
+END
+
 TEST(an_empty_database_becomes_ours_and_an_opened_one_stays)
 {
     make_file("a.db", "", 0);
@@ -859,7 +1005,7 @@ TEST(an_empty_database_becomes_ours_and_an_opened_one_stays)
     const char *names[] = {"a.db", "b.db"};
     for (int i = 0; i < 2; i++) {
         Results *r = opened(names[i], false);
-        ck_assert_int_eq(number(r, "PRAGMA user_version"), 1);
+        ck_assert_int_eq(number(r, "PRAGMA user_version"), 2);
         ck_assert_int_eq(number(r, "PRAGMA application_id"), 0x74686d62);
         ck_assert_int_eq(number(r, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"), 9);
         ck_assert_int_eq(
@@ -884,10 +1030,9 @@ TEST(an_empty_database_becomes_ours_and_an_opened_one_stays)
 }
 END
 
-    /* --- views */
+/* --- views */
 
-    static bool
-    dominates(const CandidateRow *a, const CandidateRow *b)
+static bool dominates(const CandidateRow *a, const CandidateRow *b)
 {
     bool no_worse = a->accuracy >= b->accuracy && a->sram <= b->sram && a->flash <= b->flash &&
                     a->macs <= b->macs && a->latency <= b->latency;
@@ -939,10 +1084,9 @@ TEST(the_front_is_what_nothing_dominates)
 }
 END
 
-    /* --- queries */
+/* --- queries */
 
-    static void
-    prints(Results *r, Format format, const char *sql, const char *expected)
+static void prints(Results *r, Format format, const char *sql, const char *expected)
 {
     char *text = query(r, format, sql);
     ck_assert_str_eq(text, expected);
@@ -1103,7 +1247,7 @@ TEST(a_query_that_would_write_is_refused_and_changes_nothing)
         }
         char *after = query(r, FORMAT_JSON, "SELECT * FROM run, sqlite_schema");
         ck_assert_str_eq(before, after);
-        ck_assert_int_eq(number(r, "PRAGMA user_version"), 1);
+        ck_assert_int_eq(number(r, "PRAGMA user_version"), 2);
         free(before);
         free(after);
         results_close(r);
@@ -1124,10 +1268,9 @@ TEST(a_query_that_would_write_is_refused_and_changes_nothing)
 }
 END
 
-    /* --- listings */
+/* --- listings */
 
-    static char *
-    listed(int (*list)(Results *r, int64_t id, FILE *out), Results *r, int64_t id)
+static char *listed(int (*list)(Results *r, int64_t id, FILE *out), Results *r, int64_t id)
 {
     FILE *out = tmpfile();
     OK(list(r, id, out));
@@ -1156,9 +1299,23 @@ TEST(a_run_whose_process_is_gone_is_listed_as_interrupted)
     OK(results_run_set_winner(r, done, c.id));
     OK(listing_runs(r, FORMAT_CSV, out));
     char *text = printed(out);
-    HAS(text, "1,ours,running,space,m4,0,,,,0,");
-    HAS(text, "2,dead,interrupted,space,m4,0,,,,0,");
-    HAS(text, "3,done,done,done,m4,2,0.75,2048,4096,0,");
+    HAS(text, "1,ours,running,space,m4,0,,,,,0,");
+    HAS(text, "2,dead,interrupted,space,m4,0,,,,,0,");
+    HAS(text, "3,done,done,done,m4,2,0.5,,2048,4096,0,"); /* the winner's, though not the best */
+    free(text);
+    c.int8_accuracy = 0.4375;
+    OK(results_candidate_put(r, done, &c));
+    OK(results_candidate_put(r, dead, &better)); /* no winner yet: the fittest so far */
+    c.fitness = 0.875;
+    OK(results_candidate_put(r, dead, &c));
+    out = tmpfile();
+    OK(listing_runs(r, FORMAT_CSV, out));
+    OK(listing_runs(r, FORMAT_TABLE, out));
+    text = printed(out);
+    HAS(text, "2,dead,interrupted,space,m4,2,0.5,0.4375,2048,4096,0,");
+    HAS(text, "3,done,done,done,m4,2,0.5,0.4375,2048,4096,0,");
+    HAS(text, "evaluated  best %  int8 %  sram B");
+    HAS(text, "        2   50.00   43.75    2048");
     free(text);
     results_close(r);
     clean();
@@ -1192,14 +1349,14 @@ TEST(candidates_are_sorted_limited_and_say_what_is_left_out)
         "2,0,done,0.7,0.7,20,3,1000,10,instructions,w0.5 k3\r\n"
         "0,0,done,0.5,0.5,30,1,1000,10,instructions,w0.5 k3\r\n"
         "3,0,running,,,5,4,1000,10,instructions,w0.5 k3\r\n"
-        "number  gen  accuracy %  sram B  KiB  flash B  KiB  macs  latency [instructions]  "
-        "genotype\n"
-        "------  ---  ----------  ------  ---  -------  ---  ----  ----------------------  "
-        "--------\n"
-        "     1    0       90.00      10  0.0        2  0.0  1000                  10.000  w0.5 "
-        "k3\n"
-        "     2    0       70.00      20  0.0        3  0.0  1000                  10.000  w0.5 "
-        "k3\n"
+        "number  gen  fitness  accuracy %  sram B  KiB  flash B  KiB  macs  latency "
+        "[instructions]  genotype\n"
+        "------  ---  -------  ----------  ------  ---  -------  ---  ----  "
+        "----------------------  --------\n"
+        "     1    0   0.9000       90.00      10  0.0        2  0.0  1000                  10.000"
+        "  w0.5 k3\n"
+        "     2    0   0.7000       70.00      20  0.0        3  0.0  1000                  10.000"
+        "  w0.5 k3\n"
         "\nsram: the arena planned as 'stream', input image inside; sizes and latency are "
         "predicted\n"
         "2 of 4 candidates; --all shows the others too\n");
@@ -1272,14 +1429,27 @@ TEST(a_run_and_a_candidate_are_shown_in_full)
     OK(results_calibration_put(
         r, &(CalibrationRow){
                .target = "m4", .unit = "instructions", .coefficients = "x", .error = 0.025}));
-    OK(results_measurement_put(
-        r, &(MeasurementRow){c.id, "qemu:cortex-m7", "stream", 1250, 23456, 900, -1, 10, 10}));
+    MeasurementRow m7 = {c.id, "qemu:cortex-m7", "stream", 9, 9, 9, 9, 10, 9, 9, 9, 9, 9};
+    MeasurementRow m4 = {c.id, "qemu:cortex-m4", "inplace", 1500, 30000, 880, 210000,
+                         4,    4,                30000,     -1,   800,   1200};
+    OK(results_measurement_put(r, &m7)); /* the next one counts */
+    OK(results_measurement_put(r, &m4));
+    m7 = (MeasurementRow){c.id, "qemu:cortex-m7", "stream", 1250, 23456, 900, -1,
+                          10,   10,               23456,    -1,   -1,    1000};
+    OK(results_measurement_put(r, &m7));
+    OK(results_run_fail(r, run, "no more\nroom"));
     text = listed(listing_run, r, run);
+    HAS(text, "failed\n");
+    HAS(text, "error          no more");
+    free(text);
+    OK(results_run_set(r, run, "running", NULL));
+    text = listed(listing_run, r, run);
+    ck_assert_ptr_null(strstr(text, "no more"));
     HAS(text, "interrupted");
     HAS(text, "width 0.5, 64x48: 312 of 1000 networks fit, on average 31.25 M MACs");
     HAS(text, "none yet; the best so far is 1:0");
     HAS(text, "23,456 B (22.9 KiB), input image inside");
-    HAS(text, "supernet      2   1.5    50.00    37.50     0  0:02:05");
+    HAS(text, "supernet      2   1.5    50.00    37.50  0:02:05");
     free(text);
     OK(results_run_set_winner(r, run, c.id));
     text = listed(listing_candidate, r, c.id);
@@ -1292,10 +1462,17 @@ TEST(a_run_and_a_candidate_are_shown_in_full)
     HAS(text, "mean error 2.50 %)");
     HAS(text, "3.000  <- peak\n");
     ck_assert_ptr_null(strstr(strstr(text, "<- peak") + 1, "<- peak"));
-    HAS(text, "qemu:cortex-m7  stream  sram B                  23,456    23,456    +0.00\n");
-    HAS(text, "qemu:cortex-m7  stream  instructions             1,000     1,250   -20.00\n");
-    HAS(text, "qemu:cortex-m7  stream  stack B                      -       900        -\n");
-    HAS(text, "qemu:cortex-m7  stream  equal outputs of 10         10        10    +0.00\n");
+    HAS(text, "\n"
+              "qemu:cortex-m4  inplace  sram B                  30,000    30,000    +0.00\n"
+              "qemu:cortex-m4  inplace  flash B                      -   210,000        -\n"
+              "qemu:cortex-m4  inplace  stack B                    800       880   +10.00\n"
+              "qemu:cortex-m4  inplace  instructions             1,200     1,500   +25.00\n"
+              "qemu:cortex-m4  inplace  equal outputs of 4           4         4    +0.00\n"
+              "qemu:cortex-m7  stream   sram B                  23,456    23,456    +0.00\n"
+              "qemu:cortex-m7  stream   stack B                      -       900        -\n"
+              "qemu:cortex-m7  stream   instructions             1,000     1,250   +25.00\n"
+              "qemu:cortex-m7  stream   equal outputs of 10         10        10    +0.00\n");
+    ck_assert_ptr_null(strstr(text, "     9 "));
     free(text);
     results_close(r);
     clean();
@@ -1304,6 +1481,7 @@ END
 
 SUITE(results,
       a_run_is_read_as_it_was_written,
+      a_run_that_failed_says_why_until_it_runs_again,
       what_belongs_to_a_run_that_is_not_there_is_refused,
       a_candidate_is_found_by_hash_by_number_and_by_id,
       putting_a_candidate_again_updates_it_and_forgets_nothing_known,
@@ -1323,6 +1501,9 @@ SUITE(results,
       wrong_files_are_named_and_left_alone,
       a_damaged_database_is_an_error_and_no_crash,
       what_cannot_be_written_can_still_be_read,
+      a_database_of_version_1_is_brought_up_to_date_by_writer_and_reader,
+      an_old_database_that_two_open_is_updated_once,
+      an_old_database_that_cannot_be_written_says_what_to_do,
       an_empty_database_becomes_ours_and_an_opened_one_stays,
       the_front_is_what_nothing_dominates,
       json_is_an_array_of_objects,
