@@ -65,12 +65,11 @@ VECTORS = $(if $(filter x86_64,$(shell uname -m)),-mprefer-vector-width=$(1))
 $(BUILD)/nn/%.o: CFLAGS += -ffp-contract=fast $(call VECTORS,512) $(ARCH)
 $(BUILD)/runtime/%.o: CFLAGS += -Wconversion $(call VECTORS,256) $(ARCH)
 $(BUILD)/quant/%.o: CFLAGS += -Wconversion
-$(BUILD)/exporter/%.o $(BUILD)/cli/%.o: \
-    CFLAGS += -DTHIMBLE_SOURCE_DIR='"$(CURDIR)"' -DTHIMBLE_DATA_DIR='"$(DATADIR)"'
+$(BUILD)/base/file.o: CFLAGS += -DTHIMBLE_SOURCE_DIR='"$(CURDIR)"'
 $(BUILD)/cli/cmd_version.o $(BUILD)/cli/cmd_search.o: CFLAGS += -DTHIMBLE_COMMIT='"$(COMMIT)"'
 
 # Recompiled when the flags change, so that one tree serves gcc, clang and the sanitizers.
-FLAGS = $(CC) $(CFLAGS) $(LDFLAGS) $(ARCH) $(DATADIR)
+FLAGS = $(CC) $(CFLAGS) $(LDFLAGS) $(ARCH)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@

@@ -5,11 +5,16 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#ifndef THIMBLE_SOURCE_DIR
+#define THIMBLE_SOURCE_DIR "."
+#endif
 
 char *file_read(const char *path, size_t *size)
 {
@@ -69,6 +74,30 @@ bool file_is_dir(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* "../share/thimble" beside the program; "" when the system does not say where that is. */
+static void installed_dir(char dir[PATH_MAX])
+{
+    ssize_t n = readlink("/proc/self/exe", dir, PATH_MAX - 32);
+    dir[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        strcpy(slash, "/../share/thimble");
+}
+
+const char *file_own(const char *folder)
+{
+    static _Thread_local char path[2 * PATH_MAX];
+    char installed[PATH_MAX];
+    installed_dir(installed);
+    const char *dirs[] = {installed, THIMBLE_SOURCE_DIR, "."};
+    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+        snprintf(path, sizeof path, "%s/%s", dirs[i], folder);
+        if (file_is_dir(path))
+            return path;
+    }
+    return NULL;
 }
 
 int file_make_dirs(const char *path)

@@ -17,4 +17,9 @@ bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 int file_make_dirs(const char *path); /* like mkdir -p */
 
+/* A folder that comes with this program ("configs", "runtime"): in ../share/thimble beside
+ * the program where it is installed, else in the source tree it was built in, else here.
+ * NULL when it is nowhere. */
+const char *file_own(const char *folder);
+
 #endif

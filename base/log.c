@@ -54,7 +54,8 @@ void log_warn(const char *format, ...)
 void progress_begin(Progress *p, const char *what, int64_t total, int64_t already_done)
 {
     double now = clock_seconds();
-    *p = (Progress){.what = what, .start = now, .shown = now, .first = already_done, .total = total};
+    *p =
+        (Progress){.what = what, .start = now, .shown = now, .first = already_done, .total = total};
 }
 
 static void print_seconds(double s)

@@ -78,7 +78,8 @@ static void random_net(Net *net, Rng *rng)
         BlockShape shape = {.expands = rng_below(rng, 6) != 0,
                             .out_c = same ? in->out_c : 8 * (1 + (int)rng_below(rng, 8)),
                             .kernel = square(3 + 2 * (int)rng_below(rng, 3)),
-                            .stride = square(stride ? 2 : 1), .residual = same};
+                            .stride = square(stride ? 2 : 1),
+                            .residual = same};
         shape.mid = shape.expands ? in->out_c * (2 + (int)rng_below(rng, 5)) : in->out_c;
         at = net_block(net, at, &shape);
         if (net->layer[at].out_h >= 4 && rng_below(rng, 4) == 0)
@@ -124,8 +125,8 @@ static int measure(const Net *net, const Target *t, Rng *rng, DeviceRun *run)
     int8_t *image = xmalloc(bytes);
     for (size_t i = 0; i < bytes; i++)
         image[i] = (int8_t)rng_next(rng);
-    DeviceOptions o = {.target = t, .policy = POLICY_LAYERWISE, .images = image, .n_images = 1,
-                       .timeout_s = 120};
+    DeviceOptions o = {
+        .target = t, .policy = POLICY_LAYERWISE, .images = image, .n_images = 1, .timeout_s = 120};
     int status = device_run(&q, &o, run);
     if (status == 0 && (run->n_equal != 1 || !run->canaries))
         status = errorf("the board's output differs from the host's: not worth timing");
@@ -197,10 +198,10 @@ static int measure_all(const CalibrateArgs *a, const Target *t, Measured *m)
 static int write_result(const CalibrateArgs *a, const Target *t)
 {
     char *coefficients = config_calibration(t);
-    char *text = xasprintf(
-        "# Made by: thimble calibrate --target %s --nets %d --seed %llu\n"
-        "# Coefficients: call, row, output pixel, output, MAC inside the image (estimator/latency.h).\n%s",
-        a->target, a->nets, (unsigned long long)a->seed, coefficients);
+    char *text = xasprintf("# Made by: thimble calibrate --target %s --nets %d --seed %llu\n"
+                           "# Coefficients: call, row, output pixel, output, MAC inside the image "
+                           "(estimator/latency.h).\n%s",
+                           a->target, a->nets, (unsigned long long)a->seed, coefficients);
     int status = 0;
     if (a->out)
         status = file_write(a->out, text, strlen(text));
@@ -227,15 +228,16 @@ int cmd_calibrate(int argc, char **argv)
         double worst;
         memset(&t.latency, 0, sizeof t.latency);
         strcpy(t.latency.unit, "instructions");
-        snprintf(t.latency.source, sizeof t.latency.source, "qemu %s -icount, runtime of thimble %s",
-                 t.machine, THIMBLE_NUMBER);
+        snprintf(t.latency.source, sizeof t.latency.source,
+                 "qemu %s -icount, runtime of thimble %s", t.machine, THIMBLE_NUMBER);
         fit(&t, m, n_fit);
         round_coefficients(&t.latency);
         t.latency.error = mean_error(&t, m + n_fit, a.nets - n_fit, &worst);
         round_coefficients(&t.latency);
         for (int i = 0; i < a.nets; i++)
             t.code.stack = m[i].run.stack > t.code.stack ? m[i].run.stack : t.code.stack;
-        log_info("%s: %d networks fitted, %d judged: mean error %.2f %%, worst %.2f %%; peak stack %u bytes",
+        log_info("%s: %d networks fitted, %d judged: mean error %.2f %%, worst %.2f %%; peak stack "
+                 "%u bytes",
                  a.target, n_fit, a.nets - n_fit, 100 * t.latency.error, 100 * worst, t.code.stack);
         status = write_result(&a, &t);
     }

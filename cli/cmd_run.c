@@ -3,55 +3,44 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "cli/job_args.h"
 #include "cli/pipeline.h"
 #include "cli/schema.h"
+#include "cli/summary.h"
 #include "evaluator/host.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_DB = 'd', OPT_ON = 256, OPT_SCHEDULE, OPT_IMAGES, OPT_THREADS = 't' };
+enum { OPT_ON = 256, OPT_IMAGES, OPT_THREADS = 't' };
 
 typedef struct {
-    const char *what, *db, *on, *schedule;
+    NetArgs net;
+    const char *on;
     int images, threads;
 } RunArgs;
 
 static const struct argp_option OPTIONS[] = {
     {"on", OPT_ON, "PLACE", 0, "host, or qemu:TARGET (qemu:cortex-m4, qemu:cortex-m7) [host]", 0},
-    {"images", OPT_IMAGES, "N", 0, "test images: all on the host [all], on the board [4]", 0},
-    {"schedule", OPT_SCHEDULE, "NAME", 0, "layerwise or inplace [the run's]", 0},
+    {"images", OPT_IMAGES, "N", 0, "test images: on the host [all], on the board [4]", 0},
     {"threads", OPT_THREADS, "N", 0, "on the host [one a core]", 0},
-    {"db", OPT_DB, "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},
     {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     RunArgs *a = state->input;
     switch (key) {
-    case OPT_DB:
-        a->db = arg;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->net;
         return 0;
     case OPT_ON:
         a->on = arg;
-        return 0;
-    case OPT_SCHEDULE:
-        a->schedule = arg;
         return 0;
     case OPT_IMAGES:
         a->images = (int)command_int(state, "--images", arg, 1, 1000000);
         return 0;
     case OPT_THREADS:
         a->threads = (int)command_int(state, "--threads", arg, 1, 1024);
-        return 0;
-    case ARGP_KEY_ARG:
-        if (a->what)
-            argp_error(state, "'%s' is one argument too many", arg);
-        a->what = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!a->what)
-            argp_error(state, "which network? RUN:best or RUN:NUMBER");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -82,18 +71,11 @@ static int run_on_host(Pipeline *p, const QModel *q, const RunArgs *a)
     if (status != 0 || host_accuracy(q, (Policy)p->job.policy, &p->data.test, a->images,
                                      a->threads ? a->threads : p->job.threads, &score) != 0)
         return -1;
-    printf("accuracy   %.2f %%  (%d of %d test images, int8)\n", 100 * score.accuracy, score.correct,
-           score.n);
+    printf("accuracy   %.2f %%  (%d of %d test images, int8)\n", 100 * score.accuracy,
+           score.correct, score.n);
     printf("arena      %s predicted, %s touched\n", text_bytes(plan.arena), text_bytes(touched));
-    return touched == plan.arena ? 0 : errorf("the arena's high-water mark is not what was predicted");
-}
-
-static void print_line(const char *what, double predicted, double measured, const char *unit)
-{
-    printf("%-13s %14.0f %14.0f  %-13s", what, predicted, measured, unit);
-    if (predicted > 0)
-        printf("%+.2f %%", 100 * (measured / predicted - 1));
-    printf("\n");
+    return touched == plan.arena ? 0
+                                 : errorf("the arena's high-water mark is not what was predicted");
 }
 
 static int run_on_board(Pipeline *p, const QModel *q, const CandidateRow *row, const RunArgs *a)
@@ -106,16 +88,9 @@ static int run_on_board(Pipeline *p, const QModel *q, const CandidateRow *row, c
     int status = pipeline_measure(p, q, row, a->images ? a->images : 4, &d);
     if (status != 0)
         return -1;
-    const Target *t = &p->job.target;
-    Cost cost = estimate(&q->net, t, (Policy)p->job.policy);
-    printf("%s on qemu:%s, schedule %s\n", row->genotype, t->core, policy_name((Policy)p->job.policy));
-    printf("%-13s %14s %14s\n", "", "predicted", "measured");
-    print_line("arena", cost.sram, d.arena, "bytes");
-    print_line("flash", cost.flash, d.flash, "bytes");
-    print_line("stack", t->code.stack, d.stack, "bytes");
-    print_line("latency", cost.latency, (double)d.instructions, "instructions");
-    printf("outputs       %d of %d inputs equal to the host's, byte for byte\n", d.n_equal, d.n_inputs);
-    printf("canaries      %s\n", d.canaries ? "untouched" : "overwritten");
+    Cost cost = estimate(&q->net, &p->job.target, (Policy)p->job.policy);
+    printf("%s, schedule %s\n", row->genotype, policy_name((Policy)p->job.policy));
+    summary_device(&p->job.target, &cost, &d);
     if (d.n_equal != d.n_inputs || !d.canaries || d.arena != cost.sram)
         return errorf("the board disagrees with the host or with the plan");
     return 0;
@@ -136,8 +111,13 @@ static int run_it(Pipeline *p, const CandidateRow *row, const RunArgs *a)
 int cmd_run(int argc, char **argv)
 {
     RunArgs a = {.on = "host"};
-    command_parse(&(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "RUN:best|RUN:NUMBER",
-                                 .doc = DOC}, argc, argv, &a);
+    const struct argp_child children[] = {{&net_args, 0, NULL, 0}, {0}};
+    command_parse(&(struct argp){.options = OPTIONS,
+                                 .parser = parse,
+                                 .doc = DOC,
+                                 .args_doc = "RUN:best|RUN:NUMBER",
+                                 .children = children},
+                  argc, argv, &a);
     bool board = strncmp(a.on, "qemu:", 5) == 0 && a.on[5]; /* what a board shows is stored */
     if (strcmp(a.on, "host") != 0 && !board) {
         errorf("--on %s: wants host or qemu:TARGET", a.on);
@@ -149,9 +129,9 @@ int cmd_run(int argc, char **argv)
     Target target; /* a wrong name is said before anything is read */
     int status = board ? config_target(&target, a.on + strlen("qemu:")) : 0;
     if (status == 0)
-        status = results_open(&r, command_db(a.db), !board);
+        status = results_open(&r, command_db(a.net.db), !board);
     if (status == 0)
-        status = pipeline_open(p, r, a.what, a.schedule, &row);
+        status = pipeline_open(p, r, a.net.what, a.net.schedule, &row);
     if (status == 0) {
         status = run_it(p, &row, &a);
         pipeline_release(p);

@@ -4,66 +4,50 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cli/job_args.h"
 #include "cli/pipeline.h"
+#include "cli/summary.h"
 #include "cli/version.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_DB = 'd', OPT_SET = 's', OPT_THREADS = 't', OPT_QUIET = 'q', OPT_SEED = 256, OPT_RESUME,
-       OPT_ALGORITHM, OPT_SUPERNET };
+enum { OPT_DB = 'd', OPT_QUIET = 'q', OPT_RESUME = 256, OPT_ALGORITHM, OPT_SUPERNET };
 
 typedef struct {
+    JobArgs job;
     const char *what, *db, *supernet;
     bool resume;
-    int threads; /* 0: as the job says */
-    const char *set[64];
-    int n_sets;
 } SearchArgs;
 
 static const struct argp_option OPTIONS[] = {
     {"db", OPT_DB, "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},
-    {"set", OPT_SET, "KEY=VALUE", 0, "sets a key of the job, e.g. limits.sram=64KiB; may be repeated", 0},
-    {"seed", OPT_SEED, "N", 0, "same as --set seed=N [1]", 0},
     {"algorithm", OPT_ALGORITHM, "NAME", 0, "evolution, or random: the baseline [evolution]", 0},
-    {"supernet", OPT_SUPERNET, "RUN", 0, "search in the supernet that RUN trained, for another target or other limits", 0},
-    {"resume", OPT_RESUME, 0, 0, "continue RUN, or the newest run of this very JOB, or the newest run", 0},
-    {"threads", OPT_THREADS, "N", 0, "never changes the result [one a core]", 0},
+    {"supernet", OPT_SUPERNET, "RUN", 0,
+     "search in the supernet that RUN trained, for another target or other limits", 0},
+    {"resume", OPT_RESUME, 0, 0,
+     "continue RUN, or the newest run of this very JOB, or the newest run", 0},
     {"quiet", OPT_QUIET, 0, 0, "no progress", 0},
     {0}};
-
-static void add_set(SearchArgs *a, const char *set, struct argp_state *state)
-{
-    if (a->n_sets == (int)(sizeof a->set / sizeof *a->set))
-        argp_error(state, "too many --set");
-    a->set[a->n_sets++] = set;
-}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     SearchArgs *a = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->job;
+        return 0;
     case OPT_DB:
         a->db = arg;
         return 0;
-    case OPT_SET:
-        add_set(a, arg, state);
-        return 0;
-    case OPT_SEED:
-        command_int(state, "--seed", arg, 0, 9000000000000000);
-        add_set(a, xasprintf("seed=%s", arg), state);
-        return 0;
     case OPT_ALGORITHM:
-        add_set(a, xasprintf("stage2.algorithm=%s", arg), state);
+        job_args_add(&a->job, "stage2.algorithm", arg, state);
         return 0;
     case OPT_SUPERNET:
         a->supernet = arg;
         return 0;
     case OPT_RESUME:
         a->resume = true;
-        return 0;
-    case OPT_THREADS:
-        a->threads = (int)command_int(state, "--threads", arg, 1, 1024);
         return 0;
     case OPT_QUIET:
         log_quiet(true);
@@ -101,7 +85,7 @@ static bool is_run(const char *what)
 }
 
 /* A run's own job, with threads as asked now. */
-static int job_of_run(Results *r, int64_t run, const SearchArgs *a, Job *job)
+static int job_of_run(Results *r, int64_t run, int threads, Job *job)
 {
     RunRow row;
     if (results_run_get(r, run, &row) != 0)
@@ -110,7 +94,7 @@ static int job_of_run(Results *r, int64_t run, const SearchArgs *a, Job *job)
     int status = config_parse(job, row.config, name);
     free(name);
     results_run_release(&row);
-    job->threads = a->threads;
+    job->threads = threads;
     return status == 0 ? config_resolve(job) : -1;
 }
 
@@ -153,8 +137,11 @@ static int note_latency_model(Results *r, const Target *t)
     if (!t->latency.unit[0])
         return 0;
     char *coefficients = config_calibration(t);
-    CalibrationRow row = {.target = t->name, .unit = t->latency.unit, .coefficients = coefficients,
-                          .source = t->latency.source, .error = t->latency.error};
+    CalibrationRow row = {.target = t->name,
+                          .unit = t->latency.unit,
+                          .coefficients = coefficients,
+                          .source = t->latency.source,
+                          .error = t->latency.error};
     int status = results_calibration_put(r, &row);
     free(coefficients);
     return status;
@@ -163,10 +150,16 @@ static int note_latency_model(Results *r, const Target *t)
 static int new_run(Results *r, const Job *job, int64_t *run)
 {
     char *config = config_text(job);
-    RunRow row = {.name = job->name, .state = "running", .phase = "space", .config = config,
-                  .target = job->target.name, .space = job->space.name, .version = THIMBLE_VERSION,
+    RunRow row = {.name = job->name,
+                  .state = "running",
+                  .phase = "space",
+                  .config = config,
+                  .target = job->target.name,
+                  .space = job->space.name,
+                  .version = THIMBLE_VERSION,
                   .latency_unit = job->target.latency.unit,
-                  .policy = policy_name((Policy)job->policy), .seed = (int64_t)job->seed};
+                  .policy = policy_name((Policy)job->policy),
+                  .seed = (int64_t)job->seed};
     int status = results_run_new(r, &row, run);
     free(config);
     return status == 0 ? note_latency_model(r, &job->target) : -1;
@@ -176,9 +169,8 @@ static int new_run(Results *r, const Job *job, int64_t *run)
 static int take_supernet(Results *r, int64_t from, Job *job)
 {
     Job trained;
-    SearchArgs plain = {.threads = job->threads};
     int h, w;
-    if (job_of_run(r, from, &plain, &trained) != 0)
+    if (job_of_run(r, from, job->threads, &trained) != 0)
         return -1;
     if (results_space_chosen(r, from, &trained.width, &h, &w) != 0)
         return errorf("run %lld has not chosen its space yet", (long long)from);
@@ -188,6 +180,7 @@ static int take_supernet(Results *r, int64_t from, Job *job)
                       (long long)from, trained.space.name, job->space.name);
     job->space = trained.space;
     job->seed = trained.seed; /* the same images train and validate */
+    memcpy(trained.data.path, job->data.path, sizeof trained.data.path); /* it may have moved */
     job->data = trained.data;
     job->validation = trained.validation;
     job->largest = trained.largest;
@@ -211,43 +204,63 @@ static int copy_supernet(Results *r, int64_t from, int64_t to)
     return status;
 }
 
-/* The job: of a file, of a run to resume, or of the run whose supernet is searched. *run is
- * the run to continue, 0 for a new one. The exit status. */
-static int find_job(Results *r, const SearchArgs *a, Job *job, int64_t *run, int64_t *supernet)
+/* What is to be done. */
+typedef struct {
+    Job job;
+    int64_t run;      /* the run to continue, 0 for a new one */
+    int64_t supernet; /* the run whose supernet is searched, 0 for one's own */
+} Task;
+
+/* The job of a file, with options. What is wrong with it or its data is said before a
+ * database is opened or a run made for it. The exit status, as of all below. */
+static int load_job(const SearchArgs *a, Job *job)
 {
-    const char *from = a->supernet ? a->supernet : is_run(a->what) ? (a->what ? a->what : "last") : NULL;
-    bool file = a->what && !is_run(a->what);
-    *run = *supernet = 0;
-    if (file && config_load(job, a->what, a->set, a->n_sets) != 0)
+    if (config_load(job, a->what, (const char *const *)a->job.set, a->job.n_sets) != 0)
         return EXIT_USAGE;
-    if (file && a->threads)
-        job->threads = a->threads;
-    if (file && config_resolve(job) != 0)
+    job->threads = a->job.threads ? a->job.threads : job->threads;
+    if (config_resolve(job) != 0)
         return EXIT_USAGE;
-    if (file && a->resume)
-        return find_run(r, job, run) == 0 ? EXIT_OK : EXIT_JOB;
-    if (file && !a->supernet)
-        return EXIT_OK;
-    int64_t id;
-    if (command_run(r, from, &id) != 0 || (!file && job_of_run(r, id, a, job) != 0))
+    return a->supernet || data_classes(&job->data) > 0 ? EXIT_OK : EXIT_JOB;
+}
+
+static int resume_run(Results *r, const SearchArgs *a, Task *t)
+{
+    if (a->job.n_sets > 0) {
+        errorf("a resumed run keeps its job: --set, --seed and --algorithm are for new runs");
+        return EXIT_USAGE;
+    }
+    if (command_run(r, a->what ? a->what : "last", &t->run) != 0)
         return EXIT_JOB;
-    if (a->resume) {
-        if (a->n_sets > 0) {
-            errorf("a resumed run keeps its job: --set, --seed and --algorithm are for new runs");
+    return job_of_run(r, t->run, a->job.threads, &t->job) == 0 ? EXIT_OK : EXIT_JOB;
+}
+
+/* Without a file the job is that of the supernet's run, with options. */
+static int reuse_supernet(Results *r, const SearchArgs *a, bool has_job, Task *t)
+{
+    if (command_run(r, a->supernet, &t->supernet) != 0)
+        return EXIT_JOB;
+    if (!has_job && job_of_run(r, t->supernet, a->job.threads, &t->job) != 0)
+        return EXIT_JOB;
+    for (int i = 0; !has_job && i < a->job.n_sets; i++)
+        if (config_set(&t->job, a->job.set[i]) != 0)
             return EXIT_USAGE;
-        }
-        *run = id;
+    if (take_supernet(r, t->supernet, &t->job) != 0)
+        return EXIT_JOB;
+    return data_classes(&t->job.data) > 0 ? EXIT_OK : EXIT_JOB;
+}
+
+static int find_task(Results *r, const SearchArgs *a, bool has_job, Task *t)
+{
+    if (a->resume && has_job)
+        return find_run(r, &t->job, &t->run) == 0 ? EXIT_OK : EXIT_JOB;
+    if (a->resume)
+        return resume_run(r, a, t);
+    if (a->supernet)
+        return reuse_supernet(r, a, has_job, t);
+    if (has_job)
         return EXIT_OK;
-    }
-    if (!a->supernet) {
-        errorf("%s: to continue a run, say --resume", a->what);
-        return EXIT_USAGE;
-    }
-    *supernet = id;
-    for (int i = 0; !file && i < a->n_sets; i++)
-        if (config_set(job, a->set[i]) != 0)
-            return EXIT_USAGE;
-    return take_supernet(r, id, job) == 0 ? EXIT_OK : EXIT_JOB;
+    errorf("%s: to continue a run, say --resume", a->what);
+    return EXIT_USAGE;
 }
 
 static int do_phases(Pipeline *p)
@@ -269,7 +282,7 @@ static int work(Results *r, const Job *job, int64_t run, const char *db)
     int status = do_phases(p);
     char *why = xstrdup(error_text());
     if (status != 0)
-        results_run_set(r, run, "failed", NULL);
+        results_run_fail(r, run, why);
     pipeline_release(p);
     free(p);
     results_run_unlock(r, run);
@@ -288,42 +301,43 @@ static bool is_done(Results *r, int64_t run)
     return done;
 }
 
+static int do_task(Results *r, Task *t, const char *db)
+{
+    if (t->run > 0 && is_done(r, t->run)) {
+        printf("run %lld is done: thimble show %lld\n", (long long)t->run, (long long)t->run);
+        return EXIT_OK;
+    }
+    int status = t->run > 0 ? 0 : new_run(r, &t->job, &t->run);
+    if (status == 0 && t->supernet > 0)
+        status = copy_supernet(r, t->supernet, t->run);
+    return status == 0 && work(r, &t->job, t->run, db) == 0 ? EXIT_OK : EXIT_JOB;
+}
+
 int cmd_search(int argc, char **argv)
 {
     SearchArgs a = {0};
-    command_parse(&(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "JOB.yaml|RUN", .doc = DOC},
+    const struct argp_child children[] = {{&job_args, 0, NULL, 0}, {0}};
+    command_parse(&(struct argp){.options = OPTIONS,
+                                 .parser = parse,
+                                 .args_doc = "JOB.yaml|RUN",
+                                 .doc = DOC,
+                                 .children = children},
                   argc, argv, &a);
-    Job *job = xcalloc(1, sizeof *job);
+    Task *t = xcalloc(1, sizeof *t);
     Results *r = NULL;
-    int64_t run, supernet;
     const char *db = command_db(a.db);
-    /* what is wrong with the job or its data is said before a run is made for it */
-    bool file = a.what && !is_run(a.what);
-    int wrong = 0;
-    if (file && config_load(job, a.what, a.set, a.n_sets) != 0)
-        wrong = EXIT_USAGE;
-    else if (file && !a.supernet && data_classes(&job->data) < 0)
-        wrong = EXIT_JOB;
-    if (wrong) {
-        free(job);
-        return command_fail(wrong);
-    }
-    if (results_open(&r, db, false) != 0) {
-        free(job);
-        return command_fail(EXIT_JOB);
-    }
-    int exit_status = find_job(r, &a, job, &run, &supernet);
-    if (exit_status == EXIT_OK && run > 0 && is_done(r, run)) {
-        printf("run %lld is done: thimble show %lld\n", (long long)run, (long long)run);
-    } else if (exit_status == EXIT_OK) {
-        int status = run > 0 ? 0 : new_run(r, job, &run);
-        if (status == 0 && supernet > 0)
-            status = copy_supernet(r, supernet, run);
-        exit_status = status == 0 && work(r, job, run, db) == 0 ? EXIT_OK : EXIT_JOB;
-    }
-    if (exit_status != EXIT_OK)
-        command_fail(exit_status);
+    bool has_job = a.what && !is_run(a.what);
+    int status = has_job ? load_job(&a, &t->job) : EXIT_OK;
+    if (status == EXIT_OK && results_open(&r, db, false) != 0)
+        status = EXIT_JOB;
+    if (status == EXIT_OK)
+        status = find_task(r, &a, has_job, t);
+    if (status == EXIT_OK)
+        status = do_task(r, t, db);
+    if (status != EXIT_OK)
+        command_fail(status);
     results_close(r);
-    free(job);
-    return exit_status;
+    free(t);
+    job_args_release(&a.job);
+    return status;
 }

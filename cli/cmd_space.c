@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cli/job_args.h"
 #include "cli/pipeline.h"
 #include "cli/schema.h"
 #include "cli/version.h"
@@ -11,49 +12,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_SET = 's', OPT_FORMAT = 'f', OPT_THREADS = 't', OPT_SEED = 256, OPT_CLASSES };
+enum { OPT_FORMAT = 'f', OPT_CLASSES = 256 };
 
 typedef struct {
+    JobArgs options;
     const char *job;
-    const char *set[64];
-    int n_sets, threads, classes;
+    int classes;
     Format format;
 } SpaceArgs;
 
 static const struct argp_option OPTIONS[] = {
-    {"set", OPT_SET, "KEY=VALUE", 0, "sets a key of the job; may be repeated", 0},
-    {"seed", OPT_SEED, "N", 0, "same as --set seed=N [1]", 0},
     {"classes", OPT_CLASSES, "N", 0, "instead of counting them in the data", 0},
     {"format", OPT_FORMAT, "FORMAT", 0, "table, json or csv [table]", 0},
-    {"threads", OPT_THREADS, "N", 0, "never changes the result [one a core]", 0},
     {0}};
-
-static void add_set(SpaceArgs *a, const char *set, struct argp_state *state)
-{
-    if (a->n_sets == (int)(sizeof a->set / sizeof *a->set))
-        argp_error(state, "too many --set");
-    a->set[a->n_sets++] = set;
-}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     SpaceArgs *a = state->input;
     switch (key) {
-    case OPT_SET:
-        add_set(a, arg, state);
-        return 0;
-    case OPT_SEED:
-        command_int(state, "--seed", arg, 0, 9000000000000000);
-        add_set(a, xasprintf("seed=%s", arg), state);
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->options;
         return 0;
     case OPT_CLASSES:
         a->classes = (int)command_int(state, "--classes", arg, 1, 65535);
         return 0;
     case OPT_FORMAT:
         a->format = command_format(state, arg);
-        return 0;
-    case OPT_THREADS:
-        a->threads = (int)command_int(state, "--threads", arg, 1, 1024);
         return 0;
     case ARGP_KEY_ARG:
         if (a->job)
@@ -70,7 +54,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const char DOC[] =
-    "Stage 1 of a JOB.yaml alone (TinyNAS, MCUNet 3.1): for each width and resolution, the share of "
+    "Stage 1 of a JOB.yaml alone (TinyNAS, MCUNet 3.1): for each width and resolution, the share "
+    "of "
     "sampled networks that fit the limits, and the mean and quantiles of their MACs. The best has "
     "the largest mean. Nothing is trained or stored."
     "\vExample:\n"
@@ -80,22 +65,27 @@ static int print_sweep(const Job *job, const Sweep *s, Format format)
 {
     Results *r;
     int64_t run;
-    RunRow row = {.name = job->name, .config = "", .target = job->target.name,
-                  .space = job->space.name, .version = THIMBLE_VERSION};
+    RunRow row = {.name = job->name,
+                  .config = "",
+                  .target = job->target.name,
+                  .space = job->space.name,
+                  .version = THIMBLE_VERSION};
     if (results_open(&r, ":memory:", false) != 0) /* the database's printing, without a database */
         return -1;
     int status = results_run_new(r, &row, &run);
     if (status == 0)
         status = pipeline_record_sweep(r, run, &job->space, s);
     if (status == 0)
-        status = results_query(r,
+        status = results_query(
+            r,
             "SELECT width, h, w, samples, feasible, round(100.0 * feasible / samples, 1) AS "
             "\"fits %\", round(mean_macs * 1e-6, 3) AS \"mean MMACs\", "
             "round(json_extract(cdf, '$[4]') * 1e-6, 3) AS \"p20 MMACs\", "
             "round(json_extract(cdf, '$[10]') * 1e-6, 3) AS \"p50 MMACs\", "
             "round(json_extract(cdf, '$[16]') * 1e-6, 3) AS \"p80 MMACs\", "
             "CASE WHEN chosen THEN 'best' ELSE '' END AS chosen FROM space "
-            "ORDER BY mean_macs DESC, width, h", NULL, 0, format, stdout);
+            "ORDER BY mean_macs DESC, width, h",
+            NULL, 0, format, stdout);
     results_close(r);
     return status;
 }
@@ -103,13 +93,19 @@ static int print_sweep(const Job *job, const Sweep *s, Format format)
 int cmd_space(int argc, char **argv)
 {
     SpaceArgs a = {0};
-    command_parse(&(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "JOB.yaml", .doc = DOC},
+    const struct argp_child children[] = {{&job_args, 0, NULL, 0}, {0}};
+    command_parse(&(struct argp){.options = OPTIONS,
+                                 .parser = parse,
+                                 .args_doc = "JOB.yaml",
+                                 .doc = DOC,
+                                 .children = children},
                   argc, argv, &a);
     Job *job = xcalloc(1, sizeof *job);
-    int status = config_load(job, a.job, a.set, a.n_sets), exit_status = EXIT_USAGE;
+    int status = config_load(job, a.job, (const char *const *)a.options.set, a.options.n_sets),
+        exit_status = EXIT_USAGE;
     if (status == 0) {
         exit_status = EXIT_JOB;
-        job->sweep.threads = a.threads ? a.threads : job->threads;
+        job->sweep.threads = a.options.threads ? a.options.threads : job->threads;
         job->sweep.n_classes = a.classes ? a.classes : data_classes(&job->data);
         status = job->sweep.n_classes > 0 ? 0 : -1;
         if (status != 0) {
@@ -123,15 +119,17 @@ int cmd_space(int argc, char **argv)
         double start = clock_seconds();
         sweep_run(&job->space, &job->target, &job->limits, &job->sweep, s);
         log_info("%d spaces x %d networks in %.2f s; limits %s of SRAM, %s of flash, schedule %s; "
-                 "the best has the largest mean of those where at least %d fit", s->n,
-                 job->sweep.samples, clock_seconds() - start, text_bytes(job->limits.sram),
+                 "the best has the largest mean of those where at least %d fit",
+                 s->n, job->sweep.samples, clock_seconds() - start, text_bytes(job->limits.sram),
                  text_bytes(job->limits.flash), policy_name((Policy)job->policy),
                  job->sweep.min_feasible);
         status = print_sweep(job, s, a.format);
         if (status == 0 && s->best < 0)
-            status = errorf("no width and resolution has %d networks that fit", job->sweep.min_feasible);
+            status =
+                errorf("no width and resolution has %d networks that fit", job->sweep.min_feasible);
         free(s);
     }
     free(job);
+    job_args_release(&a.options);
     return status == 0 ? EXIT_OK : command_fail(exit_status);
 }

@@ -18,7 +18,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const char DOC[] =
-    "The targets in configs/targets: cores, memory, what is kept for the application, and where the "
+    "The targets in configs/targets: cores, memory, what is kept for the application, and where "
+    "the "
     "latency model comes from."
     "\vA job names one of them, a file of its own, or gives the keys in place.";
 
@@ -45,8 +46,8 @@ int cmd_targets(int argc, char **argv)
     int n = config_names("targets", &names), status = 0;
     if (n < 0)
         return command_fail(EXIT_JOB);
-    printf("%-10s  %-10s  %-10s  %8s  %8s  %7s  %7s  %4s  %s\n", "name", "core", "machine", "sram B",
-           "flash B", "kept B", "kept B", "MHz", "latency model");
+    printf("%-10s  %-10s  %-10s  %8s  %8s  %7s  %7s  %4s  %s\n", "name", "core", "machine",
+           "sram B", "flash B", "kept", "kept", "MHz", "latency model");
     for (int i = 0; i < n && status == 0; i++)
         status = print_target(names[i]);
     for (int i = 0; i < n; i++)

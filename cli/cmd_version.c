@@ -18,7 +18,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_version(int argc, char **argv)
 {
-    command_parse(&(struct argp){.parser = parse, .doc = "How this program was built."}, argc, argv, NULL);
+    command_parse(&(struct argp){.parser = parse, .doc = "How this program was built."}, argc, argv,
+                  NULL);
     printf("thimble   %s\n", THIMBLE_VERSION);
     printf("compiler  %s %s\n",
 #ifdef __clang__
@@ -28,8 +29,8 @@ int cmd_version(int argc, char **argv)
 #endif
     );
     printf("blas      %s\n", blas_description());
-    printf("libyaml   %s\nsqlite    %s\nlibpng    %s\n", yaml_get_version_string(), sqlite3_libversion(),
-           png_get_libpng_ver(NULL));
+    printf("libyaml   %s\nsqlite    %s\nlibpng    %s\n", yaml_get_version_string(),
+           sqlite3_libversion(), png_get_libpng_ver(NULL));
     const char *warning = blas_warning();
     if (warning)
         fprintf(stderr, "warning: %s\n", warning);

@@ -216,17 +216,32 @@ void config_defaults(Job *job)
     strcpy(job->name, "job");
     job->seed = 1;
     job->policy = POLICY_INPLACE;
-    job->data = (DataOptions){.format = DATA_IMAGES, .holdout = 0.1, .c = 3, .raw_scale = 1,
-                              .synthetic_train = 4000, .synthetic_test = 1000,
+    job->data = (DataOptions){.format = DATA_IMAGES,
+                              .holdout = 0.1,
+                              .c = 3,
+                              .raw_scale = 1,
+                              .synthetic_train = 4000,
+                              .synthetic_test = 1000,
                               .synthetic_classes = 10};
     job->validation = 0.1;
     job->sweep = (SweepOptions){.samples = 1000, .min_feasible = 50};
-    TrainOptions t = {.epochs = 30, .batch = 128, .shards = 2, .subnets = 4, .rate = 0.1,
-                      .warm_up = 1, .momentum = 0.9, .weight_decay = 5e-5, .label_smoothing = 0.1};
+    TrainOptions t = {.epochs = 30,
+                      .batch = 128,
+                      .shards = 2,
+                      .subnets = 4,
+                      .rate = 0.1,
+                      .warm_up = 1,
+                      .momentum = 0.9,
+                      .weight_decay = 5e-5,
+                      .label_smoothing = 0.1};
     job->largest = job->supernet = job->finetune = t;
     job->supernet.epochs = 60;
-    job->search = (EvolveOptions){.algorithm = ALGORITHM_EVOLUTION, .population = 100, .parents = 20,
-                                  .crossovers = 50, .mutations = 50, .mutation_rate = 0.1,
+    job->search = (EvolveOptions){.algorithm = ALGORITHM_EVOLUTION,
+                                  .population = 100,
+                                  .parents = 20,
+                                  .crossovers = 50,
+                                  .mutations = 50,
+                                  .mutation_rate = 0.1,
                                   .generations = 30};
     job->score_images = 10000;
     job->recalibration_batches = 20;
@@ -279,9 +294,11 @@ static void spread(Job *job)
 static void resolve_limits(Limits *limits, const Target *target)
 {
     if (!limits->sram)
-        limits->sram = target->sram > target->sram_reserve ? target->sram - target->sram_reserve : 1;
+        limits->sram =
+            target->sram > target->sram_reserve ? target->sram - target->sram_reserve : 1;
     if (!limits->flash)
-        limits->flash = target->flash > target->flash_reserve ? target->flash - target->flash_reserve : 1;
+        limits->flash =
+            target->flash > target->flash_reserve ? target->flash - target->flash_reserve : 1;
 }
 
 int config_resolve(Job *job)
@@ -306,7 +323,8 @@ int config_resolve(Job *job)
                       job->search.population);
     if (job->data.format != DATA_SYNTHETIC && !job->data.path[0])
         return errorf("data.path: where is the data?");
-    if (check_phase(&job->largest, "largest") != 0 || check_phase(&job->supernet, "supernet") != 0 ||
+    if (check_phase(&job->largest, "largest") != 0 ||
+        check_phase(&job->supernet, "supernet") != 0 ||
         check_phase(&job->finetune, "finetune") != 0)
         return -1;
     return space_check(&job->space) == 0 ? find_fixed_space(job) : -1;
@@ -466,11 +484,10 @@ static const Key first_conv_keys[] = {
     VALUE("act", KEY_TEXT, BlockList, first_conv.act, 0, 0, ""),
     {.type = KEY_END}};
 
-static const Key mix_keys[] = {
-    VALUE("out", KEY_INT, BlockList, feature_mix.out, 1, 65535, ""),
-    VALUE("k", KEY_INT, BlockList, feature_mix.k, 1, 1, ""),
-    VALUE("act", KEY_TEXT, BlockList, feature_mix.act, 0, 0, ""),
-    {.type = KEY_END}};
+static const Key mix_keys[] = {VALUE("out", KEY_INT, BlockList, feature_mix.out, 1, 65535, ""),
+                               VALUE("k", KEY_INT, BlockList, feature_mix.k, 1, 1, ""),
+                               VALUE("act", KEY_TEXT, BlockList, feature_mix.act, 0, 0, ""),
+                               {.type = KEY_END}};
 
 static const Key classifier_keys[] = {
     VALUE("in", KEY_INT, BlockList, classifier.in, 1, 65535, ""),
@@ -483,8 +500,13 @@ static const Key net_keys[] = {
     VALUE("resolution", KEY_INT, BlockList, resolution, 1, 1024, ""),
     VALUE("input_channels", KEY_INT, BlockList, input_channels, 1, 64, ""),
     {.name = "first_conv", .type = KEY_MAP, .sub = first_conv_keys},
-    {.name = "blocks", .type = KEY_LIST, .offset = offsetof(BlockList, block), .size = sizeof(Block),
-     .count_offset = offsetof(BlockList, n_blocks), .room = 40, .sub = block_keys},
+    {.name = "blocks",
+     .type = KEY_LIST,
+     .offset = offsetof(BlockList, block),
+     .size = sizeof(Block),
+     .count_offset = offsetof(BlockList, n_blocks),
+     .room = 40,
+     .sub = block_keys},
     {.name = "feature_mix", .type = KEY_MAP, .sub = mix_keys},
     {.name = "classifier", .type = KEY_MAP, .sub = classifier_keys},
     {.type = KEY_END}};
@@ -498,12 +520,18 @@ static int build_blocks(Net *net, const BlockList *b, int at, const char *path)
             return errorf("%s: block %d takes %d channels, but gets %d", path, i, k->in, in_c);
         if (k->se || !k->k)
             return errorf("%s: block %d: %s", path, i,
-                          k->se ? "squeeze-and-excite is not supported" : "a block needs a depthwise");
+                          k->se ? "squeeze-and-excite is not supported"
+                                : "a block needs a depthwise");
         if (net_full(net, 4 + 3))
             return errorf("%s: more than %d layers", path, NET_MAX_LAYERS);
-        BlockShape shape = {.mid = k->mid, .out_c = k->out, .kernel = square(k->k),
-                            .stride = k->stride, .expands = k->pw1, .residual = k->residual,
-                            .stage = 1, .block = i};
+        BlockShape shape = {.mid = k->mid,
+                            .out_c = k->out,
+                            .kernel = square(k->k),
+                            .stride = k->stride,
+                            .expands = k->pw1,
+                            .residual = k->residual,
+                            .stage = 1,
+                            .block = i};
         at = net_block(net, at, &shape);
     }
     return at;
@@ -512,7 +540,8 @@ static int build_blocks(Net *net, const BlockList *b, int at, const char *path)
 static int build_net(Net *net, const BlockList *b, int resolution, const char *path)
 {
     if (!b->resolution || !b->input_channels || !b->first_conv.out || !b->classifier.out)
-        return errorf("%s: wants resolution, input_channels, first_conv, blocks and classifier", path);
+        return errorf("%s: wants resolution, input_channels, first_conv, blocks and classifier",
+                      path);
     int r = resolution ? resolution : b->resolution;
     net_begin(net, r, r, b->input_channels);
     int at = net_conv(net, NET_IMAGE, b->first_conv.out, b->first_conv.k, b->first_conv.stride,

@@ -29,11 +29,13 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 static void print_help(FILE *out)
 {
     fputs("Usage: thimble COMMAND [OPTION...]\n"
-          "Finds, proves and ships neural networks for microcontrollers.\n\n", out);
+          "Finds, proves and ships neural networks for microcontrollers.\n\n",
+          out);
     for (int i = 0; i < N_COMMANDS; i++)
         fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
     fputs("\n`thimble COMMAND --help` explains one. Results go to stdout, progress to stderr.\n"
-          "Exit status: 0, 1 the job failed, 2 wrong usage or configuration.\n", out);
+          "Exit status: 0, 1 the job failed, 2 wrong usage or configuration.\n",
+          out);
 }
 
 static int unknown_command(const char *word)
@@ -42,8 +44,10 @@ static int unknown_command(const char *word)
     for (int i = 0; i < N_COMMANDS; i++)
         names[i] = commands[i].name;
     const char *near = yaml_nearest(word, names, N_COMMANDS);
-    fprintf(stderr, near ? "thimble: there is no command '%s', did you mean '%s'?\n"
-                         : "thimble: there is no command '%s'; see thimble --help\n", word, near);
+    fprintf(stderr,
+            near ? "thimble: there is no command '%s', did you mean '%s'?\n"
+                 : "thimble: there is no command '%s'; see thimble --help\n",
+            word, near);
     return EXIT_USAGE;
 }
 
@@ -72,7 +76,8 @@ int main(int argc, char **argv)
         argv[1] = argv[2];
         argv[2] = help;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         print_help(stdout);
         return EXIT_OK;
     }

@@ -45,7 +45,8 @@ void pipeline_release(Pipeline *p);
 /* A network that a run has evaluated, by "RUN:best" or "RUN:NUMBER": the run's job, width and
  * resolution, ready for pipeline_qmodel(). schedule: another policy, or NULL. On -1 nothing is
  * left to release. */
-int pipeline_open(Pipeline *p, Results *db, const char *what, const char *schedule, CandidateRow *row);
+int pipeline_open(Pipeline *p, Results *db, const char *what, const char *schedule,
+                  CandidateRow *row);
 
 int pipeline_space(Pipeline *p);    /* stage 1, recorded */
 int pipeline_data(Pipeline *p);     /* images at the chosen resolution, split */
@@ -58,10 +59,19 @@ int pipeline_finish(Pipeline *p);   /* fine-tune, quantise, measure the winner *
 int pipeline_qmodel(Pipeline *p, const CandidateRow *row, QModel *q);
 
 /* Compares the exported C with the host on `n` test images and stores the
- * measurement. 1 with errorf(): there is no compiler or emulator to run it with. */
+ * measurement. -1 with errorf(). */
 int pipeline_measure(Pipeline *p, const QModel *q, const CandidateRow *row, int n, DeviceRun *run);
 
-/* For people, on stdout: space, front, winner, predicted beside measured. */
-int pipeline_summary(Pipeline *p);
+/* --- what the phases share (pipeline.c, training.c, winner.c) */
+
+int pipeline_count_time(Pipeline *p);               /* adds the time since the last call */
+int pipeline_begin(Pipeline *p, const char *phase); /* notes the phase and the time */
+/* The images that recalibrate and score a candidate. */
+AccuracyProtocol pipeline_scoring(Pipeline *p);
+/* Trains from the checkpoint of this name, or goes on, or finds it done. supernet: NULL for one
+ * network. */
+int pipeline_train_phase(Pipeline *p, const char *name, Model *model, const Supernet *supernet,
+                         const TrainOptions *o);
+int pipeline_winner(Pipeline *p, CandidateRow *row); /* its row, yours to release */
 
 #endif

@@ -12,13 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef THIMBLE_SOURCE_DIR
-#define THIMBLE_SOURCE_DIR "."
-#endif
-#ifndef THIMBLE_DATA_DIR
-#define THIMBLE_DATA_DIR "/usr/local/share/thimble"
-#endif
-
 /* --- finding files */
 
 /* Sets *found to folder/name or folder/name.yaml when it is there. */
@@ -84,10 +77,18 @@ static void not_found(const YamlNode *where, const char *why)
         errorf("%s", why);
 }
 
+/* THIMBLE_CONFIGS, or the folder that came with the program. */
+static const char *configs_dir(void)
+{
+    const char *asked = getenv("THIMBLE_CONFIGS"), *own = file_own("configs");
+    return asked ? asked : own ? own : "configs";
+}
+
 char *schema_find(const YamlNode *where, const char *folder, const char *name)
 {
     char *near = folder_of(where ? where->file : ""), *found = NULL, why[640];
-    if (strchr(name, '/') || strstr(name, ".yaml")) { /* a path, from the file that names it or from here */
+    if (strchr(name, '/') ||
+        strstr(name, ".yaml")) { /* a path, from the file that names it or from here */
         char *beside = name[0] == '/' ? xstrdup(name) : xasprintf("%s/%s", near, name);
         if (file_exists(beside))
             found = beside;
@@ -102,9 +103,7 @@ char *schema_find(const YamlNode *where, const char *folder, const char *name)
         return found;
     }
     char *up = xasprintf("%s/..", near);
-    const char *configs = getenv("THIMBLE_CONFIGS");
-    const char *dirs[] = {near, up, configs ? configs : "configs", "configs",
-                          THIMBLE_SOURCE_DIR "/configs", THIMBLE_DATA_DIR "/configs"};
+    const char *dirs[] = {near, up, configs_dir()};
     char names[512] = "";
     for (size_t i = 0; i < sizeof dirs / sizeof *dirs && !found; i++) {
         if (!try_file(dirs[i], folder, name, &found))
@@ -121,14 +120,9 @@ char *schema_find(const YamlNode *where, const char *folder, const char *name)
 
 int schema_names(const char *folder, char ***names)
 {
-    const char *configs = getenv("THIMBLE_CONFIGS");
-    const char *dirs[] = {configs ? configs : "configs", "configs", THIMBLE_SOURCE_DIR "/configs",
-                          THIMBLE_DATA_DIR "/configs"};
-    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
-        int n = names_in(dirs[i], folder, names);
-        if (n >= 0)
-            return n;
-    }
+    int n = names_in(configs_dir(), folder, names);
+    if (n >= 0)
+        return n;
     return errorf("there is no folder configs/%s; THIMBLE_CONFIGS may name it", folder);
 }
 
@@ -164,8 +158,8 @@ static const Unit byte_units[] = {{"", 1}, {"B", 1}, {"KiB", 1024}, {"MiB", 1048
 static const Unit count_units[] = {{"", 1}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {0}};
 static const Unit hertz_units[] = {{"Hz", 1}, {"kHz", 1e3}, {"MHz", 1e6}, {"GHz", 1e9}, {0}};
 
-static int read_quantity(const YamlNode *node, const Key *key, const Unit *units, const char *wanted,
-                         double *value)
+static int read_quantity(const YamlNode *node, const Key *key, const Unit *units,
+                         const char *wanted, double *value)
 {
     char *end;
     if (node->kind != YAML_SCALAR || !node->text[0])
@@ -183,7 +177,8 @@ static int read_quantity(const YamlNode *node, const Key *key, const Unit *units
         }
     }
     if (units == byte_units && (strcasecmp(end, "kb") == 0 || strcasecmp(end, "k") == 0))
-        return yaml_error(node, "%s: '%s' could be 1,000 or 1,024 bytes each: write KiB or plain bytes",
+        return yaml_error(node,
+                          "%s: '%s' could be 1,000 or 1,024 bytes each: write KiB or plain bytes",
                           key->name, node->text);
     return wrong(node, key, wanted);
 }
@@ -350,7 +345,8 @@ static int read_value(const YamlNode *node, const Key *key, void *field)
     case KEY_TEXT:
         return read_text(node, key, field);
     case KEY_BYTES:
-        return read_uint64(node, key, byte_units, "a size in bytes, like 60000, 64KiB or 2MiB", field);
+        return read_uint64(node, key, byte_units, "a size in bytes, like 60000, 64KiB or 2MiB",
+                           field);
     case KEY_COUNT:
         return read_uint64(node, key, count_units, "a whole number, like 500, 60k or 25M", field);
     case KEY_HERTZ:
@@ -406,7 +402,8 @@ static int read_include(const YamlNode *node, const Key *keys, void *base)
 int schema_read(const YamlNode *map, const Key *keys, void *base)
 {
     if (map->kind != YAML_MAP)
-        return yaml_error(map, "wants a map of keys and values%s%s", map->kind == YAML_SCALAR ? ", not " : "",
+        return yaml_error(map, "wants a map of keys and values%s%s",
+                          map->kind == YAML_SCALAR ? ", not " : "",
                           map->kind == YAML_SCALAR ? map->text : "");
     const YamlNode *include = yaml_get(map, "include");
     if (include && read_include(include, keys, base) != 0)

@@ -28,7 +28,7 @@ typedef enum {
     KEY_CHOICE,  /* int: one of `words` */
     KEY_NUMBERS, /* double[size]: a list of exactly `size` numbers */
     KEY_MAP,     /* a struct: sub is its table; or the name of a file in configs/<folder>/ */
-    KEY_LIST,    /* at most `room` elements of `size` bytes; sub[0] describes one (unnamed), or its map */
+    KEY_LIST,    /* at most `room` elements of `size` bytes; sub[0] describes one, or sub its map */
 } KeyType;
 
 typedef struct Key {

@@ -11,7 +11,7 @@
 #include "nn/pass.h"
 
 typedef struct {
-    const Dataset *train, *valid; /* recalibration images, and the images scored; may be one Dataset */
+    const Dataset *train, *valid; /* recalibration images, and those scored; may be one Dataset */
     const int *recalibrate;       /* [batches * batch] indices into train */
     int batches, batch;           /* 0 batches: the running statistics are good as they are */
     const int *score;             /* [n_score] indices into valid */

@@ -15,7 +15,7 @@ typedef struct {
     int n_layers;
     uint32_t arena;              /* high-water mark, bytes, by canaries and two fills */
     uint32_t stack;              /* peak, bytes, by painting */
-    uint32_t text, rodata, data, bss; /* of model and runtime in the ELF, without start-up and libc */
+    uint32_t text, rodata, data, bss; /* of model and runtime in the ELF; no start-up, no libc */
     uint32_t flash;              /* text + rodata + data of those */
     int n_inputs, n_equal;       /* outputs equal to the host's, byte for byte */
     bool canaries;               /* untouched */

@@ -10,7 +10,7 @@ typedef struct {
     double accuracy; /* correct / n */
 } HostScore;
 
-/* Every picture of d (or the first n when n > 0), in parallel. -1 with errorf(). */
+/* Every picture of d (or n of them, spread over all, when n > 0), in parallel. -1 with errorf(). */
 int host_accuracy(const QModel *q, Policy policy, const Dataset *d, int n, int threads,
                   HostScore *score);
 

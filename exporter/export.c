@@ -24,16 +24,6 @@ static bool holds_runtime(const char *dir)
     return found;
 }
 
-static const char *const runtime_places[] = {
-#ifdef THIMBLE_SOURCE_DIR
-    THIMBLE_SOURCE_DIR "/runtime",
-#endif
-#ifdef THIMBLE_DATA_DIR
-    THIMBLE_DATA_DIR "/runtime",
-#endif
-    "runtime", /* of the current directory */
-};
-
 const char *runtime_dir(void)
 {
     const char *asked = getenv("THIMBLE_RUNTIME");
@@ -43,12 +33,10 @@ const char *runtime_dir(void)
         errorf("THIMBLE_RUNTIME is %s, where there is no tb.h", asked);
         return NULL;
     }
-    size_t n = sizeof runtime_places / sizeof *runtime_places;
-    for (size_t i = 0; i < n; i++)
-        if (holds_runtime(runtime_places[i]))
-            return runtime_places[i];
-    errorf("the runtime's sources are not in %s; THIMBLE_RUNTIME may name their folder",
-           runtime_places[0]);
+    const char *own = file_own("runtime");
+    if (own && holds_runtime(own))
+        return own;
+    errorf("the runtime's sources are not found; THIMBLE_RUNTIME may name their folder");
     return NULL;
 }
 

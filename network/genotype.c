@@ -172,7 +172,8 @@ int genotype_parse(const Space *space, const char *text, Genotype *g)
         return errorf("'%s' is not a genotype: it begins like w0.5-r32x32", text);
     int wi = find_width(space, width), ri = find_resolution(space, h, w);
     if (wi < 0 || ri < 0)
-        return errorf("the space '%s' has no width %g at resolution %dx%d", space->name, width, h, w);
+        return errorf("the space '%s' has no width %g at resolution %dx%d", space->name, width, h,
+                      w);
     *g = empty(wi, ri);
     const char *p = text + used;
     for (int s = -1; *p;) {
@@ -235,7 +236,8 @@ void genotype_expand(const Space *space, const Genotype *g, int n_classes, Net *
         at = expand_stage(space, g, s, at, net);
     if (space->head) { /* MobileNetV2's rule: a narrow network keeps the full head */
         double width = space->width[g->width];
-        at = net_pointwise(net, at, make_divisible(space->head * (width > 1 ? width : 1), space->divisor),
+        at = net_pointwise(net, at,
+                           make_divisible(space->head * (width > 1 ? width : 1), space->divisor),
                            ACT_RELU6);
         net->layer[at].role = ROLE_HEAD;
     }

@@ -43,7 +43,8 @@ int space_check(const Space *space)
             return -1;
         for (int i = 0; i < stage->kernel.n; i++)
             if (stage->kernel.value[i] % 2 == 0)
-                return errorf("stage %d: kernels are odd (the smaller is the larger's centre)", s + 1);
+                return errorf("stage %d: kernels are odd (the smaller is the larger's centre)",
+                              s + 1);
     }
     if (layers_of_largest(space) > NET_MAX_LAYERS)
         return errorf("the largest network of the space '%s' has more than %d layers", space->name,

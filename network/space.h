@@ -50,7 +50,7 @@ typedef struct {
         Size2 kernel, stride;
     } first_block;
     Stage stage[SPACE_MAX_STAGES];
-    uint16_t head; /* channels of a last 1x1 before the pool, 0 for none; not scaled below width 1 */
+    uint16_t head; /* channels of a last 1x1 before the pool, 0: none; not scaled below width 1 */
 } Space;
 
 /* MobileNet's rule: to the nearest multiple of the divisor, never below it and

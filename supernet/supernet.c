@@ -9,8 +9,8 @@
 
 void supernet_init(Supernet *s, const Space *space, int width, int resolution, int n_classes)
 {
-    *s = (Supernet){.space = *space, .width = width, .resolution = resolution,
-                    .n_classes = n_classes};
+    *s = (Supernet){
+        .space = *space, .width = width, .resolution = resolution, .n_classes = n_classes};
     Genotype largest = genotype_largest(space, width, resolution);
     Net net;
     genotype_expand(space, &largest, n_classes, &net);
@@ -63,7 +63,9 @@ static void visit_weights(const Layer *s, const Layer *b, float *small, float *b
     for (int o = 0; o < n_out; o++) {
         for (int y = 0; y < s->kh; y++) {
             for (int x = 0; x < s->kw; x++) {
-                size_t from = (((size_t)o * b->kh + (size_t)(y + top)) * b->kw + (size_t)(x + left)) * b->in_c;
+                size_t from =
+                    (((size_t)o * b->kh + (size_t)(y + top)) * b->kw + (size_t)(x + left)) *
+                    b->in_c;
                 size_t to = (((size_t)o * s->kh + (size_t)y) * s->kw + (size_t)x) * s->in_c;
                 on((Run){small + to, big + from, s->in_c}, share);
             }
@@ -170,7 +172,8 @@ static void permute_norm(LayerParams *p, int n, const Ranked *order)
 /* Layers expand, depthwise, project at i, i+1, i+2. */
 static void sort_block(Model *m, int i)
 {
-    const Layer *expand = &m->net.layer[i], *dw = &m->net.layer[i + 1], *project = &m->net.layer[i + 2];
+    const Layer *expand = &m->net.layer[i], *dw = &m->net.layer[i + 1],
+                *project = &m->net.layer[i + 2];
     int mid = dw->out_c;
     LayerParams *e = &m->layer[i], *d = &m->layer[i + 1], *p = &m->layer[i + 2];
     Ranked *order = xmalloc(sizeof *order * (size_t)mid);

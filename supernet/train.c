@@ -15,7 +15,8 @@ enum { STREAM_ORDER, STREAM_IMAGES, STREAM_SUBNETS }; /* what randomness of a st
 
 static int64_t steps_an_epoch(const TrainOptions *o, int n)
 {
-    return n / o->batch > 0 ? n / o->batch : 1; /* the rest of the order is left to the next epochs */
+    return n / o->batch > 0 ? n / o->batch
+                            : 1; /* the rest of the order is left to the next epochs */
 }
 
 void train_state_init(TrainState *t, Model *model, const TrainOptions *o, int n_examples)
@@ -49,9 +50,15 @@ void *train_state_save(const TrainState *t, size_t *size)
     memcpy(p, m->params, params);
     memcpy(p + params, m->stats, stats);
     memcpy(p + params + stats, t->velocity, params);
-    Header h = {.n_params = m->n_params, .n_stats = m->n_stats, .step = t->step, .steps = t->steps,
-                .seen = t->seen, .correct = t->correct, .loss_sum = t->loss_sum,
-                .seconds = t->seconds, .hash = hash_bytes(HASH_START, p, 2 * params + stats)};
+    Header h = {.n_params = m->n_params,
+                .n_stats = m->n_stats,
+                .step = t->step,
+                .steps = t->steps,
+                .seen = t->seen,
+                .correct = t->correct,
+                .loss_sum = t->loss_sum,
+                .seconds = t->seconds,
+                .hash = hash_bytes(HASH_START, p, 2 * params + stats)};
     memcpy(h.magic, magic, sizeof magic);
     memcpy(data, &h, sizeof h);
     return data;
@@ -222,7 +229,8 @@ static void sum_gradients(Trainer *r)
 
 static double rate_at(const Trainer *r, const TrainState *t)
 {
-    return cosine_rate(r->o->rate, t->step, t->steps, (int64_t)(r->o->warm_up * (double)r->per_epoch));
+    return cosine_rate(r->o->rate, t->step, t->steps,
+                       (int64_t)(r->o->warm_up * (double)r->per_epoch));
 }
 
 static void do_step(Trainer *r, TrainState *t)

@@ -50,7 +50,8 @@ typedef struct {
     /* after every step: false stops the training, the state is whole; may be NULL */
     bool (*step)(void *ctx, const TrainState *t);
     /* after every epoch: its number from 1, mean loss, training accuracy, rate; may be NULL */
-    void (*epoch)(void *ctx, const TrainState *t, int epoch, double loss, double accuracy, double rate);
+    void (*epoch)(void *ctx, const TrainState *t, int epoch, double loss, double accuracy,
+                  double rate);
 } TrainHooks;
 
 /* Trains on d's images `index` [n] from t->step on. supernet: whose subnets, or

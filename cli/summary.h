@@ -1,0 +1,14 @@
+/* summary.h - what a finished job says, on stdout: for people. */
+#ifndef SUMMARY_H
+#define SUMMARY_H
+
+#include "cli/pipeline.h"
+
+/* Space, front, winner, predicted beside measured. -1 with errorf() when the
+ * board disagreed with the host or with the plan. */
+int pipeline_summary(Pipeline *p);
+
+/* Arena, flash, stack and latency as they were predicted and as they are. */
+void summary_device(const Target *t, const Cost *cost, const DeviceRun *d);
+
+#endif

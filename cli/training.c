@@ -1,0 +1,133 @@
+#include "cli/pipeline.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECKPOINT_SECONDS 20 /* of training that a kill can cost */
+#define EPOCH_IMAGES 1000     /* validation images looked at after an epoch */
+
+typedef struct {
+    Pipeline *p;
+    const char *name;
+    const TrainOptions *o;
+    double saved;
+    int status;
+    Progress bar;
+} Phase;
+
+static int save_state(Phase *f, const TrainState *t)
+{
+    size_t size;
+    void *data = train_state_save(t, &size);
+    int status = results_begin(f->p->db);
+    if (status == 0)
+        status = results_blob_put(f->p->db, f->p->run, f->name, data, size);
+    if (status == 0)
+        status = pipeline_count_time(f->p);
+    if (status == 0)
+        status = results_commit(f->p->db);
+    f->saved = clock_seconds();
+    free(data);
+    return status;
+}
+
+static bool on_step(void *ctx, const TrainState *t)
+{
+    Phase *f = ctx;
+    progress_step(&f->bar, t->step, "%s", "steps");
+    if (clock_seconds() - f->saved > CHECKPOINT_SECONDS && save_state(f, t) != 0)
+        f->status = -1;
+    return f->status == 0;
+}
+
+/* Accuracy on some validation images with the running statistics; only one
+ * network has them, a supernet has none. */
+static double look(Phase *f, const TrainState *t)
+{
+    Pipeline *p = f->p;
+    if (strcmp(f->name, "supernet") == 0)
+        return -1;
+    AccuracyProtocol protocol = {.valid = &p->data.train,
+                                 .score = p->valid,
+                                 .n_score = p->n_valid < EPOCH_IMAGES ? p->n_valid : EPOCH_IMAGES};
+    return accuracy_of(t->model, p->workspace[0], &protocol).accuracy;
+}
+
+static void on_epoch(void *ctx, const TrainState *t, int epoch, double loss, double accuracy,
+                     double rate)
+{
+    Phase *f = ctx;
+    EpochRow row = {.phase = f->name,
+                    .epoch = epoch,
+                    .loss = loss,
+                    .train_accuracy = accuracy,
+                    .valid_accuracy = look(f, t),
+                    .rate = rate,
+                    .seconds = t->seconds};
+    if (results_epoch_put(f->p->db, f->p->run, &row) != 0)
+        f->status = -1;
+    char valid[32] = "";
+    if (row.valid_accuracy >= 0)
+        snprintf(valid, sizeof valid, ", validation %.2f %%", 100 * row.valid_accuracy);
+    log_info("%s: epoch %d/%d, loss %.4f, training %.2f %%%s, %.0f images/s", f->name, epoch,
+             f->o->epochs, loss, 100 * accuracy, valid, (double)t->seen / t->seconds);
+}
+
+/* Trains, or goes on, or finds it done. */
+int pipeline_train_phase(Pipeline *p, const char *name, Model *model, const Supernet *supernet,
+                         const TrainOptions *o)
+{
+    Phase f = {.p = p, .name = name, .o = o, .saved = clock_seconds()};
+    TrainState t;
+    train_state_init(&t, model, o, p->n_fit);
+    void *data = NULL;
+    size_t size;
+    int found = results_blob_get(p->db, p->run, name, &data, &size);
+    int status = found == 0 ? train_state_load(&t, data, size) : found < 0 ? -1 : 0;
+    free(data);
+    if (status == 0 && t.step < t.steps) {
+        if (t.step > 0)
+            log_info("%s: continues at step %lld of %lld", name, (long long)t.step,
+                     (long long)t.steps);
+        progress_begin(&f.bar, name, t.steps, t.step);
+        TrainHooks hooks = {.ctx = &f, .step = on_step, .epoch = on_epoch};
+        train(&t, supernet, &p->data.train, p->fit, p->n_fit, o, &hooks);
+        progress_end(&f.bar);
+        status = f.status == 0 ? save_state(&f, &t) : -1;
+    }
+    train_state_release(&t);
+    return status;
+}
+
+int pipeline_train(Pipeline *p)
+{
+    Job *job = &p->job;
+    if (pipeline_begin(p, "train") != 0)
+        return -1;
+    supernet_init(&p->supernet, &job->space, p->width, p->resolution, p->n_classes);
+    p->has_supernet = true;
+    void *data = NULL;
+    size_t size;
+    int begun = results_blob_get(p->db, p->run, "supernet", &data, &size);
+    free(data);
+    if (begun < 0)
+        return -1;
+    if (begun == 1) { /* the supernet's own state takes over from the largest network's */
+        Rng rng = rng_make(job->seed, 9);
+        model_randomise(&p->supernet.shared, &rng);
+        if (pipeline_train_phase(p, "largest", &p->supernet.shared, NULL, &job->largest) != 0)
+            return -1;
+        supernet_sort_channels(&p->supernet);
+    }
+    if (pipeline_train_phase(p, "supernet", &p->supernet.shared, &p->supernet, &job->supernet) != 0)
+        return -1;
+    log_info("supernet: %s parameters, hash %016llx",
+             text_count((double)p->supernet.shared.n_params),
+             (unsigned long long)model_hash(&p->supernet.shared));
+    return 0;
+}

@@ -1,0 +1,240 @@
+#include "cli/pipeline.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/command.h"
+#include "evaluator/host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The winner's own weights, recalibrated. */
+static void take_weights(Pipeline *p, const Genotype *g, Model *m)
+{
+    AccuracyProtocol protocol = pipeline_scoring(p);
+    protocol.n_score = 1;
+    supernet_extract(&p->supernet, g, m);
+    accuracy_of(m, p->workspace[0], &protocol);
+}
+
+static int quantize(Pipeline *p, const Model *m, QModel *q)
+{
+    float lo[NET_MAX_LAYERS], hi[NET_MAX_LAYERS];
+    int n = p->job.calibration_images < p->n_fit ? p->job.calibration_images : p->n_fit;
+    accuracy_ranges(m, p->workspace[0], &p->data.train, p->fit, n, lo, hi);
+    return qmodel_make(q, m, lo, hi, p->data.train.scale, p->data.train.zero - 128);
+}
+
+static void blob_name(char name[32], int number)
+{
+    snprintf(name, 32, "int8:%d", number);
+}
+
+static int store_qmodel(Pipeline *p, const QModel *q, int number)
+{
+    char name[32];
+    size_t size;
+    void *data = qmodel_save(q, &size);
+    blob_name(name, number);
+    int status = results_blob_put(p->db, p->run, name, data, size);
+    free(data);
+    return status;
+}
+
+static int store_layers(Pipeline *p, int64_t candidate, const QModel *q, const DeviceRun *measured)
+{
+    LayerRow rows[NET_MAX_LAYERS];
+    char shape[NET_MAX_LAYERS][24];
+    Plan plan;
+    plan_make(&q->net, (Policy)p->job.policy, &plan);
+    for (int i = 0; i < q->net.n_layers; i++) {
+        const Layer *l = &q->net.layer[i];
+        snprintf(shape[i], sizeof shape[i], "%dx%dx%d", l->out_h, l->out_w, l->out_c);
+        rows[i] = (LayerRow){.index = i,
+                             .op = op_name((Op)l->op),
+                             .shape = shape[i],
+                             .weights = layer_weights(l),
+                             .macs = (int64_t)layer_macs(l),
+                             .in_bytes = (int64_t)l->in_h * l->in_w * l->in_c,
+                             .out_bytes = net_tensor_bytes(&q->net, i),
+                             .scratch = plan.scratch[i].bytes,
+                             .live = plan_live(&plan, &q->net, i),
+                             .latency = latency_layer(&p->job.target.latency, l),
+                             .measured = -1};
+        if (measured && i < measured->n_layers)
+            rows[i].measured = (double)measured->layer[i];
+    }
+    return results_layers_put(p->db, candidate, rows, q->net.n_layers);
+}
+
+int pipeline_measure(Pipeline *p, const QModel *q, const CandidateRow *row, int n, DeviceRun *run)
+{
+    const Dataset *test = &p->data.test;
+    size_t image = (size_t)test->h * (size_t)test->w * (size_t)test->c;
+    if (n > test->n)
+        n = test->n;
+    int8_t *images = xmalloc(image * (size_t)n);
+    for (int i = 0; i < n; i++)
+        dataset_int8(test, (int)((int64_t)i * test->n / n), images + (size_t)i * image);
+    DeviceOptions o = {.target = &p->job.target,
+                       .policy = (Policy)p->job.policy,
+                       .images = images,
+                       .n_images = n,
+                       .timeout_s = 600};
+    int status = device_run(q, &o, run);
+    free(images);
+    if (status != 0)
+        return -1;
+    char source[64];
+    snprintf(source, sizeof source, "qemu:%s", p->job.target.core);
+    const Target *t = &p->job.target;
+    Cost cost = estimate(&q->net, t, (Policy)p->job.policy);
+    MeasurementRow m = {.candidate = row->id,
+                        .source = source,
+                        .policy = policy_name((Policy)p->job.policy),
+                        .instructions = (int64_t)run->instructions,
+                        .arena = run->arena,
+                        .stack = run->stack,
+                        .flash = run->flash,
+                        .n_inputs = run->n_inputs,
+                        .n_equal = run->n_equal,
+                        .predicted_arena = cost.sram,
+                        .predicted_flash = cost.flash,
+                        .predicted_stack = t->code.stack ? (int64_t)t->code.stack : -1,
+                        .predicted_latency =
+                            strcmp(t->latency.unit, "instructions") == 0 ? cost.latency : -1};
+    if (results_measurement_put(p->db, &m) != 0)
+        return -1;
+    return store_layers(p, row->id, q, run);
+}
+
+/* Float and int8 accuracy on all test images, into the winner's row. */
+static int judge(Pipeline *p, Model *m, const QModel *q, CandidateRow *row)
+{
+    int n = p->data.test.n;
+    int *all = xmalloc(sizeof(int) * (size_t)n);
+    for (int i = 0; i < n; i++)
+        all[i] = i;
+    AccuracyProtocol protocol = {.valid = &p->data.test, .score = all, .n_score = n};
+    row->test_accuracy = accuracy_of(m, p->workspace[0], &protocol).accuracy;
+    free(all);
+    HostScore score;
+    if (host_accuracy(q, (Policy)p->job.policy, &p->data.test, 0, p->job.threads, &score) != 0)
+        return -1;
+    row->int8_accuracy = score.accuracy;
+    log_info("winner: test accuracy %.2f %% in float, %.2f %% in int8 on all %d images",
+             100 * row->test_accuracy, 100 * row->int8_accuracy, n);
+    return results_candidate_put(p->db, p->run, row);
+}
+
+static int finish_model(Pipeline *p, Model *m, CandidateRow *row)
+{
+    if (pipeline_begin(p, "finetune") != 0 ||
+        pipeline_train_phase(p, "finetune", m, NULL, &p->job.finetune) != 0 ||
+        pipeline_begin(p, "quantize") != 0)
+        return -1;
+    QModel q;
+    if (quantize(p, m, &q) != 0)
+        return -1;
+    int status = judge(p, m, &q, row);
+    if (status == 0)
+        status = store_qmodel(p, &q, row->number);
+    if (status == 0)
+        status = pipeline_begin(p, "measure");
+    const char *missing = p->job.target.machine[0] ? device_missing() : "an emulated board";
+    if (status == 0 && !missing)
+        status = pipeline_measure(p, &q, row, p->job.device_images, &p->device);
+    if (missing) /* a workstation without the cross compiler still gets its network */
+        log_warn("not measured on the target: there is no %s", missing);
+    if (status == 0 && missing)
+        status = store_layers(p, row->id, &q, NULL);
+    qmodel_release(&q);
+    return status;
+}
+
+int pipeline_finish(Pipeline *p)
+{
+    CandidateRow row;
+    if (pipeline_winner(p, &row) != 0)
+        return -1;
+    Model m;
+    take_weights(p, &p->winner.genotype, &m);
+    int status = finish_model(p, &m, &row);
+    model_release(&m);
+    results_candidate_release(&row);
+    if (status == 0)
+        status = pipeline_count_time(p);
+    return status == 0 ? results_run_set(p->db, p->run, "done", "done") : -1;
+}
+
+int pipeline_qmodel(Pipeline *p, const CandidateRow *row, QModel *q)
+{
+    char name[32];
+    void *data = NULL;
+    size_t size;
+    blob_name(name, row->number);
+    int found = results_blob_get(p->db, p->run, name, &data, &size);
+    if (found <= 0) {
+        int status = found == 0 ? qmodel_load(q, data, size) : -1;
+        free(data);
+        return status;
+    }
+    Genotype g;
+    if (genotype_parse(&p->job.space, row->genotype, &g) != 0 || pipeline_data(p) != 0)
+        return -1;
+    if (results_blob_get(p->db, p->run, "supernet", &data, &size) != 0)
+        return errorf("run %lld has no trained supernet yet", (long long)p->run);
+    p->n_classes = p->data.train.n_classes;
+    log_info("candidate %d was not fine-tuned: its weights are the supernet's", row->number);
+    supernet_init(&p->supernet, &p->job.space, g.width, g.resolution, p->n_classes);
+    p->has_supernet = true;
+    TrainState t;
+    train_state_init(&t, &p->supernet.shared, &p->job.supernet, p->n_fit);
+    int status = train_state_load(&t, data, size);
+    train_state_release(&t);
+    free(data);
+    if (status != 0)
+        return -1;
+    Model m;
+    take_weights(p, &g, &m);
+    status = quantize(p, &m, q);
+    model_release(&m);
+    return status;
+}
+
+static int open_job(Pipeline *p, Results *db, int64_t run, const char *schedule,
+                    const char *genotype)
+{
+    RunRow row;
+    Job job;
+    Genotype g;
+    if (results_run_get(db, run, &row) != 0)
+        return -1;
+    int status = config_parse(&job, row.config, "the run's config");
+    results_run_release(&row);
+    Policy policy = (Policy)job.policy;
+    if (status != 0 || (schedule && policy_parse(schedule, &policy) != 0) ||
+        genotype_parse(&job.space, genotype, &g) != 0)
+        return -1;
+    job.policy = (int)policy;
+    if (config_resolve(&job) != 0)
+        return -1;
+    pipeline_init(p, &job, db, run);
+    p->width = g.width;
+    p->resolution = g.resolution;
+    return 0;
+}
+
+int pipeline_open(Pipeline *p, Results *db, const char *what, const char *schedule,
+                  CandidateRow *row)
+{
+    int64_t run;
+    if (command_candidate(db, what, &run, row) != 0)
+        return -1;
+    int status = open_job(p, db, run, schedule, row->genotype);
+    if (status != 0)
+        results_candidate_release(row);
+    return status;
+}
