@@ -193,13 +193,15 @@ static Dataset random_pictures(const Net *net, Rng *rng)
     return d;
 }
 
-/* Counted with the slow interpreter; the first of equal scores is the answer. */
+/* n pictures spread over all, counted with the slow interpreter; the first of equal scores is
+ * the answer. */
 static int slow_correct(const QModel *q, const Dataset *d, int n)
 {
     size_t bytes = net_tensor_bytes(&q->net, NET_IMAGE);
     int8_t *image = xmalloc(bytes);
     int correct = 0;
-    for (int i = 0; i < n; i++) {
+    for (int j = 0; j < n; j++) {
+        int i = j * d->n / n;
         for (size_t k = 0; k < bytes; k++)
             image[k] = (int8_t)(d->pixel[(size_t)i * bytes + k] - 128);
         int8_t **t = int8_run(q, image), *score = t[q->net.n_layers];
