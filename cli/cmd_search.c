@@ -103,6 +103,7 @@ static char *identity(const Job *job)
 {
     Job same = *job;
     same.threads = 1;
+    same.checkpoint = 1;
     return config_text(&same);
 }
 

@@ -195,6 +195,7 @@ static const Key job_keys[] = {
     VALUE("name", KEY_TEXT, Job, name, 0, 0, ""),
     VALUE("seed", KEY_INT, Job, seed, 0, 9e15, "the same seed gives the same result"),
     VALUE("threads", KEY_INT, Job, threads, 0, 1024, "0: one a core; not part of the result"),
+    VALUE("checkpoint", KEY_NUMBER, Job, checkpoint, 0, 3600, "seconds of training a kill can cost"),
     {.name = "schedule", .type = KEY_CHOICE, .offset = offsetof(Job, policy), .words = policies},
     {.name = "target", .type = KEY_MAP, MAP(Job, target, target_keys), .folder = "targets"},
     {.name = "limits", .type = KEY_MAP, MAP(Job, limits, limits_keys)},
@@ -215,6 +216,7 @@ void config_defaults(Job *job)
     memset(job, 0, sizeof *job);
     strcpy(job->name, "job");
     job->seed = 1;
+    job->checkpoint = 20;
     job->policy = POLICY_INPLACE;
     job->data = (DataOptions){.format = DATA_IMAGES,
                               .holdout = 0.1,

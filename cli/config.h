@@ -23,6 +23,7 @@ typedef struct {
     char name[64];
     uint64_t seed;
     int threads;   /* 0 in the file: one a core; resolved by config_load */
+    double checkpoint; /* seconds of training that a kill can cost */
     int policy;    /* Policy */
     Limits limits; /* 0 in the file: the target's size less its reserve, resolved by config_load */
     Target target;

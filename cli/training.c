@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECKPOINT_SECONDS 20 /* of training that a kill can cost */
-#define EPOCH_IMAGES 1000     /* validation images looked at after an epoch */
+#define EPOCH_IMAGES 1000 /* validation images looked at after an epoch */
 
 typedef struct {
     Pipeline *p;
@@ -40,7 +39,7 @@ static bool on_step(void *ctx, const TrainState *t)
 {
     Phase *f = ctx;
     progress_step(&f->bar, t->step, "%s", "steps");
-    if (clock_seconds() - f->saved > CHECKPOINT_SECONDS && save_state(f, t) != 0)
+    if (clock_seconds() - f->saved >= f->p->job.checkpoint && save_state(f, t) != 0)
         f->status = -1;
     return f->status == 0;
 }
