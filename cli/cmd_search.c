@@ -166,29 +166,29 @@ static int new_run(Results *r, const Job *job, int64_t *run)
     return status == 0 ? note_latency_model(r, &job->target) : -1;
 }
 
-/* What the supernet's training has fixed comes from its run; the rest is the new job's. */
+/* What the supernet's training has fixed comes from its run; the rest is the new job's. The
+ * weights fit any resolution, so stage 1 chooses that again, at the supernet's width. */
 static int take_supernet(Results *r, int64_t from, Job *job)
 {
     Job trained;
+    double width;
     int h, w;
     if (job_of_run(r, from, job->threads, &trained) != 0)
         return -1;
-    if (results_space_chosen(r, from, &trained.width, &h, &w) != 0)
+    if (results_space_chosen(r, from, &width, &h, &w) != 0)
         return errorf("run %lld has not chosen its space yet", (long long)from);
-    trained.resolution = (Resolution){(uint16_t)h, (uint16_t)w};
-    if (strcmp(trained.space.name, job->space.name) != 0)
-        return errorf("run %lld trained a supernet of the space '%s', the job searches in '%s'",
+    if (!config_same_blocks(&trained.space, &job->space))
+        return errorf("run %lld trained a supernet of the space '%s', the job's '%s' has other blocks",
                       (long long)from, trained.space.name, job->space.name);
-    job->space = trained.space;
-    job->seed = trained.seed; /* the same images train and validate */
+    job->space.n_widths = 1;
+    job->space.width[0] = width;
     memcpy(trained.data.path, job->data.path, sizeof trained.data.path); /* it may have moved */
     job->data = trained.data;
+    job->seed = trained.seed; /* the same images train and validate */
     job->validation = trained.validation;
     job->largest = trained.largest;
     job->supernet = trained.supernet;
-    job->width = trained.width;
-    job->resolution = trained.resolution;
-    log_info("run %lld gives seed, data, validation, space, stage1, train.largest, train.supernet",
+    log_info("run %lld gives seed, data, validation, width, train.largest, train.supernet",
              (long long)from);
     return config_resolve(job);
 }

@@ -418,6 +418,24 @@ static char *printed(const Key *keys, const void *base)
     return text;
 }
 
+/* As YAML, without name, widths and resolutions; yours to free. */
+static char *printed_blocks(const Space *space)
+{
+    Space blocks = *space;
+    blocks.name[0] = 0;
+    blocks.n_widths = blocks.n_resolutions = 0;
+    return printed(space_keys, &blocks);
+}
+
+bool config_same_blocks(const Space *a, const Space *b)
+{
+    char *x = printed_blocks(a), *y = printed_blocks(b);
+    bool same = strcmp(x, y) == 0;
+    free(x);
+    free(y);
+    return same;
+}
+
 char *config_text(const Job *job)
 {
     return printed(job_keys, job);

@@ -51,6 +51,8 @@ int config_parse(Job *job, const char *text, const char *name);
 /* Again after fields were changed by options: seeds and threads of every part. */
 int config_resolve(Job *job);
 int config_set(Job *job, const char *assignment); /* "key=value"; then config_resolve() */
+/* Spaces whose supernets have the same weights: equal but for name, widths and resolutions. */
+bool config_same_blocks(const Space *a, const Space *b);
 char *config_text(const Job *job); /* the effective config, YAML; yours to free */
 
 int config_target(Target *target, const char *name); /* a name in configs/targets, or a file */

@@ -29,12 +29,13 @@ millis=$((($(date +%s%N) - start) / 1000000))
 result "$dir/whole.db" > "$dir/whole"
 bad=0
 for i in $(seq "$n"); do
-    db=$dir/$i.db kills=0
+    db=$dir/$i.db kills=0 tries=0
     while :; do
         tests/small_job.sh "$db" --resume > "$dir/out" 2>&1 &
         pid=$!
         # from a few milliseconds to the job's length: all phases are hit
-        wait=$(awk -v s="$i$kills$$" -v m="$millis" 'BEGIN { srand(s); print 0.005 + rand() * m / 1000 }')
+        tries=$((tries + 1))
+        wait=$(awk -v s="$$$i$tries" -v m="$millis" 'BEGIN { srand(s); print 0.005 + rand() * m / 1000 }')
         (sleep "$wait"; kill -9 "$pid" 2>/dev/null) &
         killer=$!
         wait "$pid" 2>/dev/null
