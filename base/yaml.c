@@ -28,6 +28,8 @@ int yaml_error(const YamlNode *node, const char *format, ...)
     va_start(args, format);
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
+    if (node->line == 0)
+        return errorf("%s: %s", node->file, why);
     return errorf("%s:%d: %s", node->file, node->line, why);
 }
 

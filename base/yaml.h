@@ -13,7 +13,7 @@ typedef struct YamlNode YamlNode;
 struct YamlNode {
     YamlKind kind;
     const char *file; /* as the user named it; lives as long as the tree */
-    int line;         /* from 1 */
+    int line;         /* from 1; 0 where lines mean nothing, as on a command line */
     char *key;        /* of an entry of a map, else NULL */
     char *text;       /* scalar */
     int n;

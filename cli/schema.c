@@ -442,6 +442,13 @@ static char *quoted(const char *value)
     return text;
 }
 
+static void forget_lines(YamlNode *node)
+{
+    node->line = 0;
+    for (int i = 0; i < node->n; i++)
+        forget_lines(node->child[i]);
+}
+
 int schema_set(const char *assignment, const Key *keys, void *base)
 {
     const char *equals = strchr(assignment, '=');
@@ -461,6 +468,8 @@ int schema_set(const char *assignment, const Key *keys, void *base)
     char *document = xasprintf("%s%s%s", text, value, closing);
     char *name = xasprintf("--set %s", assignment);
     YamlNode *root = yaml_parse(document, strlen(document), name);
+    if (root)
+        forget_lines(root);
     int status = root ? schema_read(root, keys, base) : -1;
     yaml_close(root);
     free(name);

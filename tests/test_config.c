@@ -179,7 +179,7 @@ END
 TEST(assignments_are_checked_like_the_file)
 {
     Job job;
-    const char *bad[][2] = {{"limits.sarm=1", "did you mean 'sram'"}, {"seed", "wants key=value"},
+    const char *bad[][2] = {{"limits.sarm=1", "--set limits.sarm=1: unknown key 'sarm', did you mean 'sram'"}, {"seed", "wants key=value"},
                             {"=3", "wants key=value"}, {"seed.x=3", "'a map' is not an integer"},
                             {"stage1.samples=0", "out of bounds"},
                             {"a.b.c.d.e.f.g.h.i.j.k=1", "unknown key 'a'"}};
