@@ -8,6 +8,7 @@
 #include "cli/pipeline.h"
 #include "cli/schema.h"
 #include "cli/version.h"
+#include "results/listing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,8 @@ static const char DOC[] =
     "sampled networks that fit the limits, and the mean and quantiles of their MACs. The best has "
     "the largest mean. Nothing is trained or stored."
     "\vExample:\n"
-    "  thimble space configs/jobs/imagenet.yaml --classes 1000 --set target=stm32f746 -f csv";
+    "  thimble space demo --set space=mcunet --set target=stm32f746 --set limits.sram=0 \\\n"
+    "      --set limits.flash=0 --classes 1000 -f csv";
 
 static int print_sweep(const Job *job, const Sweep *s, Format format)
 {
@@ -76,16 +78,7 @@ static int print_sweep(const Job *job, const Sweep *s, Format format)
     if (status == 0)
         status = pipeline_record_sweep(r, run, &job->space, s);
     if (status == 0)
-        status = results_query(
-            r,
-            "SELECT width, h, w, samples, feasible, round(100.0 * feasible / samples, 1) AS "
-            "\"fits %\", round(mean_macs * 1e-6, 3) AS \"mean MMACs\", "
-            "round(json_extract(cdf, '$[4]') * 1e-6, 3) AS \"p20 MMACs\", "
-            "round(json_extract(cdf, '$[10]') * 1e-6, 3) AS \"p50 MMACs\", "
-            "round(json_extract(cdf, '$[16]') * 1e-6, 3) AS \"p80 MMACs\", "
-            "CASE WHEN chosen THEN 'best' ELSE '' END AS chosen FROM space "
-            "ORDER BY mean_macs DESC, width, h",
-            NULL, 0, format, stdout);
+        status = listing_spaces(r, run, format, stdout);
     results_close(r);
     return status;
 }

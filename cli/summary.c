@@ -2,22 +2,16 @@
 
 #include "base/error.h"
 #include "cli/schema.h"
+#include "results/listing.h"
 
 #include <stdio.h>
 
 static void print_front(Pipeline *p)
 {
-    char run[32];
-    snprintf(run, sizeof run, "%lld", (long long)p->run);
-    const char *args[] = {run};
     printf("\nFront: no other candidate is better in one figure and as good in the others (float, "
            "supernet's weights, validation images)\n");
     fflush(stdout);
-    results_query(
-        p->db,
-        "SELECT number, printf('%.2f', 100 * accuracy) AS \"accuracy %\", sram, flash, macs, "
-        "genotype FROM pareto WHERE run = ?1 ORDER BY accuracy DESC LIMIT 12",
-        args, 1, FORMAT_TABLE, stdout);
+    listing_front(p->db, p->run, 12, stdout);
 }
 
 static void print_beside(const char *what, double predicted, double measured, const char *unit)
@@ -30,7 +24,7 @@ static void print_beside(const char *what, double predicted, double measured, co
         printf("%+.2f %%\n", off);
 }
 
-void summary_device(const Target *t, const Cost *cost, const DeviceRun *d)
+int summary_device(const Target *t, const Cost *cost, const DeviceRun *d)
 {
     printf("\n  on qemu:%-4s %14s %14s\n", t->core, "predicted", "measured");
     print_beside("arena", cost->sram, d->arena, "bytes");
@@ -39,6 +33,9 @@ void summary_device(const Target *t, const Cost *cost, const DeviceRun *d)
     print_beside("latency", cost->latency, (double)d->instructions, t->latency.unit);
     printf("  outputs      %d of %d inputs equal to the host's byte for byte; canaries %s\n",
            d->n_equal, d->n_inputs, d->canaries ? "untouched" : "OVERWRITTEN");
+    if (d->n_equal != d->n_inputs || !d->canaries || d->arena != cost->sram)
+        return errorf("the board disagrees with the host or with the plan");
+    return 0;
 }
 
 int pipeline_summary(Pipeline *p)
@@ -66,11 +63,5 @@ int pipeline_summary(Pipeline *p)
            text_bytes(job->limits.flash), text_bytes(cost->model_flash));
     printf("  MACs         %s\n", text_count((double)cost->macs));
     results_candidate_release(&row);
-    const DeviceRun *d = &p->device;
-    if (d->n_inputs == 0)
-        return 0;
-    summary_device(&job->target, cost, d);
-    if (d->n_equal != d->n_inputs || !d->canaries || d->arena != cost->sram)
-        return errorf("the board disagrees with the host or with the plan");
-    return 0;
+    return p->device.n_inputs > 0 ? summary_device(&job->target, cost, &p->device) : 0;
 }

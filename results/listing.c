@@ -158,6 +158,32 @@ static int has_candidates(Results *r, int64_t run)
     return status == 1 ? errorf("run %" PRId64 " has no evaluated candidates yet", run) : status;
 }
 
+int listing_front(Results *r, int64_t run, int limit, FILE *out)
+{
+    Number id = number(run), most = number(limit);
+    fflush(out);
+    return results_query(
+        r,
+        "SELECT number, printf('%.2f', 100 * accuracy) AS \"accuracy %\", sram, flash, macs, "
+        "genotype FROM pareto WHERE run = ?1 ORDER BY accuracy DESC LIMIT CAST(?2 AS INTEGER)",
+        (const char *[]){id.text, most.text}, 2, FORMAT_TABLE, out);
+}
+
+int listing_spaces(Results *r, int64_t run, Format format, FILE *out)
+{
+    Number id = number(run);
+    return results_query(
+        r,
+        "SELECT width, h, w, samples, feasible, round(100.0 * feasible / samples, 1) AS "
+        "\"fits %\", round(mean_macs * 1e-6, 3) AS \"mean MMACs\", "
+        "round(json_extract(cdf, '$[4]') * 1e-6, 3) AS \"p20 MMACs\", "
+        "round(json_extract(cdf, '$[10]') * 1e-6, 3) AS \"p50 MMACs\", "
+        "round(json_extract(cdf, '$[16]') * 1e-6, 3) AS \"p80 MMACs\", "
+        "CASE WHEN chosen THEN 'best' ELSE '' END AS chosen FROM space WHERE run = ?1 "
+        "ORDER BY mean_macs DESC, width, h",
+        (const char *[]){id.text}, 1, format, out);
+}
+
 int listing_pareto(Results *r, int64_t run, Format format, FILE *out)
 {
     RunRow row;

@@ -30,6 +30,12 @@ int listing_candidates(Results *r, int64_t run, Sort sort, int limit, Format for
 /* What no other candidate beats in accuracy, sram, flash, macs and latency together. */
 int listing_pareto(Results *r, int64_t run, Format format, FILE *out);
 
+/* The most accurate `limit` of them in few columns, for the end of a job. */
+int listing_front(Results *r, int64_t run, int limit, FILE *out);
+
+/* Stage 1: every width and resolution, largest mean MACs first. */
+int listing_spaces(Results *r, int64_t run, Format format, FILE *out);
+
 /* Everything about one run or candidate (its row's id), as a page to read. The newest measurement
  * of each source and policy stands beside its own prediction; error % is 100 (measured / predicted
  * - 1), as in all of thimble. */
