@@ -27,13 +27,14 @@ TB_INLINE int32_t rescale(const Rescale *r, int32_t twice_x)
 }
 
 /* out = (a * 2^20 scaled + b * 2^20 scaled) scaled; out may be one of the rows. */
-void tb_add_row(const TbOp *op, const int8_t *const *rows, int8_t *out, void *scratch)
+void tb_add_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
     const Rescale first = rescale_of(op, 0), second = rescale_of(op, 1), both = rescale_of(op, 2);
     const int32_t zero = op->in_zero * (2 << LEFT_SHIFT), zero2 = op->in2_zero * (2 << LEFT_SHIFT);
     const int32_t out_zero = op->out_zero, low = op->act_min, high = op->act_max;
     const int n = op->out_w * op->out_c;
-    const int8_t *a = rows[0], *b = rows[1];
+    const int8_t *a = rows->in[0], *b = rows->in[1];
+    int8_t *out = rows->out[0];
     (void)scratch;
 
     for (int i = 0; i < n; i++) {

@@ -34,8 +34,8 @@ TB_INLINE void avg_pool_block(const TbPixel *p, int channel, int n)
         p->out[channel + i] = mean(op, sum[i], count);
 }
 
-void tb_avg_pool_row(const TbOp *op, const int8_t *const *rows, int8_t *out, void *scratch)
+void tb_avg_pool_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
     (void)scratch;
-    tb_channels_row(op, rows, out, avg_pool_block);
+    tb_channels_row(op, rows, avg_pool_block);
 }

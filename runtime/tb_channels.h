@@ -30,10 +30,9 @@ typedef struct {
 typedef void TbBlock(const TbPixel *p, int channel, int n);
 
 /* All channels of all pixels of a row. `block` is inlined, and n a constant in it. */
-TB_INLINE void tb_channels_row(const TbOp *op, const int8_t *const *rows, int8_t *out,
-                               TbBlock *block)
+TB_INLINE void tb_channels_row(const TbOp *op, const TbRows *rows, TbBlock *block)
 {
-    TbPixel p = {op, rows, out, -op->pad_left, {0, 0}};
+    TbPixel p = {op, rows->in, rows->out[0], -op->pad_left, {0, 0}};
     const int channels = op->out_c, out_w = op->out_w;
     for (int i = 0; i < out_w; i++, p.x += op->sw, p.out += channels) {
         int c = 0;

@@ -27,8 +27,8 @@ TB_INLINE void depthwise_block(const TbPixel *p, int channel, int n)
         p->out[channel + i] = tb_output(&r, sum[i], channel + i);
 }
 
-void tb_depthwise_row(const TbOp *op, const int8_t *const *rows, int8_t *out, void *scratch)
+void tb_depthwise_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
     (void)scratch;
-    tb_channels_row(op, rows, out, depthwise_block);
+    tb_channels_row(op, rows, depthwise_block);
 }

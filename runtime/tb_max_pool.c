@@ -24,8 +24,8 @@ TB_INLINE void max_pool_block(const TbPixel *p, int channel, int n)
         p->out[channel + i] = tb_clamp(most[i], op->act_min, op->act_max);
 }
 
-void tb_max_pool_row(const TbOp *op, const int8_t *const *rows, int8_t *out, void *scratch)
+void tb_max_pool_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
     (void)scratch;
-    tb_channels_row(op, rows, out, max_pool_block);
+    tb_channels_row(op, rows, max_pool_block);
 }

@@ -1,8 +1,8 @@
 #include "tb_window.h"
 
-void tb_pointwise_row(const TbOp *op, const int8_t *const *rows, int8_t *out, void *scratch)
+void tb_pointwise_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
     const TbWindow window = {.kh = 1, .kw = 1, .stride = 1, .paired = 1};
     (void)scratch;
-    tb_window_row(op, &window, rows, out);
+    tb_window_row(op, &window, rows->in, rows->out[0]);
 }

@@ -12,6 +12,7 @@ typedef struct {
     const TbOp *op;                /* of the segment */
     int n;
     int8_t *arena;
+    const TbInput *input;
     uint16_t made[TB_MAX_SEGMENT]; /* rows of each op's output so far */
 } Flow;
 
@@ -21,54 +22,56 @@ static int8_t *row_of(const Flow *f, int tensor, int y)
     return f->arena + t->offset + (uint32_t)(y % t->rows) * t->row_bytes;
 }
 
-/* One past the last input row that output row y needs. */
-static int rows_needed(const TbOp *op, int y)
+/* Does the producer so many ops before op i still owe rows [0, need)? */
+static int behind(const Flow *f, int i, int back, int need)
 {
-    const int end = y * op->sh - op->pad_top + op->kh;
-    return end < op->in_h ? end : op->in_h;
+    return back > 0 && f->made[i - back] < need;
 }
 
-/* The op of this segment that must run before op i has rows [0, need) of a
- * tensor, or i itself when they are there. */
-static int behind(const Flow *f, int i, int tensor, int need)
+/* Of the second input row y, or the only one (a gate's vector). */
+static int rows_needed2(const Flow *f, const TbOp *op, int y)
 {
-    for (int p = i - 1; p >= 0; p--)
-        if (f->op[p].output == tensor)
-            return f->made[p] < need ? p : i;
-    return i; /* complete before the segment began */
+    const int h = f->model->tensor[op->input2].h;
+    return y + 1 < h ? y + 1 : h;
 }
 
 /* The op whose turn it is, so that the last one gets on. */
 static int whose_turn(const Flow *f)
 {
-    int i = f->n - 1, at;
-    do {
+    int i = f->n - 1;
+    for (;;) {
         const TbOp *op = &f->op[i];
-        const int need = rows_needed(op, f->made[i]);
-        at = i;
-        i = behind(f, at, op->input, need);
-        if (i == at)
-            i = behind(f, at, op->input2, need);
-    } while (i != at);
-    return at;
+        const int y = f->made[i], end = y * op->sh - op->pad_top + op->kh;
+        if (behind(f, i, op->back, end < op->in_h ? end : op->in_h))
+            i -= op->back;
+        else if (op->back2 > 0 && behind(f, i, op->back2, rows_needed2(f, op, y)))
+            i -= op->back2;
+        else
+            return i;
+    }
 }
 
-/* The rows of the window, then row y of the second input, which only an add
- * (whose window is one row) looks at. */
-static void make_row(Flow *f, int i)
+/* The rows of the window, then row y of the second input, which only an op
+ * whose window is one row looks at. */
+static void make_rows(Flow *f, int i)
 {
     const TbOp *op = &f->op[i];
-    const int y = f->made[i]++, first = y * op->sh - op->pad_top;
-    const int8_t *rows[TB_MAX_ROWS + 1];
+    const int y = f->made[i], first = y * op->sh - op->pad_top;
+    TbRows rows;
     for (int k = 0; k < op->kh; k++) {
         const int inside = first + k >= 0 && first + k < op->in_h;
-        rows[k] = inside ? row_of(f, op->input, first + k) : NULL;
+        rows.in[k] = inside ? row_of(f, op->input, first + k) : NULL;
     }
-    rows[op->kh] = row_of(f, op->input2, y);
-    op->kernel(op, rows, row_of(f, op->output, y), f->arena + op->scratch);
+    rows.in[op->kh] = row_of(f, op->input2, y);
+    for (int r = 0; r < op->block; r++)
+        rows.out[r] = y + r < op->out_h ? row_of(f, op->output, y + r) : NULL;
+    rows.y = y;
+    rows.input = f->input;
+    op->kernel(op, &rows, f->arena + op->scratch);
+    f->made[i] = (uint16_t)(y + op->block < op->out_h ? y + op->block : op->out_h);
 }
 
-void tb_run_segment(const TbModel *model, int segment, int8_t *arena)
+void tb_run_segment(const TbModel *model, int segment, int8_t *arena, const TbInput *input)
 {
     const TbSegment *s = &model->segment[segment];
     Flow f;
@@ -76,14 +79,15 @@ void tb_run_segment(const TbModel *model, int segment, int8_t *arena)
     f.op = &model->op[s->first];
     f.n = s->n;
     f.arena = arena;
+    f.input = input;
     for (int i = 0; i < f.n; i++)
         f.made[i] = 0;
     while (f.made[f.n - 1] < f.op[f.n - 1].out_h)
-        make_row(&f, whose_turn(&f));
+        make_rows(&f, whose_turn(&f));
 }
 
-void tb_run(const TbModel *model, int8_t *arena)
+void tb_run(const TbModel *model, int8_t *arena, const TbInput *input)
 {
     for (int s = 0; s < model->n_segments; s++)
-        tb_run_segment(model, s, arena);
+        tb_run_segment(model, s, arena, input);
 }

@@ -169,7 +169,7 @@ static void draw_shape(TbOp *op, Rng *rng)
     op->out_c = op->in_c;
     op->out_h = op->in_h;
     op->out_w = op->in_w;
-    op->kh = op->kw = op->sh = op->sw = 1;
+    op->kh = op->kw = op->sh = op->sw = op->block = 1;
     if (op->kernel == tb_dense_row) {
         op->kh = (uint8_t)op->in_h;
         op->kw = (uint8_t)op->in_w;
@@ -215,15 +215,15 @@ static int8_t *draw_tensor(Rng *rng, size_t n)
 
 static void fast_row(const TbOp *op, const int8_t *in, const int8_t *in2, int y, int8_t *out)
 {
-    const int8_t *rows[TB_MAX_ROWS];
+    TbRows rows = {.out = {out}, .y = y};
     int in_row = op->in_w * op->in_c;
     for (int k = 0; k < op->kh; k++) {
         int at = y * op->sh - op->pad_top + k;
-        rows[k] = at >= 0 && at < op->in_h ? in + at * in_row : NULL;
+        rows.in[k] = at >= 0 && at < op->in_h ? in + at * in_row : NULL;
     }
     if (op->kernel == tb_add_row)
-        rows[1] = in2 + y * in_row;
-    op->kernel(op, rows, out, NULL);
+        rows.in[1] = in2 + y * in_row;
+    op->kernel(op, &rows, NULL);
 }
 
 static void kernel_equals_reference(TbKernel *kernel, uint64_t seed, int times)
@@ -300,13 +300,13 @@ TEST(a_pointwise_worked_out_by_hand)
                .multiplier = multiplier, .shift = shift, .in_h = 1, .in_w = 1, .in_c = 3,
                .out_h = 1, .out_w = 1, .out_c = 2, .kh = 1, .kw = 1, .sh = 1, .sw = 1,
                .in_zero = -1, .out_zero = 10, .act_min = -128, .act_max = 127};
-    const int8_t *rows[] = {in};
     int8_t out[2];
-    tb_pointwise_row(&op, rows, out, NULL);
+    const TbRows rows = {.in = {in}, .out = {out}};
+    tb_pointwise_row(&op, &rows, NULL);
     ck_assert_int_eq(out[0], 10 - 6); /* (6 + 0 - 30) / 4 */
     ck_assert_int_eq(out[1], 10 + 10); /* (40 - 2) / 4 = 9.5 */
     op.act_max = 12;
-    tb_pointwise_row(&op, rows, out, NULL);
+    tb_pointwise_row(&op, &rows, NULL);
     ck_assert_int_eq(out[1], 12);
 }
 END
@@ -314,11 +314,11 @@ END
 TEST(halves_go_away_from_zero_in_an_average)
 {
     const int8_t in[] = {1, 2, -1, -2, 127, 126, -128, -127};
-    const int8_t *rows[] = {in};
     int8_t out[4];
+    const TbRows rows = {.in = {in}, .out = {out}};
     TbOp op = {.kernel = tb_avg_pool_row, .in_h = 1, .in_w = 8, .in_c = 1, .out_h = 1, .out_w = 4,
                .out_c = 1, .kh = 1, .kw = 2, .sh = 1, .sw = 2, .act_min = -128, .act_max = 127};
-    tb_avg_pool_row(&op, rows, out, NULL);
+    tb_avg_pool_row(&op, &rows, NULL);
     const int8_t expected[] = {2, -2, 127, -128};
     ck_assert_mem_eq(out, expected, 4);
 }
@@ -332,9 +332,10 @@ TEST(an_add_may_write_over_either_input)
         draw_op(&s, &rng, tb_add_row);
         size_t n = (size_t)s.op.out_w * s.op.out_c;
         int8_t *in[2] = {draw_tensor(&rng, n), draw_tensor(&rng, n)}, *out = xmalloc(n);
-        const int8_t *rows[] = {in[0], in[1]};
-        tb_add_row(&s.op, rows, out, NULL);
-        tb_add_row(&s.op, rows, in[i % 2], NULL);
+        const TbRows apart = {.in = {in[0], in[1]}, .out = {out}};
+        const TbRows over = {.in = {in[0], in[1]}, .out = {in[i % 2]}};
+        tb_add_row(&s.op, &apart, NULL);
+        tb_add_row(&s.op, &over, NULL);
         ck_assert_mem_eq(out, in[i % 2], n);
         free(in[0]), free(in[1]), free(out), free(s.weights);
     }
@@ -410,8 +411,8 @@ static void draw_chain(Chain *c, Rng *rng)
         size_t taps = (size_t)s->op.kh * s->op.kw * (i == 2 ? 1 : s->op.in_c);
         s->op.weights = s->weights = draw_tensor(rng, taps * s->op.out_c);
         tame_requant(s, rng, taps);
-        s->op.input = s->op.input2 = (uint8_t)i;
-        s->op.output = (uint8_t)(i + 1);
+        s->op.input = s->op.input2 = (uint16_t)i;
+        s->op.output = (uint16_t)(i + 1);
         c->op[i] = s->op;
     }
     c->op[N_CHAIN - 1].input2 = 1;
@@ -443,7 +444,10 @@ static void plan_chain(Chain *c, bool streamed)
         place(c, t, streamed ? ring[t] : 0);
     c->model.n_segments = streamed ? 1 : N_CHAIN;
     for (int i = 0; i < c->model.n_segments; i++)
-        c->segment[i] = (TbSegment){(uint8_t)i, streamed ? N_CHAIN : 1};
+        c->segment[i] = (TbSegment){(uint16_t)i, streamed ? N_CHAIN : 1};
+    for (int i = 0; i < N_CHAIN; i++)
+        c->op[i].back = streamed && i > 0;
+    c->op[N_CHAIN - 1].back2 = streamed ? N_CHAIN - 1 : 0; /* the conv */
 }
 
 static int8_t *run_chain(const Chain *c, const int8_t *image)
@@ -451,7 +455,7 @@ static int8_t *run_chain(const Chain *c, const int8_t *image)
     int8_t *arena = xmalloc(c->model.arena_bytes);
     memset(arena, 0x55, c->model.arena_bytes);
     memcpy(arena + c->tensor[0].offset, image, c->tensor[0].row_bytes * c->tensor[0].h);
-    tb_run(&c->model, arena);
+    tb_run(&c->model, arena, NULL);
     const TbTensor *t = &c->tensor[N_CHAIN];
     int8_t *out = xmalloc(t->row_bytes * t->h);
     memcpy(out, arena + t->offset, t->row_bytes * t->h);
@@ -552,7 +556,7 @@ TEST(a_depthwise_may_write_over_its_dying_input)
         int8_t *expected = xmalloc(out_row * op->out_h);
         slow_layer(op, image, NULL, expected);
         memcpy(arena + before, image, in_row * op->in_h);
-        tb_run(&model, arena);
+        tb_run(&model, arena, NULL);
         ck_assert_mem_eq(arena, expected, out_row * op->out_h);
         free(image), free(arena), free(expected), free(s.weights);
     }

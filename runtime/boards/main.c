@@ -17,6 +17,8 @@
 #include "model_sample.h"
 #include "tb_board.h"
 
+#include <stddef.h>
+
 enum { CANARY = 64, CANARY_BYTE = 0x3C, FILL = 0xA5, OTHER_FILL = 0x5A };
 
 static struct {
@@ -62,13 +64,35 @@ static void write_output(const int8_t *output)
     board_write("\n");
 }
 
+static void copy(int8_t *to, const int8_t *from, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        to[i] = from[i];
+}
+
+#if MODEL_IMAGE_OUTSIDE
+/* The input's rows as a camera would bring them: when the network asks. */
+static void input_row(void *context, int y, int x0, int x1, int8_t *to)
+{
+    const int8_t *row = (const int8_t *)context + (uint32_t)y * MODEL_INPUT_W * MODEL_INPUT_C;
+    copy(to, row + x0 * MODEL_INPUT_C, (uint32_t)(x1 - x0) * MODEL_INPUT_C);
+}
+
+static const TbInput outside = {input_row, input}, *const image = &outside;
+
 static void prepare(int value)
 {
-    int8_t *to = model_input(memory.arena);
     fill(memory.arena, value, MODEL_ARENA_BYTES);
-    for (uint32_t i = 0; i < MODEL_INPUT_BYTES; i++)
-        to[i] = input[i];
 }
+#else
+static const TbInput *const image = NULL; /* it is in the arena */
+
+static void prepare(int value)
+{
+    fill(memory.arena, value, MODEL_ARENA_BYTES);
+    copy(model_input(memory.arena), input, MODEL_INPUT_BYTES);
+}
+#endif
 
 static uint32_t touched(int value)
 {
@@ -90,10 +114,10 @@ static int canaries_ok(void)
 static void measure_arena(void)
 {
     prepare(OTHER_FILL);
-    model_run(memory.arena);
+    model_run(memory.arena, image);
     uint32_t end = touched(OTHER_FILL), other;
     prepare(FILL);
-    model_run(memory.arena);
+    model_run(memory.arena, image);
     other = touched(FILL);
     write_fact("arena", other > end ? other : end);
     board_write(canaries_ok() ? "canaries ok\n" : "canaries broken\n");
@@ -103,7 +127,7 @@ static void measure_stack(void)
 {
     prepare(FILL);
     board_stack_paint();
-    model_run(memory.arena);
+    model_run(memory.arena, image);
     uint32_t used = board_stack_used();
     if (used)
         write_fact("stack", used);
@@ -115,12 +139,12 @@ static void measure_time(void)
         return;
     prepare(FILL);
     board_clock_start();
-    model_run(memory.arena);
+    model_run(memory.arena, image);
     write_fact(board_clock_unit(), board_clock_stop());
     prepare(FILL);
     for (int i = 0; i < MODEL_N_SEGMENTS; i++) {
         board_clock_start();
-        model_run_segment(i, memory.arena);
+        model_run_segment(i, memory.arena, image);
         const uint64_t n = board_clock_stop();
         board_write("segment");
         write_number((uint64_t)i);
@@ -131,7 +155,7 @@ static void measure_time(void)
 static void run(void)
 {
     prepare(FILL);
-    model_run(memory.arena);
+    model_run(memory.arena, image);
     write_output(model_output(memory.arena));
 }
 
