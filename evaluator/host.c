@@ -24,7 +24,7 @@ static int argmax(const int8_t *score, int n)
     return best;
 }
 
-int host_accuracy(const QModel *q, Policy policy, const Dataset *d, int n, int threads,
+int host_accuracy(const QModel *q, const PlanOptions *options, const Dataset *d, int n, int threads,
                   HostScore *score)
 {
     const Net *net = &q->net;
@@ -37,7 +37,7 @@ int host_accuracy(const QModel *q, Policy policy, const Dataset *d, int n, int t
         return errorf("there is no picture to classify");
     Plan plan;
     Lowered *lowered = xmalloc(sizeof *lowered);
-    plan_make(net, policy, &plan);
+    plan_make(net, options, &plan);
     if (lower(q, &plan, lowered) != 0) {
         free(lowered);
         return -1;
@@ -51,7 +51,7 @@ int host_accuracy(const QModel *q, Policy policy, const Dataset *d, int n, int t
         for (int i = 0; i < n; i++) {
             int image = (int)((int64_t)i * d->n / n); /* spread: images often stand class by class */
             dataset_int8(d, image, arena + plan.tensor[0].offset);
-            tb_run(&lowered->model, arena);
+            tb_run(&lowered->model, arena, NULL);
             correct += argmax(output_of(lowered, arena), classes) == d->label[image];
         }
         free(arena);
@@ -71,7 +71,7 @@ static int run_filled(const Lowered *lowered, const int8_t *image, uint32_t imag
     memset(block, CANARY_BYTE, (size_t)bytes + 2 * CANARY);
     memset(arena, fill, bytes);
     memcpy(arena + lowered->tensor[0].offset, image, image_bytes);
-    tb_run(&lowered->model, (int8_t *)arena);
+    tb_run(&lowered->model, (int8_t *)arena, NULL);
     for (int i = 0; i < CANARY; i++)
         if (block[i] != CANARY_BYTE || arena[bytes + (uint32_t)i] != CANARY_BYTE)
             return errorf("the network wrote %s its arena of %u bytes",

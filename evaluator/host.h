@@ -11,7 +11,7 @@ typedef struct {
 } HostScore;
 
 /* Every picture of d (or n of them, spread over all, when n > 0), in parallel. -1 with errorf(). */
-int host_accuracy(const QModel *q, Policy policy, const Dataset *d, int n, int threads,
+int host_accuracy(const QModel *q, const PlanOptions *options, const Dataset *d, int n, int threads,
                   HostScore *score);
 
 /* One input through tb_run() in an arena of exactly the plan's bytes between

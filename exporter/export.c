@@ -191,7 +191,7 @@ static const char readme[] =
     "    static int8_t arena[MODEL_ARENA_BYTES] __attribute__((aligned(MODEL_ARENA_ALIGN)));\n"
     "\n"
     "    int8_t *image = model_input(arena);        /* fill: [h][w][c], int8 = pixel - 128 */\n"
-    "    model_run(arena);                          /* the image is overwritten */\n"
+    "    model_run(arena, NULL);                    /* the image is overwritten */\n"
     "    const int8_t *score = model_output(arena); /* the class is the largest */\n"
     "\n"
     "Try it\n"
@@ -278,7 +278,7 @@ static int8_t *answer(const QModel *q, const Lowered *lowered, const int8_t *sam
     uint32_t bytes = net_tensor_bytes(&q->net, q->net.n_layers - 1);
     int8_t *arena = xaligned(m->arena_bytes), *output = xmalloc(bytes);
     memcpy(arena + m->tensor[0].offset, sample, net_tensor_bytes(&q->net, NET_IMAGE));
-    tb_run(m, arena);
+    tb_run(m, arena, NULL);
     memcpy(output, arena + m->tensor[q->net.n_layers].offset, bytes);
     free(arena);
     return output;
@@ -311,7 +311,7 @@ int export_model(const QModel *q, const ExportOptions *options)
     Lowered *lowered = xmalloc(sizeof *lowered);
     char *path = folder_name(options->dir);
     int8_t *output = NULL;
-    plan_make(&q->net, options->policy, &plan);
+    plan_make(&q->net, &options->plan, &plan);
     int status = lower(q, &plan, lowered);
     if (status == 0)
         status = check_replaceable(path);
@@ -319,7 +319,7 @@ int export_model(const QModel *q, const ExportOptions *options)
         if (options->sample)
             output = answer(q, lowered, options->sample);
         Listing x = {.q = q, .plan = &plan, .lowered = lowered, .options = options,
-                     .cost = estimate(&q->net, options->target, options->policy),
+                     .cost = estimate(&q->net, options->target, &options->plan),
                      .sample_output = output};
         status = write_and_rename(path, &x);
     }

@@ -17,7 +17,7 @@ typedef struct {
     const char *dir;
     const char *title;         /* one line for the comment: run, candidate, genotype */
     const Target *target;
-    Policy policy;
+    PlanOptions plan;
     const char *const *class_name; /* [classes] or NULL */
     const int8_t *sample;      /* an input the main checks itself with, and its label; or NULL */
     int sample_label;

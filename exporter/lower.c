@@ -43,11 +43,11 @@ static bool is_one_row(const Layer *l, const Plan *plan, int i, int in_segment)
                        may_write(out, &plan->tensor[1 + l->input2], is_add));
 }
 
-static TbOp lower_op(const QModel *q, const Plan *plan, int i, int in_segment)
+static TbOp lower_op(const QModel *q, const Plan *plan, int i, int first, int in_segment)
 {
     const Layer *l = &q->net.layer[i];
     const QLayer *t = &q->layer[i];
-    int input2 = l->op == OP_ADD ? l->input2 : l->input;
+    int input2 = op_has_two_inputs((Op)l->op) ? l->input2 : l->input;
     TbOp op = {
         .kernel = kernel_of[l->op],
         .weights = t->weights,
@@ -63,9 +63,12 @@ static TbOp lower_op(const QModel *q, const Plan *plan, int i, int in_segment)
         .in2_zero = q->tensor[1 + input2].zero,
         .out_zero = q->tensor[1 + i].zero,
         .act_min = t->act_min, .act_max = t->act_max,
-        .input = (uint8_t)(1 + l->input),
-        .input2 = (uint8_t)(1 + input2),
-        .output = (uint8_t)(1 + i),
+        .input = (uint16_t)(1 + l->input),
+        .input2 = (uint16_t)(1 + input2),
+        .output = (uint16_t)(1 + i),
+        .back = (uint8_t)(l->input >= first ? i - l->input : 0),
+        .back2 = (uint8_t)(input2 >= first ? i - input2 : 0),
+        .block = 1,
     };
     if (is_one_row(l, plan, i, in_segment)) {
         op.in_w = op.out_w = (uint16_t)(l->in_h * l->in_w);
@@ -89,7 +92,7 @@ static int lower_segment(const QModel *q, const Plan *plan, int s, Lowered *out)
                       TB_MAX_SEGMENT);
     out->segment[s] = (TbSegment){.first = segment.first, .n = segment.n};
     for (int i = segment.first; i < segment.first + segment.n; i++)
-        out->op[i] = lower_op(q, plan, i, segment.n);
+        out->op[i] = lower_op(q, plan, i, segment.first, segment.n);
     return 0;
 }
 
@@ -108,8 +111,8 @@ int lower(const QModel *q, const Plan *plan, Lowered *out)
     out->model = (TbModel){.op = out->op,
                            .tensor = out->tensor,
                            .segment = out->segment,
-                           .n_ops = (uint8_t)n,
-                           .n_tensors = (uint8_t)(n + 1),
+                           .n_ops = (uint16_t)n,
+                           .n_tensors = (uint16_t)(n + 1),
                            .n_segments = plan->n_segments,
                            .arena_bytes = plan->arena};
     return 0;

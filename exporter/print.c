@@ -139,7 +139,7 @@ typedef struct {
 
 static void places_add(Places *p, const Layer *l)
 {
-    p->weights += up_to_4(layer_weights(l));
+    p->weights += up_to_4(layer_constants(l));
     p->bias += op_has_weights((Op)l->op) ? l->out_c : 0;
     p->multiplier += (uint32_t)qmodel_multipliers(l);
 }
@@ -261,12 +261,11 @@ static void print_tensors(FILE *f, const Listing *x)
     fputs("};\n\n", f);
 }
 
-/* Two ops of one segment stand in one row. */
 static void print_segments(FILE *f, const Listing *x)
 {
     int n = x->lowered->model.n_segments;
     fprintf(f, "/* Ops through which rows flow together: first, how many. */\n"
-               "static const TbSegment segment[%d] = {\n    ", (n + 1) / 2 * 2);
+               "static const TbSegment segment[%d] = {\n    ", n);
     for (int s = 0, column = 4; s < n; s++) {
         char text[16];
         int length = snprintf(text, sizeof text, "{%d, %d},", x->lowered->segment[s].first,
@@ -325,8 +324,9 @@ static void print_op(FILE *f, const Listing *x, int i, Places at)
     fprintf(f,
             "     .in_zero = %d, .in2_zero = %d, .out_zero = %d, .act_min = %d, .act_max = %d,\n",
             op->in_zero, op->in2_zero, op->out_zero, op->act_min, op->act_max);
-    fprintf(f, "     .input = %d, .input2 = %d, .output = %d, .scratch = %u},\n", op->input,
+    fprintf(f, "     .input = %d, .input2 = %d, .output = %d, .scratch = %u,\n", op->input,
             op->input2, op->output, op->scratch);
+    fprintf(f, "     .back = %d, .back2 = %d, .block = %d},\n", op->back, op->back2, op->block);
 }
 
 static void print_ops(FILE *f, const Listing *x)
@@ -372,7 +372,7 @@ static void print_weights(FILE *f, const QModel *q)
             char name[64];
             name_layer(l, name, sizeof name);
             fprintf(f, "    /* op %d, %s %s, from %u */\n", i, name, weights_shape(l), at.weights);
-            print_bytes(f, q->layer[i].weights, layer_weights(l), up_to_4(layer_weights(l)));
+            print_bytes(f, q->layer[i].weights, layer_constants(l), up_to_4(layer_constants(l)));
         }
         places_add(&at, l);
     }
@@ -462,7 +462,7 @@ static void print_usage(FILE *f, const Listing *x)
           "__attribute__((aligned(MODEL_ARENA_ALIGN)));\n"
           " *\n"
           " *     fill model_input(arena) with MODEL_INPUT_BYTES: [h][w][c], int8 = pixel - 128\n"
-          " *     model_run(arena);\n"
+          " *     model_run(arena, NULL);\n"
           " *     read MODEL_OUTPUT_BYTES at model_output(arena); the class is the largest\n"
           " *\n"
           " * The arena starts at a multiple of MODEL_ARENA_ALIGN and belongs to the network only\n"
@@ -484,7 +484,8 @@ static void print_sizes(FILE *f, const Listing *x)
     fprintf(f, "#define MODEL_OUTPUT_BYTES %u\n", net_tensor_bytes(net, n - 1));
     fprintf(f, "#define MODEL_INPUT_OFFSET %u\n", x->plan->tensor[0].offset);
     fprintf(f, "#define MODEL_OUTPUT_OFFSET %u\n", x->plan->tensor[n].offset);
-    fprintf(f, "#define MODEL_N_SEGMENTS %u\n\n", x->plan->n_segments);
+    fprintf(f, "#define MODEL_N_SEGMENTS %u\n", x->plan->n_segments);
+    fprintf(f, "#define MODEL_IMAGE_OUTSIDE %d\n\n", x->plan->image_outside);
     fprintf(f, "#define MODEL_INPUT_H %d\n#define MODEL_INPUT_W %d\n#define MODEL_INPUT_C %d\n\n",
             net->h, net->w, net->c);
     fputs("/* real = (q - ZERO) * SCALE */\n", f);
@@ -523,10 +524,11 @@ void print_model_h(FILE *f, const Listing *x)
           "extern const TbModel model_tables;\n\n"
           "static inline int8_t *model_input(int8_t *arena)\n{\n"
           "    return arena + MODEL_INPUT_OFFSET;\n}\n\n"
-          "static inline void model_run(int8_t *arena)\n{\n    tb_run(&model_tables, arena);\n}\n\n"
+          "static inline void model_run(int8_t *arena, const TbInput *input)\n{\n"
+          "    tb_run(&model_tables, arena, input);\n}\n\n"
           "/* One part of it, 0 <= segment < MODEL_N_SEGMENTS in this order: for a profiler. */\n"
-          "static inline void model_run_segment(int segment, int8_t *arena)\n{\n"
-          "    tb_run_segment(&model_tables, segment, arena);\n}\n\n"
+          "static inline void model_run_segment(int segment, int8_t *arena, const TbInput *input)\n{\n"
+          "    tb_run_segment(&model_tables, segment, arena, input);\n}\n\n"
           "static inline const int8_t *model_output(const int8_t *arena)\n{\n"
           "    return arena + MODEL_OUTPUT_OFFSET;\n}\n\n"
           "#ifdef __cplusplus\n}\n#endif\n#endif\n", f);
