@@ -3,6 +3,7 @@
 #include "cli/config.h"
 #include "tests/known_nets.h"
 #include "tests/mcunet_space.h"
+#include "tests/stage1.h"
 #include "tests/suite.h"
 
 #include <math.h>
@@ -267,10 +268,26 @@ TEST(flash_is_tinyengines_model_size)
 }
 END
 
+TEST(stage_1_chooses_the_spaces_of_the_published_nets)
+{
+    static Stage1 s;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        stage1_run(seed, 1000, &s);
+        for (int d = 0; d < DEVICES; d++) {
+            int want = devices[d].width * RESOLUTIONS + devices[d].resolution;
+            ck_assert_msg(stage1_best(&s, d, -1) == want, "%s, seed %d: space %d, not %s",
+                          devices[d].name, (int)seed, stage1_best(&s, d, -1),
+                          devices[d].published);
+        }
+    }
+}
+END
+
 SUITE(tinyengine, an_expanded_block_is_counted_as_by_hand,
       a_quarter_is_left_after_a_depthwise_of_stride_two,
       a_depthwise_leaves_an_input_alone_that_is_read_again,
       arenas_of_random_nets_are_those_of_trying_every_byte,
       released_nets_have_the_published_macs_and_parameters,
       released_nets_take_the_sram_tinyengine_reports, released_nets_take_more_with_depthwise_apart,
-      peaks_are_the_published_sram_figures, flash_is_tinyengines_model_size)
+      peaks_are_the_published_sram_figures, flash_is_tinyengines_model_size,
+      stage_1_chooses_the_spaces_of_the_published_nets)
