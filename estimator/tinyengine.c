@@ -148,12 +148,26 @@ uint32_t tinyengine_flash(const Net *net)
     return net_weights(net) + 8 * net_channels(net);
 }
 
+/* The layers of squeeze-and-excite: on one pixel, and for what multiplies a tensor. */
+static void find_squeeze(const Net *net, bool *squeezes)
+{
+    for (int i = 0; i < net->n_layers; i++) {
+        int at = net->layer[i].op == OP_ADD ? NET_NOTHING : net->layer[i].input2;
+        squeezes[i] = false;
+        for (; at >= 0 && net->layer[at].in_h * net->layer[at].in_w == 1; at = net->layer[at].input)
+            squeezes[at] = true;
+    }
+}
+
 uint32_t tinyengine_params(const Net *net)
 {
+    bool squeezes[NET_MAX_LAYERS];
     uint32_t n = net_weights(net);
+    find_squeeze(net, squeezes);
     for (int i = 0; i < net->n_layers; i++) {
         const Layer *l = &net->layer[i];
-        n += l->op == OP_DENSE ? l->out_c : op_has_weights((Op)l->op) ? 2u * l->out_c : 0;
+        if (op_has_weights((Op)l->op) && !squeezes[i])
+            n += l->op == OP_DENSE ? l->out_c : 2u * l->out_c;
     }
     return n;
 }

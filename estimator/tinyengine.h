@@ -28,7 +28,7 @@ uint32_t tinyengine_peak(const Net *net);
 /* Its MODEL_SIZE: weights, and 4 bytes of bias and 4 of scale a channel; no code. */
 uint32_t tinyengine_flash(const Net *net);
 /* Parameters as MCUNet's model zoo counts them, in float: weights, two numbers
- * of batch norm a channel, and the biases of dense layers. */
+ * of batch norm a channel (none in squeeze-and-excite), and biases of dense layers. */
 uint32_t tinyengine_params(const Net *net);
 
 #endif
