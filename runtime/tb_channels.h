@@ -29,17 +29,49 @@ typedef struct {
 /* Makes n channels of a pixel, from `channel` on. */
 typedef void TbBlock(const TbPixel *p, int channel, int n);
 
-/* All channels of all pixels of a row. `block` is inlined, and n a constant in it. */
-TB_INLINE void tb_channels_row(const TbOp *op, const TbRows *rows, TbBlock *block)
+/* Adds the taps of n channels to their sums. How many taps: the rest is padding. */
+TB_INLINE int32_t tb_sum_taps(const TbPixel *p, int channel, int n, int32_t *sum)
+{
+    const int in_c = p->op->in_c, kh = p->op->kh;
+    int32_t count = 0;
+    for (int y = 0; y < kh; y++) {
+        if (!p->rows[y])
+            continue;
+        const int8_t *x = p->rows[y] + (p->x + p->taps.from) * in_c + channel;
+        count += p->taps.to - p->taps.from;
+        for (int tap = p->taps.from; tap < p->taps.to; tap++, x += in_c) {
+            TB_UNROLL
+            for (int i = 0; i < n; i++)
+                sum[i] += x[i];
+        }
+    }
+    return count;
+}
+
+/* Adds `taps` products to the sums of n channels: pixels and weights of these
+ * channels, so many bytes from one tap to the next. */
+TB_INLINE void tb_multiply_taps(int32_t *sum, const int8_t *x, int x_step, const int8_t *w,
+                                int w_step, int taps, int n, int8_t zero)
+{
+    for (int tap = 0; tap < taps; tap++, x += x_step, w += w_step) {
+        TB_UNROLL
+        for (int i = 0; i < n; i++)
+            sum[i] += (int16_t)(x[i] - zero) * w[i];
+    }
+}
+
+/* All channels of all pixels of a row. `block` is inlined, and n a constant in
+ * it; without `blocks` it is always 1. */
+TB_INLINE void tb_channels_row(const TbOp *op, const TbRows *rows, TbBlock *block, int blocks)
 {
     TbPixel p = {op, rows->in, rows->out[0], -op->pad_left, {0, 0}};
     const int channels = op->out_c, out_w = op->out_w;
     for (int i = 0; i < out_w; i++, p.x += op->sw, p.out += channels) {
         int c = 0;
         p.taps = tb_taps(p.x, op->kw, op->in_w);
-        for (; TB_VECTORS && c + 16 <= channels; c += 16)
+        for (; TB_VECTORS && blocks && c + 16 <= channels; c += 16)
             block(&p, c, 16);
-        for (; c + 4 <= channels; c += 4)
+        for (; blocks && c + 4 <= channels; c += 4)
             block(&p, c, 4);
         for (; c < channels; c++)
             block(&p, c, 1);

@@ -56,6 +56,13 @@ TB_INLINE int8_t tb_clamp(int32_t x, int32_t low, int32_t high)
     return (int8_t)tb_limit(x, low, high);
 }
 
+/* The mean of `count` values, halves away from zero. */
+TB_INLINE int8_t tb_mean(const TbOp *op, int32_t sum, int32_t count)
+{
+    const int32_t half = sum < 0 ? -(count / 2) : count / 2;
+    return tb_clamp((sum + half) / count, op->act_min, op->act_max);
+}
+
 /* What turns the sums of a layer into its output. Clamped first, moved to the
  * zero point then: no multiplier, however large, leaves 32 bits. */
 typedef struct {
@@ -72,10 +79,40 @@ TB_INLINE TbRequant tb_requant(const TbOp *op)
     return r;
 }
 
+TB_INLINE int8_t tb_moved(const TbRequant *r, int32_t scaled)
+{
+    return (int8_t)(tb_limit(scaled, r->low, r->high) + r->zero);
+}
+
 TB_INLINE int8_t tb_output(const TbRequant *r, int32_t sum, int channel)
 {
-    const int32_t x = tb_scale(sum, r->multiplier[channel], r->shift[channel]);
-    return (int8_t)(tb_limit(x, r->low, r->high) + r->zero);
+    return tb_moved(r, tb_scale(sum, r->multiplier[channel], r->shift[channel]));
+}
+
+#ifdef __GNUC__
+typedef uint32_t __attribute__((may_alias)) TbWord; /* four bytes of anything */
+#else
+typedef uint32_t TbWord;
+#endif
+
+/* n bytes to another place, which may overlap; by words where both are aligned. */
+TB_INLINE void tb_move(int8_t *to, const int8_t *from, uint32_t n)
+{
+    const int aligned = (((uintptr_t)to | (uintptr_t)from) & 3) == 0;
+    const uint32_t words = aligned ? n / 4 : 0;
+    TbWord *t = (TbWord *)to;
+    const TbWord *f = (const TbWord *)from;
+    if (to < from) {
+        for (uint32_t i = 0; i < words; i++)
+            t[i] = f[i];
+        for (uint32_t i = words * 4; i < n; i++)
+            to[i] = from[i];
+    } else {
+        for (uint32_t i = n; i-- > words * 4;)
+            to[i] = from[i];
+        for (uint32_t i = words; i-- > 0;)
+            t[i] = f[i];
+    }
 }
 
 /* Taps [from, to) of a window of `kernel` columns at x that are inside a row of

@@ -27,5 +27,5 @@ TB_INLINE void max_pool_block(const TbPixel *p, int channel, int n)
 void tb_max_pool_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
     (void)scratch;
-    tb_channels_row(op, rows, max_pool_block);
+    tb_channels_row(op, rows, max_pool_block, 1);
 }

@@ -1,0 +1,133 @@
+/* tb_block.c - an inverted bottleneck that never keeps its expanded rows.
+ *
+ * A window of kh x kw expanded pixels slides along the rows, in scratch as
+ * [kh][kw][c]: for every output column the pixels of the new columns are
+ * expanded, and `block` output pixels below each other are made of it. Behind
+ * the window lies what the depthwise layer makes of it, one pixel. Padding is
+ * not computed: it is the zero point, which the depthwise layer subtracts, so
+ * a window needs no clipping and all its taps are `c` bytes apart. */
+#include "tb_channels.h"
+
+typedef struct {
+    const TbOp *op, *expand, *depthwise, *project;
+    const TbRows *rows;
+    int8_t *window, *pixel;
+    int height; /* rows of the window that the outputs of this call need */
+} Block;
+
+/* The sums of four channels of a 1x1 layer. */
+static void four_sums(const TbOp *op, const int8_t *x, const int8_t *w, int32_t *sum)
+{
+    const int n = op->in_c;
+    const int8_t zero = op->in_zero;
+    int32_t a = sum[0], b = sum[1], c = sum[2], d = sum[3];
+    for (int i = 0; i < n; i++) {
+        const int16_t v = (int16_t)(x[i] - zero);
+        a += v * w[i];
+        b += v * w[n + i];
+        c += v * w[2 * n + i];
+        d += v * w[3 * n + i];
+    }
+    sum[0] = a, sum[1] = b, sum[2] = c, sum[3] = d;
+}
+
+static int32_t one_sum(const TbOp *op, const int8_t *x, const int8_t *w, int32_t sum)
+{
+    const int n = op->in_c;
+    for (int i = 0; i < n; i++)
+        sum += (int16_t)(x[i] - op->in_zero) * w[i];
+    return sum;
+}
+
+/* A 1x1 layer of one pixel: each value that is loaded serves four channels. */
+static void pointwise_pixel(const TbOp *op, const int8_t *x, int8_t *out)
+{
+    const TbRequant r = tb_requant(op);
+    const int in_c = op->in_c, out_c = op->out_c;
+    const int8_t *w = op->weights;
+    int c = 0;
+    for (; c + 4 <= out_c; c += 4, w += 4 * in_c) {
+        int32_t sum[4] = {r.bias[c], r.bias[c + 1], r.bias[c + 2], r.bias[c + 3]};
+        four_sums(op, x, w, sum);
+        for (int i = 0; i < 4; i++)
+            out[c + i] = tb_output(&r, sum[i], c + i);
+    }
+    for (; c < out_c; c++, w += in_c)
+        out[c] = tb_output(&r, one_sum(op, x, w, r.bias[c]), c);
+}
+
+TB_INLINE void depthwise_channels(const TbOp *op, const int8_t *x, int8_t *out, int channel, int n)
+{
+    const TbRequant r = tb_requant(op);
+    const int channels = op->in_c;
+    int32_t sum[TB_BLOCK];
+
+    TB_UNROLL
+    for (int i = 0; i < n; i++)
+        sum[i] = r.bias[channel + i];
+    tb_multiply_taps(sum, x + channel, channels, op->weights + channel, channels, op->kh * op->kw,
+                     n, op->in_zero);
+    TB_UNROLL
+    for (int i = 0; i < n; i++)
+        out[channel + i] = tb_output(&r, sum[i], channel + i);
+}
+
+/* x: the window, all of it inside or padded. */
+static void depthwise_pixel(const TbOp *op, const int8_t *x, int8_t *out)
+{
+    const int channels = op->in_c;
+    int c = 0;
+    for (; c + TB_BLOCK <= channels; c += TB_BLOCK)
+        depthwise_channels(op, x, out, c, TB_BLOCK);
+    for (; c < channels; c++)
+        depthwise_channels(op, x, out, c, 1);
+}
+
+/* One pixel of the window, x columns from the beginning of the input row. */
+static void expand_pixel(const Block *b, const int8_t *row, int x, int8_t *to)
+{
+    if (row && x >= 0 && x < b->op->in_w) {
+        pointwise_pixel(b->expand, row + x * b->op->in_c, to);
+        return;
+    }
+    for (int c = 0; c < b->expand->out_c; c++)
+        to[c] = b->depthwise->in_zero;
+}
+
+/* The window's columns from x on: `kept` are there, so many columns to the right. */
+static void slide(const Block *b, int x, int kept)
+{
+    const int kw = b->op->kw, c = b->expand->out_c;
+    for (int k = 0; k < b->height; k++) {
+        int8_t *row = b->window + k * kw * c;
+        tb_move(row, row + (kw - kept) * c, (uint32_t)(kept * c));
+        for (int i = kept; i < kw; i++)
+            expand_pixel(b, b->rows->in[k], x + i, row + i * c);
+    }
+}
+
+static void make_column(const Block *b, int column)
+{
+    const TbOp *op = b->op;
+    const int row = op->kw * b->expand->out_c;
+    for (int r = 0; r < op->block && b->rows->out[r]; r++) {
+        depthwise_pixel(b->depthwise, b->window + r * op->sh * row, b->pixel);
+        pointwise_pixel(b->project, b->pixel, b->rows->out[r] + column * op->out_c);
+    }
+}
+
+void tb_block_rows(const TbOp *op, const TbRows *rows, void *scratch)
+{
+    Block b = {op, op - 3, op - 2, op - 1, rows, scratch, NULL, 0};
+    const int kept = op->sw < op->kw ? op->kw - op->sw : 0;
+    int x = -op->pad_left, made = 1;
+
+    while (made < op->block && rows->out[made])
+        made++;
+    b.height = (made - 1) * op->sh + b.depthwise->kh;
+    b.pixel = b.window + op->kh * op->kw * b.expand->out_c;
+    for (int column = 0; column < op->out_w; column++, x += op->sw) {
+        slide(&b, x, column > 0 ? kept : 0);
+        make_column(&b, column);
+    }
+}
