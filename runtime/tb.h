@@ -75,7 +75,7 @@ struct TbOp {
 typedef struct {
     uint32_t offset;    /* of the ring in the arena */
     uint32_t row_bytes; /* from one row to the next: w * c, of the whole tensor in a view */
-    uint16_t rows;      /* rows kept; row y is at offset + (y % rows) * row_bytes */
+    uint16_t rows;      /* rows kept, 1 at least; row y is at offset + (y % rows) * row_bytes */
     uint16_t h;         /* rows in all */
 } TbTensor;
 
@@ -105,10 +105,11 @@ TbKernel tb_mean_row, tb_gate_row, tb_lookup_row, tb_softmax_row;
  * tb_input_row: row y of the image, columns [in_w, in_w + out_w), rows from in_h on, through TbInput.
  * tb_copy_row: in_w * in_c bytes to another place, which may overlap (one row: a whole tensor).
  * tb_sum_pool_row: a global pool of a tensor whose rows are not kept. Called in_h times, each time with
- *   the next row; the sums are in scratch; the last call writes the output.
+ *   the next row; the sums are in scratch; the last call writes the output. kh = 1, in_w pixels a row.
  * tb_block_rows: expansion, depthwise and projection (the three ops before it in the table, which the
- *   executor never calls), `block` output rows at a time, the expanded tensor only kh x kw pixels
- *   at a time; its own kh, sh are those of all rows of a call: kh = (block - 1) * s + k, sh = s. */
+ *   executor never calls and whose kernel may be NULL), `block` output rows at a time, the expanded
+ *   tensor only kh x kw pixels at a time; its own kh, sh are those of all rows of a call:
+ *   kh = (block - 1) * s + k, sh = s. */
 TbKernel tb_input_row, tb_copy_row, tb_sum_pool_row, tb_block_rows;
 
 #ifdef __cplusplus
