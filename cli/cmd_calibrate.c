@@ -126,7 +126,7 @@ static int measure(const Net *net, const Target *t, Rng *rng, DeviceRun *run)
     for (size_t i = 0; i < bytes; i++)
         image[i] = (int8_t)rng_next(rng);
     DeviceOptions o = {
-        .target = t, .policy = POLICY_LAYERWISE, .images = image, .n_images = 1, .timeout_s = 120};
+        .target = t, .plan = {.policy = POLICY_LAYERWISE}, .images = image, .n_images = 1, .timeout_s = 120};
     int status = device_run(&q, &o, run);
     if (status == 0 && (run->n_equal != 1 || !run->canaries))
         status = errorf("the board's output differs from the host's: not worth timing");

@@ -63,7 +63,7 @@ static int export_it(Pipeline *p, const CandidateRow *row, const char *dir)
     ExportOptions o = {.dir = dir,
                        .title = title,
                        .target = &p->job.target,
-                       .policy = (Policy)p->job.policy,
+                       .plan = p->job.plan,
                        .sample = sample,
                        .sample_label = sample ? p->data.test.label[0] : 0,
                        .class_name = sample ? (const char *const *)p->data.test.class_name : NULL};

@@ -61,14 +61,14 @@ static int run_on_host(Pipeline *p, const QModel *q, const RunArgs *a)
     Plan plan;
     HostScore score;
     uint32_t touched;
-    plan_make(&q->net, (Policy)p->job.policy, &plan);
+    plan_make(&q->net, &p->job.plan, &plan);
     int8_t *image = xmalloc(net_tensor_bytes(&q->net, NET_IMAGE));
     int8_t *output = xmalloc(net_tensor_bytes(&q->net, q->net.n_layers - 1));
     dataset_int8(&p->data.test, 0, image);
     int status = host_run(q, &plan, image, output, &touched);
     free(image);
     free(output);
-    if (status != 0 || host_accuracy(q, (Policy)p->job.policy, &p->data.test, a->images,
+    if (status != 0 || host_accuracy(q, &p->job.plan, &p->data.test, a->images,
                                      a->threads ? a->threads : p->job.threads, &score) != 0)
         return -1;
     printf("accuracy   %.2f %%  (%d of %d test images, int8)\n", 100 * score.accuracy,
@@ -88,8 +88,8 @@ static int run_on_board(Pipeline *p, const QModel *q, const CandidateRow *row, c
     int status = pipeline_measure(p, q, row, a->images ? a->images : 4, &d);
     if (status != 0)
         return -1;
-    Cost cost = estimate(&q->net, &p->job.target, (Policy)p->job.policy);
-    printf("%s, schedule %s\n", row->genotype, policy_name((Policy)p->job.policy));
+    Cost cost = estimate(&q->net, &p->job.target, &p->job.plan);
+    printf("%s, schedule %s\n", row->genotype, policy_name((Policy)p->job.plan.policy));
     return summary_device(&p->job.target, &cost, &d);
 }
 

@@ -159,7 +159,7 @@ static int new_run(Results *r, const Job *job, int64_t *run)
                   .space = job->space.name,
                   .version = THIMBLE_VERSION,
                   .latency_unit = job->target.latency.unit,
-                  .policy = policy_name((Policy)job->policy),
+                  .policy = policy_name((Policy)job->plan.policy),
                   .seed = (int64_t)job->seed};
     int status = results_run_new(r, &row, run);
     free(config);

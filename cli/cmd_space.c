@@ -3,28 +3,31 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/log.h"
+#include "base/file.h"
 #include "cli/job_args.h"
 #include "cli/pipeline.h"
-#include "cli/schema.h"
+#include "cli/space_figure.h"
 #include "cli/version.h"
 #include "results/listing.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_FORMAT = 'f', OPT_CLASSES = 256 };
+enum { OPT_FORMAT = 'f', OPT_CLASSES = 256, OPT_CDF, OPT_SVG };
 
 typedef struct {
     JobArgs options;
-    const char *job;
+    const char *job, *svg;
     int classes;
+    bool cdf;
     Format format;
 } SpaceArgs;
 
 static const struct argp_option OPTIONS[] = {
     {"classes", OPT_CLASSES, "N", 0, "instead of counting them in the data", 0},
+    {"cdf", OPT_CDF, 0, 0, "all quantiles of the MACs in the table too; json and csv have them", 0},
     {"format", OPT_FORMAT, "FORMAT", 0, "table, json or csv [table]", 0},
+    {"svg", OPT_SVG, "FILE", 0, "a figure of it as well", 0},
     {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -36,6 +39,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_CLASSES:
         a->classes = (int)command_int(state, "--classes", arg, 1, 65535);
+        return 0;
+    case OPT_CDF:
+        a->cdf = true;
+        return 0;
+    case OPT_SVG:
+        a->svg = arg;
         return 0;
     case OPT_FORMAT:
         a->format = command_format(state, arg);
@@ -56,14 +65,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const char DOC[] =
     "Stage 1 of a JOB.yaml alone (TinyNAS, MCUNet 3.1): for each width and resolution, the share "
-    "of "
-    "sampled networks that fit the limits, and the mean and quantiles of their MACs. The best has "
-    "the largest mean. Nothing is trained or stored."
-    "\vExample:\n"
-    "  thimble space demo --set space=mcunet --set target=stm32f746 --set limits.sram=0 \\\n"
-    "      --set limits.flash=0 --classes 1000 -f csv";
+    "of sampled networks that fit the limits, and the mean and quantiles of their MACs (the "
+    "paper's FLOPs). The best has the largest mean. Nothing is trained or stored."
+    "\vExamples; the second draws MCUNet's figure 3 for its device:\n"
+    "  thimble space cifar10 --set data.path=data/cifar10 -f csv\n"
+    "  thimble space mcunet --classes 1000 --svg space.svg";
 
-static int print_sweep(const Job *job, const Sweep *s, Format format)
+/* The database's printing, without a database. */
+static int print_sweep(const Job *job, const Sweep *s, const SpaceArgs *a)
 {
     Results *r;
     int64_t run;
@@ -72,14 +81,54 @@ static int print_sweep(const Job *job, const Sweep *s, Format format)
                   .target = job->target.name,
                   .space = job->space.name,
                   .version = THIMBLE_VERSION};
-    if (results_open(&r, ":memory:", false) != 0) /* the database's printing, without a database */
+    if (results_open(&r, ":memory:", false) != 0)
         return -1;
     int status = results_run_new(r, &row, &run);
     if (status == 0)
         status = pipeline_record_sweep(r, run, &job->space, s);
     if (status == 0)
-        status = listing_spaces(r, run, format, stdout);
+        status = listing_spaces(r, run, job->sweep.min_feasible, a->cdf, a->format, stdout);
     results_close(r);
+    return status;
+}
+
+static int write_figure(const Job *job, const Sweep *s, const char *path)
+{
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    space_figure(out, job, s);
+    fclose(out);
+    int status = file_write(path, text, size);
+    free(text);
+    return status;
+}
+
+/* What no option says comes from the data. */
+static int find_classes(Job *job, int classes)
+{
+    job->sweep.n_classes = classes ? classes : data_classes(&job->data);
+    if (job->sweep.n_classes > 0)
+        return 0;
+    char *why = xstrdup(error_text());
+    errorf("%s; --classes N needs no data", why);
+    free(why);
+    return -1;
+}
+
+static int space_job(Job *job, const SpaceArgs *a)
+{
+    if (find_classes(job, a->classes) != 0)
+        return -1;
+    Sweep *s = xcalloc(1, sizeof *s);
+    job->sweep.threads = a->options.threads ? a->options.threads : job->threads;
+    pipeline_sweep(job, s);
+    int status = print_sweep(job, s, a);
+    if (status == 0 && a->svg)
+        status = write_figure(job, s, a->svg);
+    if (status == 0 && s->best < 0)
+        status = errorf("no width and resolution has %d networks that fit", job->sweep.min_feasible);
+    free(s);
     return status;
 }
 
@@ -94,35 +143,12 @@ int cmd_space(int argc, char **argv)
                                  .children = children},
                   argc, argv, &a);
     Job *job = xcalloc(1, sizeof *job);
-    int status = config_load(job, a.job, (const char *const *)a.options.set, a.options.n_sets),
+    int exit_status = EXIT_OK;
+    if (config_load(job, a.job, (const char *const *)a.options.set, a.options.n_sets) != 0)
         exit_status = EXIT_USAGE;
-    if (status == 0) {
+    else if (space_job(job, &a) != 0)
         exit_status = EXIT_JOB;
-        job->sweep.threads = a.options.threads ? a.options.threads : job->threads;
-        job->sweep.n_classes = a.classes ? a.classes : data_classes(&job->data);
-        status = job->sweep.n_classes > 0 ? 0 : -1;
-        if (status != 0) {
-            char *why = xstrdup(error_text());
-            errorf("%s; --classes N needs no data", why);
-            free(why);
-        }
-    }
-    if (status == 0) {
-        Sweep *s = xcalloc(1, sizeof *s);
-        double start = clock_seconds();
-        sweep_run(&job->space, &job->target, &job->limits, &job->sweep, s);
-        log_info("%d spaces x %d networks in %.2f s; limits %s of SRAM, %s of flash, schedule %s; "
-                 "the best has the largest mean of those where at least %d fit",
-                 s->n, job->sweep.samples, clock_seconds() - start, text_bytes(job->limits.sram),
-                 text_bytes(job->limits.flash), policy_name((Policy)job->policy),
-                 job->sweep.min_feasible);
-        status = print_sweep(job, s, a.format);
-        if (status == 0 && s->best < 0)
-            status =
-                errorf("no width and resolution has %d networks that fit", job->sweep.min_feasible);
-        free(s);
-    }
     free(job);
     job_args_release(&a.options);
-    return status == 0 ? EXIT_OK : command_fail(exit_status);
+    return exit_status == EXIT_OK ? EXIT_OK : command_fail(exit_status);
 }

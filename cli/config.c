@@ -21,6 +21,7 @@
 
 #define X(x, name) name,
 static const char *const policies[] = {PLAN_POLICIES(X) NULL};
+static const char *const images[] = {"resident", "outside", NULL};
 static const char *const formats[] = {DATA_FORMATS(X) NULL};
 static const char *const algorithms[] = {ALGORITHMS(X) NULL};
 static const char *const scores[] = {SCORES(X) NULL};
@@ -89,6 +90,9 @@ static const Key code_keys[] = {
     VALUE("stack", KEY_INT, CodeSize, stack, 0, 1e6, "peak bytes of one inference"),
 #define X(op, word) VALUE(word, KEY_INT, CodeSize, kernel[OP_##op], 0, 1e6, "bytes of the kernel"),
     NET_OPS(X)
+#undef X
+#define X(step, word) VALUE(word, KEY_INT, CodeSize, kernel[STEP_##step], 0, 1e6, "bytes of the kernel"),
+    PLAN_STEPS(X)
 #undef X
     {.type = KEY_END}};
 
@@ -196,7 +200,8 @@ static const Key job_keys[] = {
     VALUE("seed", KEY_INT, Job, seed, 0, 9e15, "the same seed gives the same result"),
     VALUE("threads", KEY_INT, Job, threads, 0, 1024, "0: one a core; not part of the result"),
     VALUE("checkpoint", KEY_NUMBER, Job, checkpoint, 0, 3600, "seconds of training a kill can cost"),
-    {.name = "schedule", .type = KEY_CHOICE, .offset = offsetof(Job, policy), .words = policies},
+    {.name = "schedule", .type = KEY_CHOICE, .offset = offsetof(Job, schedule), .words = policies},
+    {.name = "image", .type = KEY_CHOICE, .offset = offsetof(Job, image), .words = images},
     {.name = "target", .type = KEY_MAP, MAP(Job, target, target_keys), .folder = "targets"},
     {.name = "limits", .type = KEY_MAP, MAP(Job, limits, limits_keys)},
     {.name = "space", .type = KEY_MAP, MAP(Job, space, space_keys), .folder = "spaces"},
@@ -217,7 +222,7 @@ void config_defaults(Job *job)
     strcpy(job->name, "job");
     job->seed = 1;
     job->checkpoint = 20;
-    job->policy = POLICY_INPLACE;
+    job->schedule = POLICY_STREAM;
     job->data = (DataOptions){.format = DATA_IMAGES,
                               .holdout = 0.1,
                               .c = 3,
@@ -283,7 +288,10 @@ static void spread(Job *job)
     int threads = job->threads;
     job->data.threads = job->sweep.threads = job->search.threads = threads;
     job->largest.threads = job->supernet.threads = job->finetune.threads = threads;
-    job->sweep.policy = job->search.policy = (Policy)job->policy;
+    uint64_t sram = job->limits.sram;
+    job->plan = (PlanOptions){.policy = (uint8_t)job->schedule, .image_outside = job->image == 1,
+                              .sram = sram < UINT32_MAX ? (uint32_t)sram : 0};
+    job->sweep.plan = job->search.plan = job->plan;
     job->data.seed = rng_stream(job->seed, 1);
     job->sweep.seed = rng_stream(job->seed, 2);
     job->largest.seed = rng_stream(job->seed, 3);

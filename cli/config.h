@@ -24,7 +24,9 @@ typedef struct {
     uint64_t seed;
     int threads;   /* 0 in the file: one a core; resolved by config_load */
     double checkpoint; /* seconds of training that a kill can cost */
-    int policy;    /* Policy */
+    int schedule;  /* Policy, as the file says it */
+    int image;     /* 0 resident: in the arena, counted; 1 outside: pulled row by row */
+    PlanOptions plan; /* schedule, image and the SRAM limit, for whoever plans */
     Limits limits; /* 0 in the file: the target's size less its reserve, resolved by config_load */
     Target target;
     Space space;

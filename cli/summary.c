@@ -58,7 +58,7 @@ int pipeline_summary(Pipeline *p)
            "%.2f %%)\n",
            100 * row.test_accuracy, 100 * row.int8_accuracy, p->data.test.n, 100 * row.accuracy);
     printf("  SRAM         %s of %s, image inside, %s\n", text_bytes(cost->sram),
-           text_bytes(job->limits.sram), policy_name((Policy)job->policy));
+           text_bytes(job->limits.sram), policy_name((Policy)job->plan.policy));
     printf("  flash        %s of %s, of it model %s\n", text_bytes(cost->flash),
            text_bytes(job->limits.flash), text_bytes(cost->model_flash));
     printf("  MACs         %s\n", text_count((double)cost->macs));

@@ -48,7 +48,7 @@ static int store_layers(Pipeline *p, int64_t candidate, const QModel *q, const D
     LayerRow rows[NET_MAX_LAYERS];
     char shape[NET_MAX_LAYERS][24];
     Plan plan;
-    plan_make(&q->net, (Policy)p->job.policy, &plan);
+    plan_make(&q->net, &p->job.plan, &plan);
     for (int i = 0; i < q->net.n_layers; i++) {
         const Layer *l = &q->net.layer[i];
         snprintf(shape[i], sizeof shape[i], "%dx%dx%d", l->out_h, l->out_w, l->out_c);
@@ -79,7 +79,7 @@ int pipeline_measure(Pipeline *p, const QModel *q, const CandidateRow *row, int 
     for (int i = 0; i < n; i++)
         dataset_int8(test, (int)((int64_t)i * test->n / n), images + (size_t)i * image);
     DeviceOptions o = {.target = &p->job.target,
-                       .policy = (Policy)p->job.policy,
+                       .plan = p->job.plan,
                        .images = images,
                        .n_images = n,
                        .timeout_s = 600};
@@ -90,10 +90,10 @@ int pipeline_measure(Pipeline *p, const QModel *q, const CandidateRow *row, int 
     char source[64];
     snprintf(source, sizeof source, "qemu:%s", p->job.target.core);
     const Target *t = &p->job.target;
-    Cost cost = estimate(&q->net, t, (Policy)p->job.policy);
+    Cost cost = estimate(&q->net, t, &p->job.plan);
     MeasurementRow m = {.candidate = row->id,
                         .source = source,
-                        .policy = policy_name((Policy)p->job.policy),
+                        .policy = policy_name((Policy)p->job.plan.policy),
                         .instructions = (int64_t)run->instructions,
                         .arena = run->arena,
                         .stack = run->stack,
@@ -121,7 +121,7 @@ static int judge(Pipeline *p, Model *m, const QModel *q, CandidateRow *row)
     row->test_accuracy = accuracy_of(m, p->workspace[0], &protocol).accuracy;
     free(all);
     HostScore score;
-    if (host_accuracy(q, (Policy)p->job.policy, &p->data.test, 0, p->job.threads, &score) != 0)
+    if (host_accuracy(q, &p->job.plan, &p->data.test, 0, p->job.threads, &score) != 0)
         return -1;
     row->int8_accuracy = score.accuracy;
     log_info("winner: test accuracy %.2f %% in float, %.2f %% in int8 on all %d images",
@@ -204,6 +204,37 @@ int pipeline_qmodel(Pipeline *p, const CandidateRow *row, QModel *q)
     return status;
 }
 
+/* Classes of the run's data: as its winner was stored with, or counted. */
+static int classes_of(Pipeline *p)
+{
+    CandidateRow best;
+    void *data = NULL;
+    size_t size;
+    QModel q;
+    char name[32];
+    if (results_candidate_best(p->db, p->run, &best) != 0)
+        return -1;
+    blob_name(name, best.number);
+    results_candidate_release(&best);
+    int found = results_blob_get(p->db, p->run, name, &data, &size), n = -1;
+    if (found == 0 && qmodel_load(&q, data, size) == 0) {
+        n = net_output(&q.net)->out_c;
+        qmodel_release(&q);
+    }
+    free(data);
+    return found == 1 ? data_classes(&p->job.data) : n;
+}
+
+int pipeline_net(Pipeline *p, const CandidateRow *row, Net *net)
+{
+    Genotype g;
+    int n = classes_of(p);
+    if (n < 0 || genotype_parse(&p->job.space, row->genotype, &g) != 0)
+        return -1;
+    genotype_expand(&p->job.space, &g, n, net);
+    return 0;
+}
+
 static int open_job(Pipeline *p, Results *db, int64_t run, const char *schedule,
                     const char *genotype)
 {
@@ -214,11 +245,11 @@ static int open_job(Pipeline *p, Results *db, int64_t run, const char *schedule,
         return -1;
     int status = config_parse(&job, row.config, "the run's config");
     results_run_release(&row);
-    Policy policy = (Policy)job.policy;
+    Policy policy = (Policy)job.schedule;
     if (status != 0 || (schedule && policy_parse(schedule, &policy) != 0) ||
         genotype_parse(&job.space, genotype, &g) != 0)
         return -1;
-    job.policy = (int)policy;
+    job.schedule = (int)policy;
     if (config_resolve(&job) != 0)
         return -1;
     pipeline_init(p, &job, db, run);

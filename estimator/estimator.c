@@ -2,48 +2,76 @@
 
 /* What exporter/print.h lays down: bytes of the runtime's structs on a 32-bit
  * target. A test compiles tb.h for one and compares. */
-enum { MODEL_BYTES = 20, OP_BYTES = 52, TENSOR_BYTES = 12, SEGMENT_BYTES = 2, WORD = 4 };
+enum { MODEL_BYTES = 24, OP_BYTES = 56, TENSOR_BYTES = 12, SEGMENT_BYTES = 4, WORD = 4 };
 
 static uint32_t words(uint32_t bytes)
 {
     return (bytes + WORD - 1) / WORD * WORD;
 }
 
-uint32_t flash_of_model(const Net *net, int n_segments)
+ModelFlash flash_parts(const Net *net, const PlanSize *size)
 {
     uint32_t n = net->n_layers, weights = 0, biases = 0, multipliers = 0;
     for (uint32_t i = 0; i < n; i++) {
         const Layer *l = &net->layer[i];
         uint32_t channels = op_has_weights((Op)l->op) ? l->out_c : 0;
-        weights += words(layer_weights(l));
+        weights += words(layer_constants(l));
         biases += channels;
-        multipliers += l->op == OP_ADD ? 3 : channels; /* of both inputs and of the sum */
+        bool scales = l->op == OP_MEAN || l->op == OP_GATE || l->op == OP_SOFTMAX;
+        multipliers += l->op == OP_ADD ? 3 : scales ? 1 : channels; /* add: both inputs, the sum */
     }
-    uint32_t tables = MODEL_BYTES + OP_BYTES * n + TENSOR_BYTES * (n + 1) +
-                      words(SEGMENT_BYTES * (uint32_t)n_segments);
-    return tables + weights + WORD * biases + WORD * multipliers + words(multipliers);
+    return (ModelFlash){.weights = weights,
+                        .biases = WORD * biases,
+                        .requantisation = WORD * multipliers + words(multipliers),
+                        .tables = MODEL_BYTES + OP_BYTES * size->n_ops +
+                                  TENSOR_BYTES * size->n_tensors +
+                                  SEGMENT_BYTES * size->n_segments};
 }
 
-uint32_t flash_of_code(const Net *net, const CodeSize *code)
+uint32_t flash_of_model(const Net *net, const PlanSize *size)
 {
-    bool counted[N_OPS] = {false};
+    ModelFlash f = flash_parts(net, size);
+    return f.weights + f.biases + f.requantisation + f.tables;
+}
+
+uint32_t flash_of_code(const CodeSize *code, const PlanSize *size)
+{
     uint32_t bytes = code->run;
-    for (int i = 0; i < net->n_layers; i++) {
-        int op = net->layer[i].op == OP_GLOBAL_POOL ? OP_AVG_POOL : net->layer[i].op; /* one kernel */
-        bytes += counted[op] ? 0 : code->kernel[op];
-        counted[op] = true;
-    }
+    for (int s = 0; s < N_STEPS; s++)
+        bytes += size->steps >> s & 1 ? code->kernel[s] : 0;
     return bytes;
 }
 
-Cost estimate(const Net *net, const Target *target, Policy policy)
+Cost cost_of_plan(const Net *net, const Target *target, const Plan *plan)
 {
-    Cost cost = {.sram = plan_arena(net, policy),
-                 .model_flash = flash_of_model(net, net->n_layers), /* a segment a layer */
+    PlanSize size = plan_size(net, plan);
+    Cost cost = {.sram = plan->arena,
+                 .model_flash = flash_of_model(net, &size),
+                 .macs = plan_macs(net, plan),
+                 .latency = latency_plan(&target->latency, net, plan)};
+    cost.flash = cost.model_flash + flash_of_code(&target->code, &size);
+    return cost;
+}
+
+/* Layer by layer everything but the arena follows from the layers: no plan is made. */
+static Cost cost_of_layers(const Net *net, const Target *target, const PlanOptions *options)
+{
+    PlanSize size = plan_size_of_layers(net, options->image_outside);
+    Cost cost = {.sram = plan_arena(net, options),
+                 .model_flash = flash_of_model(net, &size),
                  .macs = net_macs(net),
                  .latency = latency_net(&target->latency, net)};
-    cost.flash = cost.model_flash + flash_of_code(net, &target->code);
+    cost.flash = cost.model_flash + flash_of_code(&target->code, &size);
     return cost;
+}
+
+Cost estimate(const Net *net, const Target *target, const PlanOptions *options)
+{
+    Plan plan;
+    if (options->policy == POLICY_LAYERWISE || options->policy == POLICY_INPLACE)
+        return cost_of_layers(net, target, options);
+    plan_make(net, options, &plan);
+    return cost_of_plan(net, target, &plan);
 }
 
 bool cost_fits(const Cost *cost, const Limits *limits)

@@ -11,7 +11,7 @@
 /* Bytes of compiled code, as measured with the target's compiler and flags. */
 typedef struct {
     uint32_t run;          /* tb_run and what is always linked */
-    uint32_t kernel[N_OPS]; /* each operator's kernel, counted once when used */
+    uint32_t kernel[N_STEPS]; /* each operator's and step's kernel, counted once when used */
     char source[96];       /* compiler and flags it was measured with */
     uint32_t stack;         /* peak stack of one inference, bytes */
 } CodeSize;
@@ -36,7 +36,9 @@ typedef struct {
     double latency;   /* in the unit of the target's latency model; 0 when it has none */
 } Cost;
 
-Cost estimate(const Net *net, const Target *target, Policy policy);
+/* macs and latency count what the plan computes twice. */
+Cost estimate(const Net *net, const Target *target, const PlanOptions *options);
+Cost cost_of_plan(const Net *net, const Target *target, const Plan *plan);
 
 /* Upper bounds; 0 means no bound. */
 typedef struct {
@@ -47,7 +49,11 @@ typedef struct {
 
 bool cost_fits(const Cost *cost, const Limits *limits);
 /* Flash of the tables and constants alone, exact: sizes on a 32-bit target. */
-uint32_t flash_of_model(const Net *net, int n_segments);
-uint32_t flash_of_code(const Net *net, const CodeSize *code);
+typedef struct {
+    uint32_t weights, biases, requantisation, tables; /* bytes */
+} ModelFlash;
+ModelFlash flash_parts(const Net *net, const PlanSize *size);
+uint32_t flash_of_model(const Net *net, const PlanSize *size);
+uint32_t flash_of_code(const CodeSize *code, const PlanSize *size);
 
 #endif

@@ -30,8 +30,12 @@ static double macs_inside(const Layer *l)
     case OP_AVG_POOL:
     case OP_MAX_POOL:
     case OP_GLOBAL_POOL:
-        return taps * l->in_c;
+    case OP_MEAN:
+        return taps * l->out_c;
     case OP_ADD:
+    case OP_GATE:
+    case OP_LOOKUP:
+    case OP_SOFTMAX:
     case N_OPS:
         break;
     }
@@ -65,6 +69,16 @@ double latency_net(const Latency *latency, const Net *net)
     double time = latency->fixed;
     for (int i = 0; i < net->n_layers; i++)
         time += latency_layer(latency, &net->layer[i]);
+    return time;
+}
+
+double latency_plan(const Latency *latency, const Net *net, const Plan *plan)
+{
+    if (!latency->unit[0])
+        return 0;
+    double time = latency->fixed;
+    for (int i = 0; i < net->n_layers; i++)
+        time += latency_layer(latency, &net->layer[i]) * plan_work(net, plan, i);
     return time;
 }
 

@@ -9,7 +9,7 @@
 #ifndef LATENCY_H
 #define LATENCY_H
 
-#include "network/net.h"
+#include "estimator/plan.h"
 
 enum { FEATURE_CALL, FEATURE_ROW, FEATURE_PIXEL, FEATURE_OUTPUT, FEATURE_MAC, N_FEATURES };
 
@@ -24,6 +24,8 @@ typedef struct {
 void layer_features(const Layer *l, double features[N_FEATURES]);
 double latency_layer(const Latency *latency, const Layer *l);
 double latency_net(const Latency *latency, const Net *net);
+/* With what the plan computes twice. */
+double latency_plan(const Latency *latency, const Net *net, const Plan *plan);
 
 /* One measured layer. */
 typedef struct {

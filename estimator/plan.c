@@ -1,7 +1,8 @@
 #include "estimator/plan.h"
 
 #include "base/error.h"
-#include "estimator/pack.h"
+#include "estimator/plan_inner.h"
+#include "estimator/stream.h"
 #include "runtime/scratch.h"
 
 #include <assert.h>
@@ -41,15 +42,19 @@ static uint32_t rows_ahead(const Layer *l)
     return aligned((uint32_t)most);
 }
 
-static uint32_t overlap_of(const Layer *l)
+uint32_t plan_overlap(const Layer *l)
 {
     switch ((Op)l->op) {
     case OP_DEPTHWISE:
     case OP_AVG_POOL:
     case OP_MAX_POOL:
     case OP_GLOBAL_POOL:
+    case OP_MEAN:
         return rows_ahead(l);
     case OP_ADD:
+    case OP_GATE:
+    case OP_LOOKUP:
+    case OP_SOFTMAX:
         return PACK_SAME;
     case OP_CONV:
     case OP_POINTWISE: /* layer by layer it is one row of all pixels */
@@ -60,7 +65,7 @@ static uint32_t overlap_of(const Layer *l)
     return PACK_APART;
 }
 
-static uint32_t scratch_of(const Layer *l)
+uint32_t plan_scratch(const Layer *l)
 {
     switch ((Op)l->op) {
     case OP_CONV:
@@ -71,6 +76,11 @@ static uint32_t scratch_of(const Layer *l)
         return tb_pointwise_scratch(l->in_c, l->out_c);
     case OP_ADD:
         return tb_add_scratch((uint32_t)l->in_w * l->in_c);
+    case OP_GATE:
+    case OP_LOOKUP:
+    case OP_SOFTMAX:
+    case OP_MEAN:
+        return 0;
     case OP_AVG_POOL:
     case OP_MAX_POOL:
     case OP_GLOBAL_POOL:
@@ -83,29 +93,52 @@ static uint32_t scratch_of(const Layer *l)
     return 0;
 }
 
-static void describe(const Net *net, Policy policy, Packing *p)
+/* An image that only the first layer reads can be pulled as that layer goes. */
+static bool pulls_image(const Net *net, const PlanOptions *o)
+{
+    return o->image_outside && net_last_reader(net, NET_IMAGE) == 0;
+}
+
+static uint16_t image_rows(const Net *net, const PlanOptions *o)
+{
+    uint16_t kh = net->layer[0].kh;
+    return pulls_image(net, o) && kh < net->h ? kh : net->h;
+}
+
+static uint32_t image_bytes(const Net *net, const PlanOptions *o)
+{
+    return (uint32_t)image_rows(net, o) * net->w * net->c;
+}
+
+uint32_t plan_block_scratch(int rows, int columns, int c)
+{
+    return tb_block_scratch((uint32_t)rows, (uint32_t)columns, (uint32_t)c);
+}
+
+static void describe(const Net *net, const PlanOptions *o, Policy policy, Packing *p)
 {
     assert(net->n_layers > 0 && policy < N_POLICIES);
     p->n_layers = net->n_layers;
     p->align = PLAN_ALIGN;
-    p->bytes[0] = aligned(net_tensor_bytes(net, NET_IMAGE));
+    p->bytes[0] = aligned(image_bytes(net, o));
     for (int i = 0; i < net->n_layers; i++) {
         const Layer *l = &net->layer[i];
-        int in = 1 + l->input, in2 = l->op == OP_ADD ? 1 + l->input2 : in;
-        p->layer[i] = (PackLayer){{(uint8_t)in, (uint8_t)in2},
-                                  policy == POLICY_INPLACE ? overlap_of(l) : PACK_APART,
-                                  aligned(scratch_of(l))};
+        int in = 1 + l->input, in2 = op_has_two_inputs((Op)l->op) ? 1 + l->input2 : in;
+        p->layer[i] = (PackLayer){{(uint8_t)in, (uint8_t)(l->op == OP_ADD ? in2 : in)},
+                                  policy == POLICY_INPLACE && !(i == 0 && pulls_image(net, o))
+                                      ? plan_overlap(l) : PACK_APART,
+                                  aligned(plan_scratch(l))};
         p->bytes[1 + i] = aligned(net_tensor_bytes(net, i));
         p->last[1 + i] = p->last[in] = p->last[in2] = (uint8_t)i; /* later readers come later */
     }
 }
 
-static uint32_t end_of(const Net *net, const Packing *p)
+static uint32_t end_of(const Net *net, const PlanOptions *o, const Packing *p)
 {
-    uint32_t arena = p->offset[0] + net_tensor_bytes(net, NET_IMAGE);
+    uint32_t arena = p->offset[0] + image_bytes(net, o);
     for (int i = 0; i < net->n_layers; i++) {
         uint32_t end = p->offset[1 + i] + net_tensor_bytes(net, i);
-        uint32_t scratch = p->scratch_offset[i] + scratch_of(&net->layer[i]);
+        uint32_t scratch = p->scratch_offset[i] + plan_scratch(&net->layer[i]);
         arena = end > arena ? end : arena;
         arena = scratch > arena ? scratch : arena;
     }
@@ -113,24 +146,17 @@ static uint32_t end_of(const Net *net, const Packing *p)
 }
 
 /* A chain of overlapping outputs may want more room than it saves: then apart is better. */
-static void pack_net(const Net *net, Policy policy, Packing *p)
+static void pack_net(const Net *net, const PlanOptions *o, Packing *p)
 {
-    describe(net, policy, p);
+    describe(net, o, (Policy)o->policy, p);
     pack_tensors(p);
-    if (policy == POLICY_INPLACE && p->capacity > p->least) {
+    if (o->policy == POLICY_INPLACE && p->capacity > p->least) {
         Packing apart;
-        describe(net, POLICY_LAYERWISE, &apart);
+        describe(net, o, POLICY_LAYERWISE, &apart);
         pack_tensors(&apart);
-        if (end_of(net, &apart) < end_of(net, p))
+        if (end_of(net, o, &apart) < end_of(net, o, p))
             *p = apart;
     }
-}
-
-uint32_t plan_arena(const Net *net, Policy policy)
-{
-    Packing p;
-    pack_net(net, policy, &p);
-    return end_of(net, &p);
 }
 
 static PlanTensor tensor_of(const Net *net, const Packing *p, int layer)
@@ -141,61 +167,63 @@ static PlanTensor tensor_of(const Net *net, const Packing *p, int layer)
                         .row_bytes = l ? (uint32_t)l->out_w * l->out_c : (uint32_t)net->w * net->c,
                         .rows = l ? l->out_h : net->h,
                         .first = (uint8_t)(l ? layer : 0),
-                        .last = p->last[1 + layer]};
+                        .last = p->last[1 + layer],
+                        .move = PLAN_STAYS};
 }
 
-void plan_make(const Net *net, Policy policy, Plan *plan)
+void plan_make_layers(const Net *net, const PlanOptions *o, Plan *plan)
 {
     Packing p;
-    pack_net(net, policy, &p);
-    memset(plan, 0, sizeof *plan);
-    plan->policy = (uint8_t)policy;
+    pack_net(net, o, &p);
     plan->n_segments = (uint8_t)net->n_layers;
-    plan->arena = end_of(net, &p);
+    plan->arena = end_of(net, o, &p);
     plan->tensor[0] = tensor_of(net, &p, NET_IMAGE);
+    plan->tensor[0].rows = image_rows(net, o);
+    plan->tensor[0].bytes = image_bytes(net, o);
     for (int i = 0; i < net->n_layers; i++) {
-        plan->segment[i] = (PlanSegment){(uint8_t)i, 1};
+        plan->segment[i] = (PlanSegment){.first = (uint8_t)i, .n = 1, .rows = 1, .columns = 1};
         plan->tensor[1 + i] = tensor_of(net, &p, i);
         plan->scratch[i].offset = p.scratch_offset[i];
-        plan->scratch[i].bytes = scratch_of(&net->layer[i]);
+        plan->scratch[i].bytes = plan_scratch(&net->layer[i]);
+    }
+}
+
+uint32_t plan_arena(const Net *net, const PlanOptions *o)
+{
+    if (o->policy == POLICY_LAYERWISE || o->policy == POLICY_INPLACE) {
+        Packing p;
+        pack_net(net, o, &p);
+        return end_of(net, o, &p);
+    }
+    Plan plan;
+    plan_make(net, o, &plan);
+    return plan.arena;
+}
+
+void plan_make(const Net *net, const PlanOptions *o, Plan *plan)
+{
+    memset(plan, 0, sizeof *plan);
+    plan->policy = o->policy;
+    plan->image_outside = pulls_image(net, o);
+    switch ((Policy)o->policy) {
+    case POLICY_LAYERWISE:
+    case POLICY_INPLACE:
+        plan_make_layers(net, o, plan);
+        break;
+    case POLICY_STREAM:
+        stream_make(net, o, plan);
+        break;
+    case POLICY_PATCH:
+        plan_make_layers(net, o, plan);
+        break;
+    case N_POLICIES:
+        break;
     }
     for (int i = 0, most = -1; i < plan->n_segments; i++) {
         int live = (int)plan_live(plan, net, i);
         plan->peak_segment = live > most ? (uint8_t)i : plan->peak_segment;
         most = live > most ? live : most;
     }
-}
-
-typedef struct {
-    uint32_t begin, end;
-} Bytes;
-
-static void insert_bytes(Bytes *list, int *n, uint32_t offset, uint32_t bytes)
-{
-    int i = (*n)++;
-    for (; i > 0 && list[i - 1].begin > offset; i--)
-        list[i] = list[i - 1];
-    list[i] = (Bytes){offset, offset + bytes};
-}
-
-/* A union: where an output lies over its input, those bytes count once. */
-uint32_t plan_live(const Plan *plan, const Net *net, int segment)
-{
-    Bytes list[2 * NET_MAX_LAYERS + 1];
-    const PlanSegment *s = &plan->segment[segment];
-    int n = 0;
-    for (int t = 0; t <= net->n_layers; t++)
-        if (plan->tensor[t].first <= segment && segment <= plan->tensor[t].last)
-            insert_bytes(list, &n, plan->tensor[t].offset, plan->tensor[t].bytes);
-    for (int l = s->first; l < s->first + s->n; l++)
-        insert_bytes(list, &n, plan->scratch[l].offset, plan->scratch[l].bytes);
-    uint32_t live = 0, end = 0;
-    for (int i = 0; i < n; i++) {
-        uint32_t begin = list[i].begin > end ? list[i].begin : end;
-        live += list[i].end > begin ? list[i].end - begin : 0;
-        end = list[i].end > end ? list[i].end : end;
-    }
-    return live;
 }
 
 static const char *const names[] = {
@@ -218,5 +246,5 @@ int policy_parse(const char *name, Policy *policy)
             return 0;
         }
     }
-    return errorf("unknown policy '%s': it is layerwise or inplace", name);
+    return errorf("unknown policy '%s': it is layerwise, inplace, patch or stream", name);
 }

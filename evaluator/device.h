@@ -23,7 +23,7 @@ typedef struct {
 
 typedef struct {
     const Target *target;  /* with a QEMU machine */
-    Policy policy;
+    PlanOptions plan;
     const int8_t *images;  /* [n_images][h][w][c] */
     int n_images;
     const char *keep_dir;  /* where to leave the exported folder, NULL for a temporary one */

@@ -22,6 +22,11 @@ bool op_has_weights(Op op)
     return op == OP_CONV || op == OP_DEPTHWISE || op == OP_POINTWISE || op == OP_DENSE;
 }
 
+bool op_has_two_inputs(Op op)
+{
+    return op == OP_ADD || op == OP_GATE;
+}
+
 void net_begin(Net *net, int h, int w, int c)
 {
     memset(net, 0, sizeof *net); /* the padding too: nets are compared with memcmp */
@@ -141,6 +146,32 @@ int net_dense(Net *net, int input, int out_c, Act act)
     return append(net, l);
 }
 
+int net_mean(Net *net, int input, bool over_h, bool over_w)
+{
+    assert(over_h || over_w);
+    Layer l = reading(net, OP_MEAN, input);
+    set_window(&l, (Size2){over_h ? (uint8_t)l.in_h : 1, over_w ? (uint8_t)l.in_w : 1}, square(1),
+               false);
+    return append(net, l);
+}
+
+int net_gate(Net *net, int input, int vector)
+{
+    Layer l = reading(net, OP_GATE, input);
+    l.input2 = (int16_t)vector;
+    return append(net, l);
+}
+
+int net_lookup(Net *net, int input)
+{
+    return append(net, reading(net, OP_LOOKUP, input));
+}
+
+int net_softmax(Net *net, int input)
+{
+    return append(net, reading(net, OP_SOFTMAX, input));
+}
+
 int net_block(Net *net, int input, const BlockShape *b)
 {
     int first = net->n_layers, at = input;
@@ -199,10 +230,19 @@ uint32_t layer_weights(const Layer *l)
     case OP_AVG_POOL:
     case OP_MAX_POOL:
     case OP_GLOBAL_POOL:
+    case OP_MEAN:
+    case OP_GATE:
+    case OP_LOOKUP:
+    case OP_SOFTMAX:
     case N_OPS:
         break;
     }
     return 0;
+}
+
+uint32_t layer_constants(const Layer *l)
+{
+    return l->op == OP_LOOKUP ? 256 : layer_weights(l);
 }
 
 uint64_t layer_macs(const Layer *l)
@@ -250,15 +290,17 @@ static int check_inputs(const Net *net, int i, const char *name)
     if (l->input < NET_IMAGE || l->input >= i)
         return errorf("layer %d (%s) reads layer %d, which does not come before it", i, name,
                       l->input);
-    if (l->op != OP_ADD && l->input2 != NET_NOTHING)
-        return errorf("layer %d (%s) has a second input, which only an add has", i, name);
-    if (l->op == OP_ADD && (l->input2 < NET_IMAGE || l->input2 >= i))
-        return errorf("layer %d (%s) adds layer %d, which does not come before it", i, name,
-                      l->input2);
+    if (!op_has_two_inputs((Op)l->op) && l->input2 != NET_NOTHING)
+        return errorf("layer %d (%s) has a second input, which only an add or a gate has", i, name);
+    if (op_has_two_inputs((Op)l->op) && (l->input2 < NET_IMAGE || l->input2 >= i))
+        return errorf("layer %d (%s) adds or multiplies layer %d, which does not come before it", i,
+                      name, l->input2);
     if (!same_shape(net, l->input, l->in_h, l->in_w, l->in_c))
         return errorf("layer %d (%s) does not fit the shape of what it reads", i, name);
     if (l->op == OP_ADD && !same_shape(net, l->input2, l->in_h, l->in_w, l->in_c))
         return errorf("layer %d (%s) adds tensors of different shapes", i, name);
+    if (l->op == OP_GATE && !same_shape(net, l->input2, 1, 1, l->in_c))
+        return errorf("layer %d (%s) wants a factor for each of its %d channels", i, name, l->in_c);
     return 0;
 }
 
@@ -307,13 +349,17 @@ static int check_whole(const Layer *l, int i, const char *name)
 static int check_operator(const Layer *l, int i, const char *name)
 {
     bool mixes = l->op == OP_CONV || l->op == OP_POINTWISE || l->op == OP_DENSE;
-    bool by_pixel = l->op == OP_POINTWISE || l->op == OP_ADD;
+    bool by_pixel = l->op == OP_POINTWISE || l->op == OP_ADD || l->op == OP_GATE ||
+                    l->op == OP_LOOKUP || l->op == OP_SOFTMAX;
+    bool repeats = l->op == OP_DEPTHWISE && l->out_c % l->in_c == 0;
     if (by_pixel && (l->kh != 1 || l->kw != 1 || l->sh != 1 || l->sw != 1))
         return errorf("layer %d (%s) is 1 x 1 with stride 1, not %d x %d with stride %d x %d", i,
                       name, l->kh, l->kw, l->sh, l->sw);
-    if (!mixes && l->out_c != l->in_c)
+    if (!mixes && !repeats && l->out_c != l->in_c)
         return errorf("layer %d (%s) keeps its %d channels and cannot make %d of them", i, name,
                       l->in_c, l->out_c);
+    if (l->op == OP_MEAN && ((l->kh != 1 && l->kh != l->in_h) || (l->kw != 1 && l->kw != l->in_w)))
+        return errorf("layer %d (%s) goes over all rows or one, all columns or one", i, name);
     return l->op == OP_GLOBAL_POOL || l->op == OP_DENSE ? check_whole(l, i, name) : 0;
 }
 

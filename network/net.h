@@ -1,7 +1,7 @@
 /* net.h - a network as the device sees it: a flat list of layers.
  *
  * Plain data, about 4 KB, copied with `=`. A layer names the layer it reads,
- * by its index or NET_IMAGE; an add names two. Layers stand in execution
+ * by its index or NET_IMAGE; an add and a gate name two. Layers stand in execution
  * order, so a layer reads only earlier ones. Batch norms are not layers: they
  * belong to the convolution before them until quant/ folds them away.
  *
@@ -18,18 +18,22 @@
 #define NET_MAX_TENSOR (1 << 23)  /* bytes: sums over a whole network stay in 31 bits */
 #define NET_MAX_WEIGHTS (1 << 30) /* of a whole network, likewise */
 #define NET_IMAGE (-1)  /* input: the image */
-#define NET_NOTHING (-2) /* input2 of everything but an add */
+#define NET_NOTHING (-2) /* input2 of everything but an add and a gate */
 
 /* One list for the enum, the names and every table over operators. */
 #define NET_OPS(X)                                                                               \
     X(CONV, "conv")               /* k x k, all channels                                    */   \
-    X(DEPTHWISE, "depthwise")     /* k x k, channel by channel                              */   \
+    X(DEPTHWISE, "depthwise")     /* k x k, out_c / in_c outputs of each channel            */   \
     X(POINTWISE, "pointwise")     /* 1 x 1, all channels, stride 1                          */   \
     X(ADD, "add")                 /* of two tensors of one shape                            */   \
     X(AVG_POOL, "avg_pool")       /* mean of the taps inside the image                      */   \
     X(MAX_POOL, "max_pool")                                                                      \
     X(GLOBAL_POOL, "global_pool") /* mean over h and w                                      */   \
-    X(DENSE, "dense")             /* every input to every output                            */
+    X(DENSE, "dense")             /* every input to every output                            */   \
+    X(MEAN, "mean")               /* TFLite's, over whole rows, columns or both             */   \
+    X(GATE, "gate")               /* times a vector [1][1][c]: squeeze-and-excite           */   \
+    X(LOOKUP, "lookup")           /* any function of one value: a table of 256              */   \
+    X(SOFTMAX, "softmax")         /* over the channels of each pixel                        */
 
 typedef enum {
 #define X(op, name) OP_##op,
@@ -83,6 +87,10 @@ int net_add(Net *net, int input, int input2);
 int net_pool(Net *net, Op op, int input, Size2 kernel, Size2 stride); /* unpadded */
 int net_global_pool(Net *net, int input);
 int net_dense(Net *net, int input, int out_c, Act act);
+int net_mean(Net *net, int input, bool over_h, bool over_w);
+int net_gate(Net *net, int input, int vector);
+int net_lookup(Net *net, int input);
+int net_softmax(Net *net, int input);
 bool net_full(const Net *net, int more); /* true when `more` layers do not fit any more */
 
 /* One inverted residual block (MobileNetV2; MCUNet App. D): 1x1 expansion to
@@ -98,6 +106,7 @@ int net_block(Net *net, int input, const BlockShape *b);
 
 const char *op_name(Op op);
 bool op_has_weights(Op op);
+bool op_has_two_inputs(Op op);
 
 /* Of the last layer: the network's output. */
 const Layer *net_output(const Net *net);
@@ -108,6 +117,7 @@ int net_last_reader(const Net *net, int layer);
 
 uint64_t layer_macs(const Layer *l);    /* as frameworks count: padding taps included */
 uint32_t layer_weights(const Layer *l); /* int8 weights, without biases */
+uint32_t layer_constants(const Layer *l); /* bytes of int8 constants: weights, a lookup's table */
 uint64_t net_macs(const Net *net);
 uint32_t net_weights(const Net *net);
 uint32_t net_channels(const Net *net); /* of all layers with weights, out_c summed up */

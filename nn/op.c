@@ -71,7 +71,7 @@ static const struct {
     [OP_MAX_POOL]    = {pool_scratch,      pool_forward,      pool_backward},
     [OP_GLOBAL_POOL] = {pool_scratch,      pool_forward,      pool_backward},
     [OP_DENSE]       = {matmul_scratch,    matmul_forward,    matmul_backward},
-};
+}; /* the others come with imported models, which are int8 already */
 
 size_t op_scratch(const Layer *l)
 {

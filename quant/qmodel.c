@@ -10,7 +10,8 @@
 
 int qmodel_multipliers(const Layer *l)
 {
-    return op_has_weights((Op)l->op) ? l->out_c : l->op == OP_ADD ? 3 : 0;
+    bool scales = l->op == OP_MEAN || l->op == OP_GATE || l->op == OP_SOFTMAX;
+    return op_has_weights((Op)l->op) ? l->out_c : l->op == OP_ADD ? 3 : scales ? 1 : 0;
 }
 
 /* First everything of four bytes, then everything of one. */
@@ -18,8 +19,9 @@ void qmodel_init(QModel *q, const Net *net)
 {
     memset(q, 0, sizeof *q);
     q->net = *net;
-    size_t words = net_channels(net), bytes = net_weights(net);
+    size_t words = net_channels(net), bytes = 0;
     for (int l = 0; l < net->n_layers; l++) {
+        bytes += layer_constants(&net->layer[l]);
         words += (size_t)qmodel_multipliers(&net->layer[l]);
         bytes += (size_t)qmodel_multipliers(&net->layer[l]);
     }
@@ -33,9 +35,11 @@ void qmodel_init(QModel *q, const Net *net)
         *t = (QLayer){.act_min = INT8_MIN, .act_max = INT8_MAX};
         if (op_has_weights((Op)layer->op)) {
             t->bias = word;
-            t->weights = byte;
             word += layer->out_c;
-            byte += layer_weights(layer);
+        }
+        if (layer_constants(layer) > 0) {
+            t->weights = byte;
+            byte += layer_constants(layer);
         }
         if (n > 0) {
             t->multiplier = word;
@@ -223,10 +227,14 @@ static int quantise_layer(QModel *q, const Model *m, int l, double lo, double hi
         q->tensor[1 + l] = q->tensor[1 + layer->input];
         set_activation(layer, q->tensor[1 + l], &q->layer[l]);
         return 0;
+    case OP_MEAN:
+    case OP_GATE:
+    case OP_LOOKUP:
+    case OP_SOFTMAX:
     case N_OPS:
         break;
     }
-    return errorf("layer %d: unknown operator %d", l, layer->op);
+    return errorf("layer %d (%s) is not one that is trained in float", l, op_name((Op)layer->op));
 }
 
 static int check_ranges(const Net *net, const float *lo, const float *hi)

@@ -15,9 +15,9 @@ typedef struct {
 } QTensor;
 
 typedef struct {
-    int8_t *weights;     /* layout of runtime/tb.h; NULL without weights */
+    int8_t *weights;     /* layout of runtime/tb.h, a lookup's [256]; NULL for the others */
     int32_t *bias;       /* [out_c] */
-    int32_t *multiplier; /* [out_c], add: [3] */
+    int32_t *multiplier; /* [out_c]; add: [3]; mean, gate, softmax: [1] */
     int8_t *shift;       /* as multiplier */
     int8_t act_min, act_max;
 } QLayer;
@@ -32,7 +32,7 @@ typedef struct {
 /* Empty tables for a net that passes net_check(), for whoever fills them: weights,
  * biases and shifts 0, scales 1, no activation. One block; qmodel_release() frees it. */
 void qmodel_init(QModel *q, const Net *net);
-/* Entries of a layer's multiplier and shift: out_c with weights, 3 for an add, else 0. */
+/* Entries of a layer's multiplier and shift, as said above; else 0. */
 int qmodel_multipliers(const Layer *l);
 
 /* Folds and quantises. lo, hi: each layer's output range, as nn_ranges() found
@@ -42,6 +42,11 @@ int qmodel_multipliers(const Layer *l);
 int qmodel_make(QModel *q, const Model *m, const float *lo, const float *hi, float in_scale,
                 int in_zero);
 void qmodel_release(QModel *q);
+
+/* Whether the runtime can compute with the tables of a net that passes net_check(): no sum
+ * leaves 32 bits, scales and shifts are those of tb.h. -1 with errorf(). */
+int qmodel_check(const QModel *q);
+#define QMODEL_MAX_SOFTMAX 4095 /* channels: their sum has 12 bits before the point */
 
 /* To bytes and back, for results/: portable, versioned. save returns a block
  * that is yours to free. load: -1 with errorf() when the bytes are not a model. */

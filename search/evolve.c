@@ -50,7 +50,7 @@ static bool admit(Evolution *e, const Genotype *g, Candidate c)
     }
     Net net;
     genotype_expand(e->space, g, e->options->n_classes, &net);
-    c.cost = estimate(&net, e->target, e->options->policy);
+    c.cost = estimate(&net, e->target, &e->options->plan);
     if (!cost_fits(&c.cost, e->limits))
         return false;
     e->fitting++;
@@ -244,7 +244,7 @@ static int nothing_fits(const Evolution *e)
     Net net;
     Genotype g = genotype_smallest(e->space, o->width, o->resolution);
     genotype_expand(e->space, &g, o->n_classes, &net);
-    Cost c = estimate(&net, e->target, o->policy);
+    Cost c = estimate(&net, e->target, &o->plan);
     Resolution r = e->space->resolution[o->resolution];
     return errorf("none of %d random networks of the space '%s' fits at width %g, resolution "
                   "%dx%d: the smallest takes %u bytes of SRAM, %u of flash and %llu MACs",

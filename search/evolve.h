@@ -40,7 +40,7 @@ typedef struct {
     uint64_t seed;
     int width, resolution; /* the space stage 1 chose */
     int n_classes;
-    Policy policy;
+    PlanOptions plan;
 } EvolveOptions;
 
 typedef struct {

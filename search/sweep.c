@@ -12,6 +12,13 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* What no plan can change: these need not be planned, which takes longest. */
+static bool is_too_large(const Net *net, const Limits *limits)
+{
+    return (limits->flash && net_weights(net) > limits->flash) ||
+           (limits->macs && net_macs(net) > limits->macs);
+}
+
 /* MACs of the fitting networks, ascending; returns how many. Every sample has
  * its own random numbers, from the seed, the space and its number alone. */
 static int sample_space(const Space *space, const Target *target, const Limits *limits,
@@ -25,9 +32,11 @@ static int sample_space(const Space *space, const Target *target, const Limits *
         Rng rng = rng_make(seed, (uint64_t)i);
         Genotype g = genotype_sample(space, row->width, row->resolution, &rng);
         genotype_expand(space, &g, o->n_classes, &net);
-        Cost cost = estimate(&net, target, o->policy);
+        if (is_too_large(&net, limits))
+            continue;
+        Cost cost = estimate(&net, target, &o->plan);
         if (cost_fits(&cost, limits))
-            macs[n++] = cost.macs;
+            macs[n++] = net_macs(&net); /* not cost.macs, which counts what is computed twice */
     }
     qsort(macs, (size_t)n, sizeof *macs, ascending);
     return n;
@@ -62,6 +71,7 @@ void sweep_run(const Space *space, const Target *target, const Limits *limits,
                const SweepOptions *options, Sweep *sweep)
 {
     int threads = options->threads > 0 ? options->threads : omp_get_max_threads();
+    int done = 0;
     assert(options->samples > 0);
     *sweep = (Sweep){.n = space->n_widths * space->n_resolutions};
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
@@ -74,6 +84,10 @@ void sweep_run(const Space *space, const Target *target, const Limits *limits,
         summarize(macs, n, &row);
         free(macs);
         sweep->row[i] = row;
+        if (options->progress) {
+#pragma omp critical(sweep_progress)
+            options->progress(options->ctx, ++done);
+        }
     }
     sweep->best = best_row(sweep, options->min_feasible);
 }

@@ -2,7 +2,9 @@
  *
  * MCUNet (arXiv 2007.10319) 3.1: for every pair sample m networks, keep those
  * that fit the device, and take the pair whose fitting networks have the
- * largest mean FLOPs - more computation, more capacity. No training.
+ * largest mean FLOPs - more computation, more capacity. No training. The
+ * paper's FLOPs are multiply-accumulates, MACs here: those of the network, so
+ * that a plan which computes rows twice to fit gains nothing by it.
  *
  * The paper leaves the least share of fitting networks open; a mean over a
  * handful is noise, so a pair counts only from min_feasible networks on. */
@@ -21,7 +23,10 @@ typedef struct {
     int n_classes;
     int threads;
     uint64_t seed;
-    Policy policy;
+    PlanOptions plan;
+    /* Told after each space how many are done, by one thread at a time; may be NULL. */
+    void (*progress)(void *ctx, int done);
+    void *ctx;
 } SweepOptions;
 
 typedef struct {

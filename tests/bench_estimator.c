@@ -29,7 +29,7 @@ static void bench_sweep(const Space *space, const Target *target)
     static Sweep sweep;
     Limits limits = {.sram = 288 * 1024, .flash = 960 * 1024};
     SweepOptions o = {.samples = 1000, .min_feasible = 50, .n_classes = 1000, .threads = 1,
-                      .seed = 1, .policy = POLICY_INPLACE};
+                      .seed = 1, .plan = {.policy = POLICY_INPLACE}};
     double start = seconds();
     sweep_run(space, target, &limits, &o, &sweep);
     show("stage 1: sampled, expanded, estimated", seconds() - start, sweep.n * o.samples);
@@ -74,11 +74,11 @@ int main(void)
     Space space = mcunet_space();
     Target target = {.name = "none"}, timed = {.name = "timed", .latency = {.unit = "cycles"}};
     const Work work[] = {
-        {.what = "plan_arena, layerwise", .policy = POLICY_LAYERWISE},
-        {.what = "plan_arena, inplace", .policy = POLICY_INPLACE},
-        {.what = "plan_make, inplace", .policy = POLICY_INPLACE, .whole = true},
-        {.what = "estimate, no latency model", .target = &target, .policy = POLICY_INPLACE},
-        {.what = "estimate, with a latency model", .target = &timed, .policy = POLICY_INPLACE},
+        {.what = "plan_arena, layerwise", .plan = {.policy = POLICY_LAYERWISE}},
+        {.what = "plan_arena, inplace", .plan = {.policy = POLICY_INPLACE}},
+        {.what = "plan_make, inplace", .plan = {.policy = POLICY_INPLACE}, .whole = true},
+        {.what = "estimate, no latency model", .target = &target, .plan = {.policy = POLICY_INPLACE}},
+        {.what = "estimate, with a latency model", .target = &timed, .plan = {.policy = POLICY_INPLACE}},
     };
     enum { WORKS = sizeof work / sizeof *work };
     Net *net = xmalloc(NETS * sizeof *net);

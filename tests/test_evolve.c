@@ -82,7 +82,7 @@ static Log *log_new(uint64_t seed)
     log->options = (EvolveOptions){.population = 40, .parents = 10, .crossovers = 20,
                                    .mutations = 20, .mutation_rate = 0.1, .generations = 12,
                                    .threads = 1, .seed = seed, .width = 2, .resolution = 3,
-                                   .n_classes = 10, .policy = POLICY_INPLACE};
+                                   .n_classes = 10, .plan = {.policy = POLICY_INPLACE}};
     Rng rng = rng_make(seed, 77);
     log->planted = genotype_sample(&log->space, 2, 3, &rng);
     return log;

@@ -1,0 +1,22 @@
+/* plan_inner.h - what the policies' planners share. Private to estimator/. */
+#ifndef PLAN_INNER_H
+#define PLAN_INNER_H
+
+#include "estimator/pack.h"
+#include "estimator/plan.h"
+
+uint32_t plan_scratch(const Layer *l); /* bytes its kernel wants */
+/* Of a block's window: rows x columns expanded pixels of c channels, and one more pixel. */
+uint32_t plan_block_scratch(int rows, int columns, int c);
+/* Rows of its expanded input that a block computes in all, `block` rows of its depthwise's output at
+ * a time: every group's window, as far as it is inside. */
+int plan_block_rows(int in_h, int out_h, int k, int s, int pad, int block);
+/* Where part i of a tensor cut into parts begins. The first ones are the larger ones: at the border
+ * part of their halo is missing. */
+uint16_t plan_cut(int size, int parts, int i);
+/* How a layer's output may lie over its dying input, as pack.h says it. */
+uint32_t plan_overlap(const Layer *l);
+/* Layer by layer, in place where that helps, whatever the policy is called. */
+void plan_make_layers(const Net *net, const PlanOptions *options, Plan *plan);
+
+#endif

@@ -1,0 +1,228 @@
+/* What follows from a plan: tiles, work, table sizes, bytes alive. */
+#include "estimator/plan_inner.h"
+
+#include <assert.h>
+
+uint32_t plan_offset(const Plan *plan, int tensor, int segment)
+{
+    const PlanTensor *t = &plan->tensor[tensor];
+    return segment >= t->move ? t->moved : t->offset;
+}
+
+typedef struct {
+    uint32_t begin, end;
+} Bytes;
+
+static void insert_bytes(Bytes *list, int *n, uint32_t offset, uint32_t bytes)
+{
+    int i = (*n)++;
+    for (; i > 0 && list[i - 1].begin > offset; i--)
+        list[i] = list[i - 1];
+    list[i] = (Bytes){offset, offset + bytes};
+}
+
+/* A union: where an output lies over its input, those bytes count once. */
+uint32_t plan_live(const Plan *plan, const Net *net, int segment)
+{
+    Bytes list[2 * NET_MAX_LAYERS + 1];
+    const PlanSegment *s = &plan->segment[segment];
+    int n = 0;
+    for (int t = 0; t <= net->n_layers; t++)
+        if (plan->tensor[t].first <= segment && segment <= plan->tensor[t].last)
+            insert_bytes(list, &n, plan_offset(plan, t, segment), plan->tensor[t].bytes);
+    for (int l = s->first; l < s->first + s->n; l++)
+        insert_bytes(list, &n, plan->scratch[l].offset, plan->scratch[l].bytes);
+    uint32_t live = 0, end = 0;
+    for (int i = 0; i < n; i++) {
+        uint32_t begin = list[i].begin > end ? list[i].begin : end;
+        live += list[i].end > begin ? list[i].end - begin : 0;
+        end = list[i].end > end ? list[i].end : end;
+    }
+    return live;
+}
+
+/* ---- tiles ------------------------------------------------------------------------------- */
+
+uint16_t plan_cut(int size, int parts, int i)
+{
+    return (uint16_t)((i * size + parts - 1) / parts);
+}
+
+static PlanRange both(PlanRange a, PlanRange b)
+{
+    if (a.y1 == 0)
+        return b;
+    return (PlanRange){a.y0 < b.y0 ? a.y0 : b.y0, a.y1 > b.y1 ? a.y1 : b.y1,
+                       a.x0 < b.x0 ? a.x0 : b.x0, a.x1 > b.x1 ? a.x1 : b.x1};
+}
+
+static void window(int from, int to, int k, int s, int pad, int size, uint16_t *a, uint16_t *b)
+{
+    int first = from * s - pad, end = (to - 1) * s - pad + k;
+    *a = (uint16_t)(first > 0 ? first : 0);
+    *b = (uint16_t)(end < size ? end : size);
+}
+
+/* Of its input, what a layer needs to compute `out` of its output. */
+static PlanRange needed(const Layer *l, PlanRange out)
+{
+    PlanRange in;
+    window(out.y0, out.y1, l->kh, l->sh, l->pad_top, l->in_h, &in.y0, &in.y1);
+    window(out.x0, out.x1, l->kw, l->sw, l->pad_left, l->in_w, &in.x0, &in.x1);
+    return in;
+}
+
+void plan_ranges(const Net *net, const PlanSegment *s, int tile, PlanRange *range)
+{
+    const Layer *last = &net->layer[s->first + s->n - 1];
+    int input = net->layer[s->first].input, row = tile / s->columns, column = tile % s->columns;
+    for (int i = 0; i < s->n; i++)
+        range[i] = (PlanRange){0, 0, 0, 0};
+    range[s->n] = (PlanRange){plan_cut(last->out_h, s->rows, row),
+                              plan_cut(last->out_h, s->rows, row + 1),
+                              plan_cut(last->out_w, s->columns, column),
+                              plan_cut(last->out_w, s->columns, column + 1)};
+    for (int i = s->n - 1; i >= 0; i--) {
+        const Layer *l = &net->layer[s->first + i];
+        int from = l->input == input ? 0 : 1 + l->input - s->first;
+        if (from >= 0 && from <= i)
+            range[from] = both(range[from], needed(l, range[1 + i]));
+        from = l->input2 == input ? 0 : 1 + l->input2 - s->first;
+        if (l->op == OP_ADD && from >= 0 && from <= i)
+            range[from] = both(range[from], range[1 + i]);
+    }
+}
+
+bool plan_reads_later(const Layer *l, PlanRange in, PlanRange out)
+{
+    return out.y0 * l->sh - l->pad_top > in.y0 || out.x0 * l->sw - l->pad_left > in.x0;
+}
+
+/* ---- work -------------------------------------------------------------------------------- */
+
+static int segment_of(const Plan *plan, int layer)
+{
+    int s = 0;
+    while (layer >= plan->segment[s].first + plan->segment[s].n)
+        s++;
+    return s;
+}
+
+int plan_block_rows(int in_h, int out_h, int k, int s, int pad, int block)
+{
+    int rows = 0;
+    for (int y = 0; y < out_h; y += block) {
+        int from = y * s - pad, to = from + (block - 1) * s + k;
+        rows += (to < in_h ? to : in_h) - (from > 0 ? from : 0);
+    }
+    return rows;
+}
+
+/* Rows of the expanded tensor that a block computes, over the rows there are. */
+static double expanded_again(const Net *net, const Plan *plan, int layer)
+{
+    int project = layer + 2;
+    if (project >= net->n_layers || !plan->block[project])
+        return 1;
+    const Layer *d = &net->layer[layer + 1];
+    return (double)plan_block_rows(d->in_h, d->out_h, d->kh, d->sh, d->pad_top,
+                                   plan->block[project]) / d->in_h;
+}
+
+double plan_work(const Net *net, const Plan *plan, int layer)
+{
+    const PlanSegment *s = &plan->segment[segment_of(plan, layer)];
+    const Layer *l = &net->layer[layer];
+    double again = expanded_again(net, plan, layer);
+    if (s->rows * s->columns == 1)
+        return again;
+    uint64_t pixels = 0;
+    for (int tile = 0; tile < s->rows * s->columns; tile++) {
+        PlanRange range[NET_MAX_LAYERS + 1], *r = &range[1 + layer - s->first];
+        plan_ranges(net, s, tile, range);
+        pixels += (uint64_t)(r->y1 - r->y0) * (uint64_t)(r->x1 - r->x0);
+    }
+    return again * (double)pixels / ((double)l->out_h * l->out_w);
+}
+
+uint64_t plan_macs(const Net *net, const Plan *plan)
+{
+    double macs = 0;
+    for (int i = 0; i < net->n_layers; i++)
+        macs += (double)layer_macs(&net->layer[i]) * plan_work(net, plan, i);
+    return (uint64_t)(macs + 0.5);
+}
+
+/* ---- sizes ------------------------------------------------------------------------------- */
+
+bool plan_sums(const Net *net, const Plan *plan, int layer)
+{
+    return net->layer[layer].op == OP_GLOBAL_POOL &&
+           plan->segment[segment_of(plan, layer)].n > 1;
+}
+
+static uint32_t step_of(const Layer *l)
+{
+    return 1u << (l->op == OP_GLOBAL_POOL ? OP_AVG_POOL : l->op); /* one kernel */
+}
+
+PlanSize plan_size_of_layers(const Net *net, bool image_outside)
+{
+    uint32_t n = net->n_layers, pulls = image_outside && net_last_reader(net, NET_IMAGE) == 0;
+    PlanSize size = {n + pulls, n + 1, n, pulls << STEP_INPUT};
+    for (uint32_t i = 0; i < n; i++)
+        size.steps |= step_of(&net->layer[i]);
+    return size;
+}
+
+/* One for each tensor, and one for each read that begins later. */
+static uint32_t views_of_tile(const Net *net, const PlanSegment *s, int tile)
+{
+    PlanRange range[NET_MAX_LAYERS + 1];
+    uint32_t n = s->n + 1u;
+    plan_ranges(net, s, tile, range);
+    for (int i = 0; i < s->n; i++) {
+        const Layer *l = &net->layer[s->first + i];
+        int from = l->input < s->first ? 0 : 1 + l->input - s->first;
+        int from2 = l->input2 < s->first ? 0 : 1 + l->input2 - s->first;
+        n += plan_reads_later(l, range[from], range[1 + i]);
+        n += l->op == OP_ADD && plan_reads_later(l, range[from2], range[1 + i]);
+    }
+    return n;
+}
+
+static void add_segment(const Net *net, const Plan *plan, int segment, PlanSize *size)
+{
+    const PlanSegment *s = &plan->segment[segment];
+    uint32_t tiles = (uint32_t)s->rows * s->columns, ops = s->n;
+    if (s->first == 0 && plan->image_outside) {
+        ops++;
+        size->steps |= 1u << STEP_INPUT;
+    }
+    for (int i = s->first; i < s->first + s->n; i++) {
+        const Layer *l = &net->layer[i];
+        ops += plan->block[i] > 0;
+        size->steps |= plan->block[i] ? 1u << STEP_BLOCK : 0;
+        size->steps |= plan_sums(net, plan, i) ? 1u << STEP_SUM_POOL : step_of(l);
+    }
+    size->n_ops += tiles * ops;
+    for (uint32_t tile = 0; tiles > 1 && tile < tiles; tile++)
+        size->n_tensors += views_of_tile(net, s, (int)tile);
+    size->n_segments += tiles * (s->tiled ? s->n : 1u);
+}
+
+PlanSize plan_size(const Net *net, const Plan *plan)
+{
+    PlanSize size = {.n_tensors = net->n_layers + 1u};
+    for (int s = 0; s < plan->n_segments; s++)
+        add_segment(net, plan, s, &size);
+    for (int t = 0; t <= net->n_layers; t++) {
+        if (plan->tensor[t].move == PLAN_STAYS)
+            continue;
+        size.n_ops++;
+        size.n_tensors++;
+        size.n_segments++;
+        size.steps |= 1u << STEP_COPY;
+    }
+    return size;
+}
