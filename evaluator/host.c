@@ -9,12 +9,6 @@
 
 enum { CANARY = 64, CANARY_BYTE = 0xC7 };
 
-static int8_t *output_of(const Lowered *lowered, int8_t *arena)
-{
-    const TbModel *m = &lowered->model;
-    return arena + m->tensor[m->op[m->n_ops - 1].output].offset;
-}
-
 static int argmax(const int8_t *score, int n)
 {
     int best = 0;
@@ -36,42 +30,40 @@ int host_accuracy(const QModel *q, const PlanOptions *options, const Dataset *d,
     if (d->n == 0)
         return errorf("there is no picture to classify");
     Plan plan;
-    Lowered *lowered = xmalloc(sizeof *lowered);
+    Lowered lowered;
     plan_make(net, options, &plan);
-    if (lower(q, &plan, lowered) != 0) {
-        free(lowered);
+    if (lower(q, &plan, &lowered) != 0)
         return -1;
-    }
     n = n > 0 && n < d->n ? n : d->n;
 #pragma omp parallel num_threads(threads > 0 ? threads : omp_get_max_threads()) \
     reduction(+ : correct)
     {
-        int8_t *arena = xaligned(plan.arena);
+        int8_t *arena = xaligned(plan.arena), *image = xmalloc(net_tensor_bytes(net, NET_IMAGE));
 #pragma omp for schedule(dynamic, 8)
         for (int i = 0; i < n; i++) {
-            int image = (int)((int64_t)i * d->n / n); /* spread: images often stand class by class */
-            dataset_int8(d, image, arena + plan.tensor[0].offset);
-            tb_run(&lowered->model, arena, NULL);
-            correct += argmax(output_of(lowered, arena), classes) == d->label[image];
+            int picture = (int)((int64_t)i * d->n / n); /* spread: they often stand class by class */
+            dataset_int8(d, picture, image);
+            const int8_t *score_of = lowered_run(&lowered, net, image, arena);
+            correct += argmax(score_of, classes) == d->label[picture];
         }
         free(arena);
+        free(image);
     }
-    free(lowered);
+    lowered_release(&lowered);
     *score = (HostScore){.correct = correct, .n = n, .accuracy = (double)correct / n};
     return 0;
 }
 
 /* One run in an arena full of `fill`. Raises *touched to the end of the bytes
  * that differ from it afterwards. */
-static int run_filled(const Lowered *lowered, const int8_t *image, uint32_t image_bytes,
-                      uint8_t *block, uint8_t fill, uint32_t *touched)
+static int run_filled(const Lowered *lowered, const Net *net, const int8_t *image, uint8_t *block,
+                      uint8_t fill, uint32_t *touched)
 {
     uint32_t bytes = lowered->model.arena_bytes;
     uint8_t *arena = block + CANARY;
     memset(block, CANARY_BYTE, (size_t)bytes + 2 * CANARY);
     memset(arena, fill, bytes);
-    memcpy(arena + lowered->tensor[0].offset, image, image_bytes);
-    tb_run(&lowered->model, (int8_t *)arena, NULL);
+    lowered_run(lowered, net, image, (int8_t *)arena);
     for (int i = 0; i < CANARY; i++)
         if (block[i] != CANARY_BYTE || arena[bytes + (uint32_t)i] != CANARY_BYTE)
             return errorf("the network wrote %s its arena of %u bytes",
@@ -87,14 +79,13 @@ static int run_filled(const Lowered *lowered, const int8_t *image, uint32_t imag
 static int run_twice(const Lowered *lowered, const Net *net, const int8_t *image, int8_t *output,
                      uint32_t *touched)
 {
-    uint32_t image_bytes = net_tensor_bytes(net, NET_IMAGE);
     size_t output_bytes = net_tensor_bytes(net, net->n_layers - 1);
     uint8_t *block = xaligned((size_t)lowered->model.arena_bytes + 2 * CANARY);
-    int8_t *result = output_of(lowered, (int8_t *)block + CANARY);
-    int status = run_filled(lowered, image, image_bytes, block, 0xA5, touched);
+    const uint8_t *result = block + CANARY + lowered->tensor[lowered->output].offset;
+    int status = run_filled(lowered, net, image, block, 0xA5, touched);
     memcpy(output, result, output_bytes);
     if (status == 0)
-        status = run_filled(lowered, image, image_bytes, block, 0x5A, touched);
+        status = run_filled(lowered, net, image, block, 0x5A, touched);
     if (status == 0 && memcmp(output, result, output_bytes) != 0)
         status = errorf("the network's output depends on what its arena held before");
     free(block);
@@ -104,11 +95,11 @@ static int run_twice(const Lowered *lowered, const Net *net, const int8_t *image
 int host_run(const QModel *q, const Plan *plan, const int8_t *image, int8_t *output,
              uint32_t *touched)
 {
-    Lowered *lowered = xmalloc(sizeof *lowered);
-    int status = lower(q, plan, lowered);
+    Lowered lowered;
     *touched = 0;
-    if (status == 0)
-        status = run_twice(lowered, &q->net, image, output, touched);
-    free(lowered);
+    if (lower(q, plan, &lowered) != 0)
+        return -1;
+    int status = run_twice(&lowered, &q->net, image, output, touched);
+    lowered_release(&lowered);
     return status;
 }

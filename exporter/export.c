@@ -274,12 +274,9 @@ static int write_folder(const char *dir, const Listing *x)
 /* What the board must answer to the sample. */
 static int8_t *answer(const QModel *q, const Lowered *lowered, const int8_t *sample)
 {
-    const TbModel *m = &lowered->model;
     uint32_t bytes = net_tensor_bytes(&q->net, q->net.n_layers - 1);
-    int8_t *arena = xaligned(m->arena_bytes), *output = xmalloc(bytes);
-    memcpy(arena + m->tensor[0].offset, sample, net_tensor_bytes(&q->net, NET_IMAGE));
-    tb_run(m, arena, NULL);
-    memcpy(output, arena + m->tensor[q->net.n_layers].offset, bytes);
+    int8_t *arena = xaligned(lowered->model.arena_bytes), *output = xmalloc(bytes);
+    memcpy(output, lowered_run(lowered, &q->net, sample, arena), bytes);
     free(arena);
     return output;
 }
@@ -305,26 +302,31 @@ static char *folder_name(const char *dir)
     return path;
 }
 
-int export_model(const QModel *q, const ExportOptions *options)
+int export_plan(const QModel *q, const Plan *plan, const ExportOptions *options)
 {
-    Plan plan;
-    Lowered *lowered = xmalloc(sizeof *lowered);
+    Lowered lowered;
+    if (lower(q, plan, &lowered) != 0)
+        return -1;
     char *path = folder_name(options->dir);
     int8_t *output = NULL;
-    plan_make(&q->net, &options->plan, &plan);
-    int status = lower(q, &plan, lowered);
-    if (status == 0)
-        status = check_replaceable(path);
+    int status = check_replaceable(path);
     if (status == 0) {
         if (options->sample)
-            output = answer(q, lowered, options->sample);
-        Listing x = {.q = q, .plan = &plan, .lowered = lowered, .options = options,
-                     .cost = estimate(&q->net, options->target, &options->plan),
+            output = answer(q, &lowered, options->sample);
+        Listing x = {.q = q, .plan = plan, .lowered = &lowered, .options = options,
+                     .cost = cost_of_plan(&q->net, options->target, plan),
                      .sample_output = output};
         status = write_and_rename(path, &x);
     }
     free(output);
     free(path);
-    free(lowered);
+    lowered_release(&lowered);
     return status;
+}
+
+int export_model(const QModel *q, const ExportOptions *options)
+{
+    Plan plan;
+    plan_make(&q->net, &options->plan, &plan);
+    return export_plan(q, &plan, options);
 }

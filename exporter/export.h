@@ -26,6 +26,8 @@ typedef struct {
 /* -1 with errorf(); an existing folder is replaced, with all that is in it, only
  * when thimble wrote it (its model.h begins with our mark) or when it is empty. */
 int export_model(const QModel *q, const ExportOptions *options);
+/* The same with a plan that is made already. */
+int export_plan(const QModel *q, const Plan *plan, const ExportOptions *options);
 
 /* Where runtime/ is: THIMBLE_RUNTIME, the source tree the program was built in,
  * or PREFIX/share/thimble/runtime. NULL with errorf(). */

@@ -1,7 +1,16 @@
 /* lower.h - an int8 model and a plan become the runtime's tables.
  *
  * The one place that says how a Net maps to TbOps: the host runs these tables
- * as they are, print.c prints the same ones as C. */
+ * as they are, print.c prints the same ones as C. Nothing is decided here: a
+ * ring is as long and lies where the plan says.
+ *
+ *   tensor   the plan's, [0] the image, [1 + l] what layer l makes; behind them,
+ *            as they come up, moved tensors and the views of tiles
+ *   op       in order of execution; a row of the image that is pulled and a
+ *            tensor that moves are ops too; a block's three layers stand before
+ *            the op that computes all of them
+ *   segment  one for a segment of the plan; of tiles one a tile, or one a layer
+ *            of a tile; a move has its own */
 #ifndef LOWER_H
 #define LOWER_H
 
@@ -9,26 +18,64 @@
 #include "quant/qmodel.h"
 #include "runtime/tb.h"
 
+/* What an entry of the tables stands for, for people who read them. */
 typedef struct {
-    TbModel model; /* points into the arrays below and into the QModel: keep both where they are */
-    TbOp op[NET_MAX_LAYERS];
-    TbTensor tensor[NET_MAX_LAYERS + 1];
-    TbSegment segment[NET_MAX_LAYERS];
+    uint8_t step;  /* operator or step of the plan */
+    int16_t layer; /* which layer; STEP_BLOCK the projection, STEP_COPY the tensor's, or NET_IMAGE */
+} LoweredOp;
+typedef enum { TENSOR_OF_PLAN, TENSOR_MOVED, TENSOR_VIEW } TensorKind;
+typedef struct {
+    uint8_t kind;
+    uint8_t tensor; /* of the plan */
+    uint16_t w;     /* pixels of a row */
+    PlanRange part; /* of the tensor that a view shows */
+} LoweredTensor;
+typedef struct {
+    uint8_t segment; /* of the plan */
+    uint16_t tile;
+} LoweredSegment;
+
+typedef struct {
+    TbModel model; /* points into the block below and into the QModel: keep that where it is */
+    TbOp *op;
+    TbTensor *tensor;
+    TbSegment *segment;
+    LoweredOp *op_from;
+    LoweredTensor *tensor_from;
+    LoweredSegment *segment_from;
+    bool image_outside;
+    uint16_t output; /* the network's output in tensor[] */
+    void *block;     /* owns everything above */
 } Lowered;
 
-/* One list for the pointers and their names in print.c: operator, kernel. */
+/* One list for the pointers and their names in print.c: operator or step, kernel. */
 #define LOWER_KERNELS(X)                                                                          \
-    X(CONV, tb_conv_row)                                                                          \
-    X(DEPTHWISE, tb_depthwise_row)                                                                \
-    X(POINTWISE, tb_pointwise_row)                                                                \
-    X(ADD, tb_add_row)                                                                            \
-    X(AVG_POOL, tb_avg_pool_row)                                                                  \
-    X(MAX_POOL, tb_max_pool_row)                                                                  \
-    X(GLOBAL_POOL, tb_avg_pool_row) /* the window is the image */                                 \
-    X(DENSE, tb_dense_row)
+    X(OP_CONV, tb_conv_row)                                                                       \
+    X(OP_DEPTHWISE, tb_depthwise_row)                                                             \
+    X(OP_POINTWISE, tb_pointwise_row)                                                             \
+    X(OP_ADD, tb_add_row)                                                                         \
+    X(OP_AVG_POOL, tb_avg_pool_row)                                                               \
+    X(OP_MAX_POOL, tb_max_pool_row)                                                               \
+    X(OP_GLOBAL_POOL, tb_avg_pool_row) /* the window is the image */                              \
+    X(OP_DENSE, tb_dense_row)                                                                     \
+    X(OP_MEAN, tb_mean_row)                                                                       \
+    X(OP_GATE, tb_gate_row)                                                                       \
+    X(OP_LOOKUP, tb_lookup_row)                                                                   \
+    X(OP_SOFTMAX, tb_softmax_row)                                                                 \
+    X(STEP_INPUT, tb_input_row)                                                                   \
+    X(STEP_COPY, tb_copy_row)                                                                     \
+    X(STEP_SUM_POOL, tb_sum_pool_row)                                                             \
+    X(STEP_BLOCK, tb_block_rows)
 
-/* -1 with errorf() when net_check() refuses the net (a kernel too tall for the
- * runtime) or a segment is too long. */
+/* Allocates the tables, plan_size() entries each; lowered_release() frees them. -1 with
+ * errorf(), and nothing to release, when net_check() refuses the net (a kernel too tall for
+ * the runtime) or a segment is too long. */
 int lower(const QModel *q, const Plan *plan, Lowered *out);
+void lowered_release(Lowered *lowered);
+
+/* One inference on this machine. image: int8 [h][w][c] of the net; it is put into the arena,
+ * or pulled from where it is when the plan has it outside. Returns where the output lies. */
+const int8_t *lowered_run(const Lowered *lowered, const Net *net, const int8_t *image,
+                          int8_t *arena);
 
 #endif

@@ -2,14 +2,13 @@
  *
  * Bytes of what model.c defines, on a 32-bit target (estimator/ predicts them):
  *
- *     TbModel  20
- *     TbOp     52 a layer
- *     TbTensor 12 a layer, and 12 for the image
- *     segment  2 each, the sum rounded up to 4
+ *     TbModel  24
+ *     TbOp     56 each, TbTensor 12, TbSegment 4; plan_size() says how many
  *     bias, multiplier   4 + 4 an output channel of a layer with weights,
- *                        and 3 multipliers an add
+ *                        and 3 multipliers an add, 1 a mean, gate or softmax
  *     shift    1 a multiplier, the sum over the network rounded up to 4
- *     weights  1 each, every layer's rounded up to 4 (a kernel may read words)
+ *     weights  1 each, every layer's rounded up to 4 (a kernel may read words);
+ *              a lookup has 256
  *
  * Every array's size is a multiple of 4 and none wants more alignment, so
  * nothing is lost between them, in whatever order compiler and linker put
@@ -36,6 +35,14 @@ typedef struct {
 void print_model_c(FILE *f, const Listing *listing);
 void print_model_h(FILE *f, const Listing *listing);
 void print_sample_h(FILE *f, const Listing *listing);
+
+/* Numbers in rows, a comma behind each; bytes filled up with zeros. */
+void print_bytes(FILE *f, const int8_t *v, uint32_t n, uint32_t padded);
+void print_words(FILE *f, const int32_t *v, int n);
+/* What goes in, what comes out, what it costs: lines of a comment. */
+void print_facts(FILE *f, const Listing *listing);
+/* The first of model_run_segment()'s segments during which the most bytes are alive. */
+int print_peak_segment(const Listing *listing);
 
 /* "12,345" into the caller's text, which it returns. */
 typedef struct {
