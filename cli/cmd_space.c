@@ -127,7 +127,8 @@ static int space_job(Job *job, const SpaceArgs *a)
     if (status == 0 && a->svg)
         status = write_figure(job, s, a->svg);
     if (status == 0 && s->best < 0)
-        status = errorf("no width and resolution has %d networks that fit", job->sweep.min_feasible);
+        status =
+            errorf("no width and resolution has %d networks that fit", job->sweep.min_feasible);
     free(s);
     return status;
 }

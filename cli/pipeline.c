@@ -46,6 +46,33 @@ int pipeline_begin(Pipeline *p, const char *phase)
 
 /* --- stage 1 */
 
+static void show_sweep(void *bar, int done)
+{
+    progress_step(bar, done, "spaces");
+}
+
+void pipeline_sweep(const Job *job, Sweep *s)
+{
+    Progress bar;
+    SweepOptions o = job->sweep;
+    o.progress = show_sweep;
+    o.ctx = &bar;
+    progress_begin(&bar, "stage 1", job->space.n_widths * job->space.n_resolutions, 0);
+    sweep_run(&job->space, &job->target, &job->limits, &o, s);
+    progress_end(&bar);
+    log_info("stage 1: %d spaces x %d networks in %.2f s; limits %s of SRAM, %s of flash, schedule "
+             "%s; a space counts when %d fit",
+             s->n, o.samples, clock_seconds() - bar.start, text_bytes(job->limits.sram),
+             text_bytes(job->limits.flash), policy_name((Policy)job->plan.policy), o.min_feasible);
+    if (s->best < 0)
+        return;
+    const SweepRow *best = &s->row[s->best];
+    Resolution r = job->space.resolution[best->resolution];
+    log_info("stage 1: width %g at %dx%d, mean %s MACs, %.1f %% fit",
+             job->space.width[best->width], r.h, r.w, text_count(best->mean_macs),
+             100.0 * best->feasible / best->samples);
+}
+
 int pipeline_record_sweep(Results *db, int64_t run, const Space *space, const Sweep *s)
 {
     int status = results_begin(db);
@@ -106,8 +133,7 @@ int pipeline_space(Pipeline *p)
     }
     Sweep *s = xcalloc(1, sizeof *s);
     job->sweep.n_classes = p->n_classes;
-    double start = clock_seconds();
-    sweep_run(&job->space, &job->target, &job->limits, &job->sweep, s);
+    pipeline_sweep(job, s);
     int status = pipeline_record_sweep(p->db, p->run, &job->space, s);
     if (status == 0 && s->best < 0)
         status = no_space_fits(job, s);
@@ -115,11 +141,6 @@ int pipeline_space(Pipeline *p)
         const SweepRow *best = &s->row[s->best];
         p->width = best->width;
         p->resolution = best->resolution;
-        Resolution r = job->space.resolution[best->resolution];
-        log_info("stage 1: %d spaces x %d networks in %.1f s: width %g at %dx%d, mean %s MACs, "
-                 "%.1f %% fit",
-                 s->n, job->sweep.samples, clock_seconds() - start, job->space.width[best->width],
-                 r.h, r.w, text_count(best->mean_macs), 100.0 * best->feasible / best->samples);
     }
     free(s);
     return status;

@@ -37,6 +37,8 @@ typedef struct {
     double counted;        /* when time was last added to the run */
 } Pipeline;
 
+/* Stage 1 of a job, with its progress and a line about its end on stderr. */
+void pipeline_sweep(const Job *job, Sweep *s);
 int pipeline_record_sweep(Results *db, int64_t run, const Space *space, const Sweep *s);
 
 /* Everything after it is released by pipeline_release(), whatever failed. */
@@ -57,6 +59,9 @@ int pipeline_finish(Pipeline *p);   /* fine-tune, quantise, measure the winner *
 /* The int8 model of a candidate of this run: the fine-tuned winner's as it was
  * stored, another's made now from the supernet's weights. -1 with errorf(). */
 int pipeline_qmodel(Pipeline *p, const CandidateRow *row, QModel *q);
+
+/* A candidate as a network alone: no weights, and once the run has its winner no data either. */
+int pipeline_net(Pipeline *p, const CandidateRow *row, Net *net);
 
 /* Compares the exported C with the host on `n` test images and stores the
  * measurement. -1 with errorf(). */

@@ -169,21 +169,6 @@ int listing_front(Results *r, int64_t run, int limit, FILE *out)
         (const char *[]){id.text, most.text}, 2, FORMAT_TABLE, out);
 }
 
-int listing_spaces(Results *r, int64_t run, Format format, FILE *out)
-{
-    Number id = number(run);
-    return results_query(
-        r,
-        "SELECT width, h, w, samples, feasible, round(100.0 * feasible / samples, 1) AS "
-        "\"fits %\", round(mean_macs * 1e-6, 3) AS \"mean MMACs\", "
-        "round(json_extract(cdf, '$[4]') * 1e-6, 3) AS \"p20 MMACs\", "
-        "round(json_extract(cdf, '$[10]') * 1e-6, 3) AS \"p50 MMACs\", "
-        "round(json_extract(cdf, '$[16]') * 1e-6, 3) AS \"p80 MMACs\", "
-        "CASE WHEN chosen THEN 'best' ELSE '' END AS chosen FROM space WHERE run = ?1 "
-        "ORDER BY mean_macs DESC, width, h",
-        (const char *[]){id.text}, 1, format, out);
-}
-
 int listing_pareto(Results *r, int64_t run, Format format, FILE *out)
 {
     RunRow row;
@@ -202,6 +187,47 @@ int listing_pareto(Results *r, int64_t run, Format format, FILE *out)
     sqlite3_free(sql);
     sqlite3_free(what);
     results_run_release(&row);
+    return status;
+}
+
+/* --- stage 1 */
+
+enum { QUANTILES = 21, TABLE_STEP = 6 }; /* every 5 %; a table has the 4th, 10th and 16th */
+
+/* A column for each quantile; without rows that fit they are NULL. */
+static char *quantiles(bool all, Format format)
+{
+    sqlite3_str *s = sqlite3_str_new(NULL);
+    for (int i = all ? 0 : 4; i < QUANTILES; i += all ? 1 : TABLE_STEP)
+        sqlite3_str_appendf(s, format == FORMAT_TABLE
+                                   ? ", round(json_extract(cdf, '$[%d]') * 1e-6, 3) AS \"p%d M\""
+                                   : ", json_extract(cdf, '$[%d]') AS p%d",
+                            i, i * 100 / (QUANTILES - 1));
+    return sqlite3_str_finish(s);
+}
+
+#define SPACES_TABLE                                                                               \
+    "SELECT width, h, w, samples, feasible, round(100.0 * feasible / samples, 1) AS \"fits %%\"," \
+    " round(mean_macs * 1e-6, 3) AS \"mean MMACs\"%s,"                                            \
+    " CASE WHEN chosen THEN 'best' WHEN feasible BETWEEN 1 AND ?2 - 1 THEN 'too few fit'"         \
+    " ELSE '' END AS chosen"
+
+#define SPACES_DATA                                                                                \
+    "SELECT width, h, w, samples, feasible, 1.0 * feasible / samples AS share, mean_macs%s, chosen"
+
+int listing_spaces(Results *r, int64_t run, int min_feasible, bool cdf, Format format, FILE *out)
+{
+    Number id = number(run), least = number(min_feasible);
+    bool table = format == FORMAT_TABLE;
+    char *columns_of_cdf = quantiles(cdf || !table, format);
+    char *what = sqlite3_mprintf(table ? SPACES_TABLE : SPACES_DATA, columns_of_cdf);
+    char *sql = sqlite3_mprintf(
+        "%s FROM space WHERE run = ?1 ORDER BY mean_macs DESC, width, h, w", what);
+    const char *args[] = {id.text, least.text}; /* only the table has a ?2 */
+    int status = query_print(r, sql, args, table ? 2 : 1, format, out, NULL);
+    sqlite3_free(sql);
+    sqlite3_free(what);
+    sqlite3_free(columns_of_cdf);
     return status;
 }
 

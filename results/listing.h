@@ -33,8 +33,10 @@ int listing_pareto(Results *r, int64_t run, Format format, FILE *out);
 /* The most accurate `limit` of them in few columns, for the end of a job. */
 int listing_front(Results *r, int64_t run, int limit, FILE *out);
 
-/* Stage 1: every width and resolution, largest mean MACs first. */
-int listing_spaces(Results *r, int64_t run, Format format, FILE *out);
+/* Stage 1: every width and resolution, largest mean MACs first. A table has the quantiles at 20,
+ * 50 and 80 %, or with `cdf` all that are recorded, and says where fewer than min_feasible fit;
+ * json and csv always have all quantiles, p0 to p100. */
+int listing_spaces(Results *r, int64_t run, int min_feasible, bool cdf, Format format, FILE *out);
 
 /* Everything about one run or candidate (its row's id), as a page to read. The newest measurement
  * of each source and policy stands beside its own prediction; error % is 100 (measured / predicted

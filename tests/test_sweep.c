@@ -211,7 +211,8 @@ TEST(what_is_left_unplanned_would_not_have_fitted)
     Space space = mcunet_space();
     static Sweep sweep;
     Target target = {.name = "none", .code = {.run = 20000}};
-    Limits limits[] = {{.flash = 400 * 1024}, {.macs = 30000000}, {.flash = 300 * 1024, .sram = 100000}};
+    Limits limits[] = {
+        {.flash = 400 * 1024}, {.macs = 30000000}, {.flash = 300 * 1024, .sram = 100000}};
     SweepOptions o = options();
     o.samples = 20;
     for (int k = 0; k < 3; k++) {
