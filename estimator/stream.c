@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* LONGEST: layers of a segment; with blocks and the image still below TB_MAX_SEGMENT ops. */
-enum { LABELS = 24, LONGEST = 60 };
+enum { LABELS = 8, LONGEST = 60 };
 
 /* Segments that begin and end alike: those that are best in bytes or in work. */
 typedef struct {
@@ -23,7 +23,7 @@ typedef struct {
     bool again;      /* strips and blocks may compute things twice */
     bool least_peak; /* else least work */
     Step step[NET_MAX_LAYERS + 1];
-    double least[NET_MAX_LAYERS + 1]; /* MACs of the layers before, computed once */
+    double least[NET_MAX_LAYERS + 1]; /* work of the layers before, done once */
     /* Of the layers before a cut. */
     double work[NET_MAX_LAYERS + 1];
     uint32_t peak[NET_MAX_LAYERS + 1]; /* UINT32_MAX: no way there */
@@ -85,14 +85,18 @@ static void offer(Search *s, int i, int j, const Label *l, const Strips *columns
         offer_cut(s, j, cut, l->work);
 }
 
-/* Can it still become part of the answer for the layers before j? All that is before layer i
- * takes at least the MACs of its layers. */
+/* All that is before layer i takes at least the work of its layers. */
+static bool too_much(const Search *s, int i, int j, double work)
+{
+    return !s->least_peak && s->least[i] + work >= s->work[j];
+}
+
+/* Can it still become part of the answer for the layers before j? */
 static bool promises(const Search *s, int i, int j, const Label *l)
 {
     uint32_t bytes = l->rings + l->shared + s->step[j - 1].tensor;
-    if (bytes > s->budget)
-        return false;
-    return s->least_peak ? bytes < s->peak[j] : s->least[i] + l->work < s->work[j];
+    return bytes <= s->budget && !too_much(s, i, j, l->work) &&
+           (!s->least_peak || bytes < s->peak[j]);
 }
 
 /* The segments [i, j) from those that begin a layer or a block later. at[i % 4], columns[i % 4]:
@@ -102,35 +106,38 @@ static void grow(Search *s, int i, int j, Labels *at, const Strips *columns)
     const Step *t = &s->step[i];
     const Labels *behind = &at[(i + 1) % 4], *far = &at[(i + 3) % 4];
     const Strips wanted[3] = {columns[(i + 3) % 4], columns[(i + 2) % 4], columns[(i + 1) % 4]};
-    uint32_t in_row = strips_widest(&columns[i % 4]) * t->in_c;
+    uint32_t in_row = columns[i % 4].widest * t->in_c;
     Labels *here = &at[i % 4];
-    Labels grown = {.n = 0};
+    here->n = 0;
     for (int a = 0; a < behind->n; a++) {
-        Label l = behind->label[a];
-        if (l.blocks && j - i > 32) /* they are noted in 64 bits */
+        if (too_much(s, i, j, behind->label[a].work + t->macs) ||
+            (behind->label[a].blocks && j - i > 32)) /* they are noted in 64 bits */
             continue;
+        Label l = behind->label[a];
         if ((l.empty || s->step[i + 1].chained) && label_extend(&l, s->step, i, &wanted[2]) &&
             promises(s, i, j, &l))
-            keep_label(&grown, &l, in_row);
+            keep_label(here, &l, in_row);
     }
     if (s->again && t->block && i + 3 <= j && j - i <= 32)
         for (int a = 0; a < far->n; a++)
             for (int rows = 1; rows <= PLAN_MAX_BLOCK && rows <= s->step[i + 2].out_h; rows *= 2) {
+                if (too_much(s, i, j, far->label[a].work + t[1].macs + t[2].macs))
+                    break;
                 Label l = far->label[a];
                 if ((l.empty || s->step[i + 3].chained) &&
                     label_extend_block(&l, s->step, i, rows, wanted) &&
                     promises(s, i, j, &l))
-                    keep_label(&grown, &l, in_row);
+                    keep_label(here, &l, in_row);
             }
-    *here = grown;
 }
 
 /* All segments that end before layer j, run in so many strips. */
 static void end_segments(Search *s, int j, int n_strips)
 {
-    Labels at[4] = {{.n = 0}};
+    Labels at[4]; /* large: only what is used is set */
     Strips columns[4];
-    at[1].n = at[2].n = at[3].n = 0;
+    for (int a = 0; a < 4; a++)
+        at[a].n = 0;
     at[j % 4].label[0] = label_empty(&s->step[j - 1]);
     at[j % 4].n = 1;
     columns[j % 4] = strips_of(n_strips, s->step[j - 1].out_w);
@@ -236,14 +243,14 @@ static void run(Search *s, uint32_t budget, bool again, bool least_peak)
     s->work[0] = s->least[0] = 0;
     s->peak[0] = 0;
     for (int j = 1; j <= s->n; j++) {
-        s->least[j] = s->least[j - 1] + s->step[j - 1].macs;
+        s->least[j] = s->least[j - 1] + s->step[j - 1].macs + ROW_WORK * s->step[j - 1].out_h;
         s->peak[j] = UINT32_MAX;
         s->work[j] = INFINITY;
         if (!s->step[j].cut)
             continue;
         end_group(s, j);
         end_segments(s, j, 1);
-        for (int n = 2; again && n <= MAX_STRIPS && s->step[j - 1].out_w >= 2 * n; n++)
+        for (int n = 2; again && n <= MAX_STRIPS && s->step[j - 1].out_w >= 2 * n; n += 1 + n / 4)
             end_segments(s, j, n);
     }
 }
@@ -257,22 +264,27 @@ static void look_at(Search *s, const Net *net, bool image_outside)
 }
 
 /* Least arena without computing twice, then the least work in that arena. */
-static void search_once(Search *s)
+static uint32_t least_once(Search *s)
 {
     run(s, UINT32_MAX - 1, false, true);
-    run(s, s->peak[s->n], false, false);
+    return s->peak[s->n];
+}
+
+static void search_once(Search *s)
+{
+    run(s, least_once(s), false, false);
 }
 
 void stream_make(const Net *net, const PlanOptions *o, Plan *plan)
 {
     Search s;
     look_at(&s, net, o->image_outside);
-    search_once(&s);
-    if (o->sram && s.peak[s.n] > o->sram) {
+    uint32_t once = least_once(&s);
+    bool fits = !o->sram || once <= o->sram;
+    if (!fits)
         run(&s, o->sram, true, false);
-        if (s.peak[s.n] == UINT32_MAX)
-            search_once(&s);
-    }
+    if (fits || s.peak[s.n] == UINT32_MAX)
+        run(&s, once, false, false);
     stream_place(net, s.step, s.pulled, s.cut, plan);
 }
 

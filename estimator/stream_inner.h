@@ -10,7 +10,7 @@
 #include "estimator/pack.h"
 #include "estimator/stream.h"
 
-enum { MAX_STRIPS = 8, NO_SKIP = -3, ROW_WORK = 64 }; /* a kernel's call, in MACs */
+enum { MAX_STRIPS = 6, NO_SKIP = -3, ROW_WORK = 64 }; /* a kernel's call, in MACs */
 
 /* Of a layer, what is asked again and again. Rows: k, s, p; columns: kw, sw, pw. */
 typedef struct {
@@ -26,12 +26,16 @@ typedef struct {
     bool cut;        /* one tensor alone is alive before it */
     int16_t skip;    /* the tensor an add reads besides the layer before it, else NO_SKIP */
     double macs;
+    double again[PLAN_MAX_BLOCK + 1]; /* of a block's depthwise, by rows at once: rows of its input
+                                         that are computed, over those there are */
 } Step;
 
 /* Columns of one tensor, of every strip. */
 typedef struct {
     int n;
     uint16_t from[MAX_STRIPS], to[MAX_STRIPS];
+    uint32_t widest; /* columns */
+    double share;    /* of all strips together, over the tensor's columns */
 } Strips;
 
 /* What became of the tensor between two layers, where somebody wants to know it. */
@@ -79,7 +83,6 @@ uint32_t stream_aligned(uint32_t bytes);
 
 Strips strips_of(int n, int width);
 void strips_widen(Strips *s, const Step *t); /* from a layer's output to its input */
-uint32_t strips_widest(const Strips *s);
 
 Label label_empty(const Step *last);
 /* [i + 1, j) -> [i, j) by layer i; columns of its output. False: that does not stream. */

@@ -43,6 +43,9 @@ static Step look(const Net *net, int i, const int16_t *last)
               .skip = NO_SKIP,
               .macs = (double)layer_macs(l)};
     bool reads_last = l->input == i - 1 || (t.add && l->input2 == i - 1);
+    for (int rows = 1; rows <= PLAN_MAX_BLOCK && i > 0 && begins_block(net, i - 1, last); rows *= 2)
+        t.again[rows] = plan_block_rows(l->in_h, l->out_h, l->kh, l->sh, l->pad_top, rows) /
+                        (double)l->in_h;
     t.chained = reads_last && l->op != OP_GATE;
     t.tensor = stream_aligned(t.row * t.out_h);
     t.in_tensor = stream_aligned(t.in_row * t.in_h);
@@ -78,39 +81,42 @@ void stream_look(Step *step, const Net *net)
 
 /* ---- strips ------------------------------------------------------------------------------- */
 
+static void measure(Strips *s, int width)
+{
+    int sum = 0, most = 0;
+    for (int i = 0; i < s->n; i++) {
+        int columns = s->to[i] - s->from[i];
+        sum += columns;
+        most = columns > most ? columns : most;
+    }
+    s->widest = (uint32_t)most;
+    s->share = (double)sum / width;
+}
+
 Strips strips_of(int n, int width)
 {
-    Strips s = {.n = n};
+    Strips s;
+    s.n = n;
     for (int i = 0; i < n; i++) {
         s.from[i] = plan_cut(width, n, i);
         s.to[i] = plan_cut(width, n, i + 1);
     }
+    measure(&s, width);
     return s;
 }
 
 void strips_widen(Strips *s, const Step *t)
 {
+    if (s->n == 1) {
+        s->widest = s->to[0] = t->in_w;
+        return;
+    }
     for (int i = 0; i < s->n; i++) {
         int from = s->from[i] * t->sw - t->pw, to = (s->to[i] - 1) * t->sw - t->pw + t->kw;
         s->from[i] = (uint16_t)(from > 0 ? from : 0);
         s->to[i] = (uint16_t)(to < t->in_w ? to : t->in_w);
     }
-}
-
-uint32_t strips_widest(const Strips *s)
-{
-    uint32_t most = 0;
-    for (int i = 0; i < s->n; i++)
-        most = larger(most, (uint32_t)(s->to[i] - s->from[i]));
-    return most;
-}
-
-static double share_of(const Strips *s, int width)
-{
-    int sum = 0;
-    for (int i = 0; i < s->n; i++)
-        sum += s->to[i] - s->from[i];
-    return (double)sum / width;
+    measure(s, t->in_w);
 }
 
 /* ---- a segment grows ---------------------------------------------------------------------- */
@@ -181,12 +187,6 @@ static bool lengthen_skip(Label *l, const Step *t, int rows)
     return t->s == 1;
 }
 
-/* Rows of the expanded tensor that are computed, over those there are. */
-static double again(const Step *d, int rows)
-{
-    return (double)plan_block_rows(d->in_h, d->out_h, d->k, d->s, d->p, rows) / d->in_h;
-}
-
 static void set_head(Label *l, int k, const Step *t, int rows)
 {
     l->need = (uint16_t)k;
@@ -210,13 +210,13 @@ bool label_extend(Label *l, const Step *step, int i, const Strips *columns)
         calls = t->in_h;
     }
     if (!l->empty) {
-        l->at_once = add_tensor(l, t, i, strips_widest(columns) * t->out_c, 1);
+        l->at_once = add_tensor(l, t, i, columns->widest * t->out_c, 1);
         l->made = before(l->made, &step[i + 1]);
     }
     set_head(l, k, t, 1);
     if (!begin_skip(l, t) || !lengthen_skip(l, t, 1))
         return false;
-    l->work += t->macs * share_of(columns, t->out_w) + ROW_WORK * (double)calls * columns->n;
+    l->work += t->macs * columns->share + ROW_WORK * (double)calls * columns->n;
     return true;
 }
 
@@ -234,16 +234,16 @@ bool label_extend_block(Label *l, const Step *step, int i, int rows, const Strip
     int k = (rows - 1) * d->s + d->k;
     uint32_t window = stream_aligned(plan_block_scratch(k, d->kw, e->out_c)), at_once = 0;
     if (!l->empty) {
-        at_once = add_tensor(l, p, i + 2, strips_widest(&columns[0]) * p->out_c, rows);
+        at_once = add_tensor(l, p, i + 2, columns[0].widest * p->out_c, rows);
         l->made = before(l->made, e + 3);
     }
     l->shared = larger(l->shared, window + at_once);
     l->at_once = 0;
     set_head(l, k, d, rows);
-    l->work += p->macs * share_of(&columns[0], p->out_w) +
-               d->macs * share_of(&columns[1], d->out_w) +
-               e->macs * share_of(&columns[2], e->out_w) * again(d, rows) +
-               ROW_WORK * (double)p->out_h * columns[0].n;
+    l->work += p->macs * columns[0].share +
+               d->macs * columns[1].share +
+               e->macs * columns[2].share * d->again[rows] +
+               ROW_WORK * (double)(e->out_h + d->out_h + p->out_h) * columns[0].n;
     l->blocks |= (uint64_t)(rows == PLAN_MAX_BLOCK ? 3 : rows) << (2 * (i % 32));
     return lengthen_skip(l, d, rows);
 }
@@ -255,6 +255,7 @@ bool label_extend_block(Label *l, const Step *step, int i, int rows, const Strip
  * linear in y: its corners suffice. */
 static uint32_t ahead(Rows dead, const Step *last, const Step *head)
 {
+    dead.most = dead.most <= head->in_h ? dead.most : head->in_h + 1; /* it may be without end */
     int zero = dead.shift < 0 ? -dead.shift / dead.slope : 0;
     int end = (dead.most - dead.shift) / dead.slope;
     int corner[] = {0, zero, zero + 1, end - 1, end, end + 1, last->out_h - 1};
@@ -323,7 +324,7 @@ uint32_t label_bytes(const Label *l, const Step *head, const Step *last, int inp
         return UINT32_MAX;
     if (pulled)
         return inside + shared + last->tensor +
-               stream_aligned(label_image_rows(l, head) * strips_widest(columns) * head->in_c);
+               stream_aligned(label_image_rows(l, head) * columns->widest * head->in_c);
     if (columns->n > 1)
         return inside + shared + head->in_tensor + last->tensor;
     *distance = overlap(l, head, last, skips);

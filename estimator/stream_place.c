@@ -220,7 +220,7 @@ static void place_stream(Place *p, const StreamCut *cut, int j)
     c.output = last->tensor;
     if (c.pulled) {
         uint32_t rows = label_image_rows(&l, head);
-        set_tensor(p->plan, 0, rows, strips_widest(&columns) * head->in_c);
+        set_tensor(p->plan, 0, rows, columns.widest * head->in_c);
         want(&c, stream_aligned(p->plan->tensor[0].bytes), &p->plan->tensor[0].offset);
     } else if (i == 0) {
         set_whole(p->plan, p->net, NET_IMAGE);
