@@ -25,6 +25,7 @@ int cmd_runs(int argc, char **argv);
 int cmd_candidates(int argc, char **argv);
 int cmd_pareto(int argc, char **argv);
 int cmd_show(int argc, char **argv);
+int cmd_profile(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_run(int argc, char **argv);

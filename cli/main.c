@@ -17,6 +17,7 @@ static const Command commands[] = {
     {"candidates", "the networks a run has evaluated", cmd_candidates},
     {"pareto", "the networks of a run that no other one beats", cmd_pareto},
     {"show", "a run or a network in detail", cmd_show},
+    {"profile", "what a network takes on a target: memory by byte, flash, latency", cmd_profile},
     {"query", "any read-only SQL on the database", cmd_query},
     {"export", "a network as C with its runtime", cmd_export},
     {"run", "a network on the host or an emulated board: outputs, instructions, memory", cmd_run},
