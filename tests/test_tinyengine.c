@@ -189,6 +189,51 @@ static void read_net(const char *name, int resolution, Net *net)
     ck_assert_msg(config_net(net, shared_file(path), resolution) == 0, "%s", error_text());
 }
 
+/* mcunetv2-large-se-r224, the blocks of its file: in, mid, out, kernel, stride, width of the SE. */
+static void build_mcunetv2_large(Net *net)
+{
+    static const int block[][6] = {
+        {16, 96, 24, 3, 2, 0},    {24, 96, 40, 3, 2, 0},    {40, 240, 40, 5, 1, 10},
+        {40, 240, 40, 5, 1, 10},  {40, 120, 40, 3, 1, 10},  {40, 240, 64, 5, 2, 10},
+        {64, 256, 64, 5, 1, 16},  {64, 192, 64, 3, 1, 16},  {64, 256, 64, 7, 1, 16},
+        {64, 384, 96, 5, 1, 16},  {96, 384, 96, 5, 1, 24},  {96, 288, 96, 5, 1, 24},
+        {96, 384, 144, 7, 2, 24}, {144, 576, 144, 3, 1, 36}, {144, 576, 144, 3, 1, 36},
+        {144, 576, 240, 5, 1, 0}};
+    net_begin(net, 224, 224, 3);
+    int at = net_conv(net, NET_IMAGE, 16, square(3), square(2), ACT_RELU6);
+    at = net_pointwise(net, at, 16, ACT_NONE);
+    for (unsigned i = 0; i < sizeof block / sizeof *block; i++) {
+        const int *b = block[i], before = at;
+        at = net_pointwise(net, at, b[1], ACT_RELU6);
+        at = net_depthwise(net, at, square(b[3]), square(b[4]), ACT_RELU6);
+        if (b[5]) {
+            int squeezed = net_pointwise(net, net_global_pool(net, at), b[5], ACT_RELU);
+            at = net_gate(net, at, net_lookup(net, net_pointwise(net, squeezed, b[1], ACT_NONE)));
+        }
+        at = net_pointwise(net, at, b[2], ACT_NONE);
+        if (b[0] == b[2] && b[4] == 1)
+            at = net_add(net, at, before);
+    }
+    at = net_pointwise(net, at, 384, ACT_RELU6);
+    net_dense(net, net_global_pool(net, at), 1000, ACT_NONE);
+}
+
+TEST(squeeze_and_excite_is_counted_as_in_mcunetv2_large)
+{
+    Net net;
+    build_mcunetv2_large(&net);
+    TinyEngine m = tinyengine_memory(&net, true), apart = tinyengine_memory(&net, false);
+    ck_assert_uint_eq(net_macs(&net), 216815264);
+    ck_assert_uint_eq(net_weights(&net), 1782200);
+    ck_assert_uint_eq(tinyengine_params(&net), 1806448);
+    ck_assert_uint_eq(tinyengine_flash(&net), 1918264);
+    ck_assert_uint_eq(m.arena, 1404928);
+    ck_assert_uint_eq(m.sbuf, 25992);
+    ck_assert_uint_eq(m.kbuf, 864);
+    ck_assert_double_eq_tol((apart.arena + apart.sbuf + apart.kbuf) / 1024.0, 1507.6, 0.05);
+}
+END
+
 TEST(released_nets_have_the_published_macs_and_parameters)
 {
     SKIP_WITHOUT(shared_file("facts/nets"));
@@ -287,6 +332,7 @@ SUITE(tinyengine, an_expanded_block_is_counted_as_by_hand,
       a_quarter_is_left_after_a_depthwise_of_stride_two,
       a_depthwise_leaves_an_input_alone_that_is_read_again,
       arenas_of_random_nets_are_those_of_trying_every_byte,
+      squeeze_and_excite_is_counted_as_in_mcunetv2_large,
       released_nets_have_the_published_macs_and_parameters,
       released_nets_take_the_sram_tinyengine_reports, released_nets_take_more_with_depthwise_apart,
       peaks_are_the_published_sram_figures, flash_is_tinyengines_model_size,
