@@ -214,7 +214,7 @@ void plan_make(const Net *net, const PlanOptions *o, Plan *plan)
         stream_make(net, o, plan);
         break;
     case POLICY_PATCH:
-        plan_make_layers(net, o, plan);
+        plan_make_patches(net, o, plan);
         break;
     case N_POLICIES:
         break;

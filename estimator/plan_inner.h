@@ -19,4 +19,8 @@ uint32_t plan_overlap(const Layer *l);
 /* Layer by layer, in place where that helps, whatever the policy is called. */
 void plan_make_layers(const Net *net, const PlanOptions *options, Plan *plan);
 
+void plan_make_patches(const Net *net, const PlanOptions *options, Plan *plan);
+/* First and last segment of every tensor, from the segments. */
+void plan_set_lives(const Net *net, Plan *plan);
+
 #endif

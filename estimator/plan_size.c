@@ -9,6 +9,21 @@ uint32_t plan_offset(const Plan *plan, int tensor, int segment)
     return segment >= t->move ? t->moved : t->offset;
 }
 
+void plan_set_lives(const Net *net, Plan *plan)
+{
+    uint8_t segment[NET_MAX_LAYERS];
+    for (int s = 0; s < plan->n_segments; s++)
+        for (int m = 0; m < plan->segment[s].n; m++)
+            segment[plan->segment[s].first + m] = (uint8_t)s;
+    for (int l = 0; l < net->n_layers; l++)
+        plan->tensor[1 + l].first = plan->tensor[1 + l].last = segment[l];
+    for (int l = 0; l < net->n_layers; l++) { /* later readers come later */
+        plan->tensor[1 + net->layer[l].input].last = segment[l];
+        if (op_has_two_inputs((Op)net->layer[l].op))
+            plan->tensor[1 + net->layer[l].input2].last = segment[l];
+    }
+}
+
 typedef struct {
     uint32_t begin, end;
 } Bytes;

@@ -270,21 +270,6 @@ static void place_group(Place *p, int i, int j)
     p->at = p->plan->tensor[j].offset;
 }
 
-static void set_lives(const Net *net, Plan *plan)
-{
-    uint8_t segment[NET_MAX_LAYERS];
-    for (int s = 0; s < plan->n_segments; s++)
-        for (int m = 0; m < plan->segment[s].n; m++)
-            segment[plan->segment[s].first + m] = (uint8_t)s;
-    for (int l = 0; l < net->n_layers; l++)
-        plan->tensor[1 + l].first = plan->tensor[1 + l].last = segment[l];
-    for (int l = 0; l < net->n_layers; l++) { /* later readers come later */
-        plan->tensor[1 + net->layer[l].input].last = segment[l];
-        if (op_has_two_inputs((Op)net->layer[l].op))
-            plan->tensor[1 + net->layer[l].input2].last = segment[l];
-    }
-}
-
 void stream_place(const Net *net, const Step *step, bool pulled, const StreamCut *cut, Plan *plan)
 {
     Place p = {.net = net, .step = step, .plan = plan, .pulled = pulled};
@@ -301,5 +286,5 @@ void stream_place(const Net *net, const Step *step, bool pulled, const StreamCut
         else
             place_stream(&p, &cut[end[n]], end[n]);
     plan->n_segments = (uint8_t)p.n;
-    set_lives(net, plan);
+    plan_set_lives(net, plan);
 }
