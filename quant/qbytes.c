@@ -126,7 +126,7 @@ static void table_fields(Bytes *b, QModel *q)
         const Layer *layer = &q->net.layer[l];
         QLayer *t = &q->layer[l];
         int n = qmodel_multipliers(layer), channels = t->bias ? layer->out_c : 0;
-        uint32_t weights = layer_weights(layer);
+        uint32_t weights = layer_constants(layer);
         field_i8(b, &t->act_min);
         field_i8(b, &t->act_max);
         for (int i = 0; i < channels; i++)
@@ -144,8 +144,8 @@ static uint64_t table_bytes(const Net *net)
 {
     uint64_t n = 5 * ((uint64_t)net->n_layers + 1) + 4 * (uint64_t)net_channels(net);
     for (int i = 0; i < net->n_layers; i++)
-        n += 2 + 5 * (uint64_t)qmodel_multipliers(&net->layer[i]);
-    return n + net_weights(net);
+        n += 2 + 5 * (uint64_t)qmodel_multipliers(&net->layer[i]) + layer_constants(&net->layer[i]);
+    return n;
 }
 
 static void put_header(uint8_t *data, uint64_t size)
@@ -212,20 +212,33 @@ static int check_sums(const QModel *q, int l)
     return 0;
 }
 
-static int check_tables(const QModel *q)
+/* An add shifts to the right only, a softmax to the left, by as much as its 31 bits. */
+static int check_multipliers(const QModel *q, int l)
+{
+    const QLayer *t = &q->layer[l];
+    const Op op = (Op)q->net.layer[l].op;
+    const int least = op == OP_SOFTMAX ? 0 : -31;
+    const int most = op == OP_ADD ? 0 : op == OP_SOFTMAX ? 31 : 30;
+    for (int i = 0; i < qmodel_multipliers(&q->net.layer[l]); i++)
+        if (t->shift[i] < least || t->shift[i] > most || t->multiplier[i] < 0)
+            return errorf("layer %d of the int8 model has a wrong multiplier", l);
+    return 0;
+}
+
+int qmodel_check(const QModel *q)
 {
     for (int t = 0; t <= q->net.n_layers; t++)
         if (!isfinite(q->tensor[t].scale) || q->tensor[t].scale < FLT_MIN)
             return errorf("tensor %d of the int8 model has the scale %g", t, q->tensor[t].scale);
     for (int l = 0; l < q->net.n_layers; l++) {
+        const Layer *layer = &q->net.layer[l];
         const QLayer *t = &q->layer[l];
-        int left = q->net.layer[l].op == OP_ADD ? 0 : 30; /* tb.h: an add shifts right */
         if (t->act_min > t->act_max)
             return errorf("layer %d of the int8 model has an empty range of outputs", l);
-        for (int i = 0; i < qmodel_multipliers(&q->net.layer[l]); i++)
-            if (t->shift[i] < -31 || t->shift[i] > left || t->multiplier[i] < 0)
-                return errorf("layer %d of the int8 model has a wrong multiplier", l);
-        if (check_sums(q, l) != 0)
+        if (layer->op == OP_SOFTMAX && layer->out_c > QMODEL_MAX_SOFTMAX)
+            return errorf("layer %d is a softmax over %d channels, at most %d are supported", l,
+                          layer->out_c, QMODEL_MAX_SOFTMAX);
+        if (check_multipliers(q, l) != 0 || check_sums(q, l) != 0)
             return -1;
     }
     return 0;
@@ -250,7 +263,7 @@ int qmodel_load(QModel *q, const void *data, size_t size)
                       (size_t)(b.end - b.at), (unsigned long long)table_bytes(&net));
     qmodel_init(q, &net);
     table_fields(&b, q);
-    if (check_tables(q) != 0) {
+    if (qmodel_check(q) != 0) {
         qmodel_release(q);
         return -1;
     }
