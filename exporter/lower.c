@@ -264,7 +264,7 @@ static bool may_write(const TbTensor *out, const TbTensor *in, bool each)
     return apart || (each && out->offset == in->offset);
 }
 
-/* What looks at one pixel at a time, alone in its segment and on tensors that keep all their
+/* What looks at one pixel at a time, alone in its segment, on tensors that keep all their
  * rows, is one row of h * w pixels: one call of the kernel. The tables of tensors stay as
  * they are, because row 0 of a tensor is where it begins. */
 static bool is_one_row(const Lowering *x, const Layer *l, const TbOp *op)
@@ -300,7 +300,7 @@ static uint32_t lower_layer(Lowering *x, const Pass *p, int i)
         op.out_h = op.in_h;
         return add_op(x, op, STEP_SUM_POOL, i);
     }
-    if (is_one_row(x, l, &op)) {
+    if (p->of->n == 1 && is_one_row(x, l, &op)) {
         op.in_w = op.out_w = (uint16_t)(op.in_h * op.in_w);
         op.in_h = op.out_h = 1;
     }
