@@ -20,7 +20,7 @@
 #define MAP(type, field, table) .offset = offsetof(type, field), .sub = table
 
 #define X(x, name) name,
-static const char *const policies[] = {PLAN_POLICIES(X) NULL};
+static const char *const policies[] = {PLAN_POLICIES(X) "tinyengine", NULL};
 static const char *const images[] = {"resident", "outside", NULL};
 static const char *const formats[] = {DATA_FORMATS(X) NULL};
 static const char *const algorithms[] = {ALGORITHMS(X) NULL};

@@ -1,5 +1,7 @@
 #include "estimator/estimator.h"
 
+#include "estimator/tinyengine.h"
+
 /* What exporter/print.h lays down: bytes of the runtime's structs on a 32-bit
  * target. A test compiles tb.h for one and compares. */
 enum { MODEL_BYTES = 24, OP_BYTES = 56, TENSOR_BYTES = 12, SEGMENT_BYTES = 4, WORD = 4 };
@@ -65,9 +67,19 @@ static Cost cost_of_layers(const Net *net, const Target *target, const PlanOptio
     return cost;
 }
 
+/* As TinyEngine counts: the image inside, its own flash without code, no time. */
+static Cost cost_of_tinyengine(const Net *net)
+{
+    uint32_t flash = tinyengine_flash(net);
+    return (Cost){.sram = tinyengine_peak(net), .flash = flash, .model_flash = flash,
+                  .macs = net_macs(net)};
+}
+
 Cost estimate(const Net *net, const Target *target, const PlanOptions *options)
 {
     Plan plan;
+    if (options->policy == POLICY_TINYENGINE)
+        return cost_of_tinyengine(net);
     if (options->policy == POLICY_LAYERWISE || options->policy == POLICY_INPLACE)
         return cost_of_layers(net, target, options);
     plan_make(net, options, &plan);

@@ -190,6 +190,7 @@ void plan_make_layers(const Net *net, const PlanOptions *o, Plan *plan)
 
 uint32_t plan_arena(const Net *net, const PlanOptions *o)
 {
+    assert(o->policy < N_POLICIES);
     if (o->policy == POLICY_LAYERWISE || o->policy == POLICY_INPLACE) {
         Packing p;
         pack_net(net, o, &p);
@@ -203,6 +204,7 @@ uint32_t plan_arena(const Net *net, const PlanOptions *o)
 void plan_make(const Net *net, const PlanOptions *o, Plan *plan)
 {
     memset(plan, 0, sizeof *plan);
+    assert(o->policy < N_POLICIES);
     plan->policy = o->policy;
     plan->image_outside = pulls_image(net, o);
     switch ((Policy)o->policy) {
@@ -234,8 +236,8 @@ static const char *const names[] = {
 
 const char *policy_name(Policy policy)
 {
-    assert(policy < N_POLICIES);
-    return names[policy];
+    assert(policy <= POLICY_TINYENGINE);
+    return policy == POLICY_TINYENGINE ? "tinyengine" : names[policy];
 }
 
 int policy_parse(const char *name, Policy *policy)

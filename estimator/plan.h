@@ -27,7 +27,9 @@ typedef enum {
 #define X(policy, name) POLICY_##policy,
     PLAN_POLICIES(X)
 #undef X
-    N_POLICIES
+    N_POLICIES,
+    /* Not planned and not executed, only estimated: what TinyEngine would take (tinyengine.h). */
+    POLICY_TINYENGINE = N_POLICIES
 } Policy;
 
 typedef struct {
@@ -134,6 +136,6 @@ double plan_work(const Net *net, const Plan *plan, int layer);
 uint64_t plan_macs(const Net *net, const Plan *plan);
 
 const char *policy_name(Policy policy);
-int policy_parse(const char *name, Policy *policy); /* -1 with errorf() */
+int policy_parse(const char *name, Policy *policy); /* one that is executed; -1 with errorf() */
 
 #endif

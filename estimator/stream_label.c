@@ -57,8 +57,10 @@ static Step look(const Net *net, int i, const int16_t *last)
 /* Tensor t is alive before the layers behind it, up to its last reader. */
 void stream_look(Step *step, const Net *net)
 {
-    int16_t last[NET_MAX_LAYERS + 1] = {0}, change[NET_MAX_LAYERS + 2] = {0};
+    int16_t last[NET_MAX_LAYERS + 1], change[NET_MAX_LAYERS + 2] = {0};
     int n = net->n_layers, alive = 0;
+    for (int t = 0; t <= n; t++)
+        last[t] = (int16_t)(t - 1); /* nobody */
     for (int i = 0; i < n; i++) {
         const Layer *l = &net->layer[i];
         last[1 + l->input] = (int16_t)i;
@@ -73,7 +75,7 @@ void stream_look(Step *step, const Net *net)
     for (int i = 0; i < n; i++) {
         step[i] = look(net, i, last);
         alive += change[i];
-        step[i].cut = alive == 1;
+        step[i].cut = alive == 1 && last[i] >= i; /* it is what the layer before made */
     }
     step[0].cut = true;
     step[n].cut = true;

@@ -38,7 +38,7 @@ static void bench_sweep(const Space *space, const Target *target)
 typedef struct {
     const char *what;
     const Target *target; /* NULL: only the plan */
-    Policy policy;
+    PlanOptions plan;
     bool whole; /* plan_make() */
 } Work;
 
@@ -46,10 +46,10 @@ static uint64_t work_on(const Net *net, const Work *w)
 {
     Plan plan;
     if (w->target)
-        return estimate(net, w->target, w->policy).sram;
+        return estimate(net, w->target, &w->plan).sram;
     if (!w->whole)
-        return plan_arena(net, w->policy);
-    plan_make(net, w->policy, &plan);
+        return plan_arena(net, &w->plan);
+    plan_make(net, &w->plan, &plan);
     return plan.arena;
 }
 
@@ -77,6 +77,8 @@ int main(void)
         {.what = "plan_arena, layerwise", .plan = {.policy = POLICY_LAYERWISE}},
         {.what = "plan_arena, inplace", .plan = {.policy = POLICY_INPLACE}},
         {.what = "plan_make, inplace", .plan = {.policy = POLICY_INPLACE}, .whole = true},
+        {.what = "estimate, layerwise", .target = &target, .plan = {.policy = POLICY_LAYERWISE}},
+        {.what = "estimate, stream", .target = &target, .plan = {.policy = POLICY_STREAM}},
         {.what = "estimate, no latency model", .target = &target, .plan = {.policy = POLICY_INPLACE}},
         {.what = "estimate, with a latency model", .target = &timed, .plan = {.policy = POLICY_INPLACE}},
     };

@@ -19,11 +19,14 @@ static Net example(void)
 TEST(flash_is_what_the_tables_take_on_a_32_bit_target)
 {
     Net net = example();
-    uint32_t tables = 20 + 5 * 52 + 6 * 12 + 12;  /* 5 segments of 2 bytes, in words */
+    PlanSize layers = {.n_ops = 5, .n_tensors = 6, .n_segments = 5}, fewer = layers;
+    uint32_t tables = 24 + 5 * 56 + 6 * 12 + 5 * 4;
     uint32_t weights = 136 + 28 + 16;             /* 135, 25 and 15, in words */
     uint32_t biases = 4 * 13, multipliers = 4 * 16, shifts = 16; /* 13 channels, 3 of the add */
-    ck_assert_uint_eq(flash_of_model(&net, 5), tables + weights + biases + multipliers + shifts);
-    ck_assert_uint_eq(flash_of_model(&net, 2), flash_of_model(&net, 5) - 8);
+    fewer.n_segments = 2;
+    ck_assert_uint_eq(flash_of_model(&net, &layers),
+                      tables + weights + biases + multipliers + shifts);
+    ck_assert_uint_eq(flash_of_model(&net, &fewer), flash_of_model(&net, &layers) - 12);
 }
 END
 
@@ -35,10 +38,10 @@ TEST(the_target_s_compiler_agrees_about_the_tables)
         return;
     }
     const char *check = "printf '%s\\n' '#include \"runtime/tb.h\"' "
-                        "'_Static_assert(sizeof(TbModel) == 20, \"TbModel\");' "
-                        "'_Static_assert(sizeof(TbOp) == 52, \"TbOp\");' "
+                        "'_Static_assert(sizeof(TbModel) == 24, \"TbModel\");' "
+                        "'_Static_assert(sizeof(TbOp) == 56, \"TbOp\");' "
                         "'_Static_assert(sizeof(TbTensor) == 12, \"TbTensor\");' "
-                        "'_Static_assert(sizeof(TbSegment) == 2, \"TbSegment\");' "
+                        "'_Static_assert(sizeof(TbSegment) == 4, \"TbSegment\");' "
                         "| arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -I. -xc -fsyntax-only -";
     ck_assert_int_eq(system(check), 0);
 }
@@ -53,7 +56,11 @@ TEST(code_is_counted_once_an_operator)
     net_dense(&net, 4, 3, ACT_NONE); /* a second dense */
     uint32_t used = 1u << OP_CONV | 1u << OP_POINTWISE | 1u << OP_ADD | 1u << OP_DENSE |
                     1u << OP_AVG_POOL; /* whose kernel is the global pool's too */
-    ck_assert_uint_eq(flash_of_code(&net, &code), 1000 + used);
+    PlanSize size = plan_size_of_layers(&net, false);
+    ck_assert_uint_eq(flash_of_code(&code, &size), 1000 + used);
+    size = plan_size_of_layers(&net, true);
+    code.kernel[STEP_INPUT] = 77;
+    ck_assert_uint_eq(flash_of_code(&code, &size), 1000 + used + 77);
 }
 END
 
@@ -69,16 +76,18 @@ TEST(a_cost_is_the_sum_of_what_each_part_says)
         Plan plan;
         Genotype g = genotype_sample(&space, i % 9, i % 12, &rng);
         genotype_expand(&space, &g, 10, &net);
-        plan_make(&net, POLICY_INPLACE, &plan);
-        Cost cost = estimate(&net, &target, POLICY_INPLACE);
+        PlanOptions o = {.policy = (uint8_t)(i % N_POLICIES), .image_outside = i % 3 == 0};
+        plan_make(&net, &o, &plan);
+        PlanSize size = plan_size(&net, &plan);
+        Cost cost = estimate(&net, &target, &o);
         ck_assert_uint_eq(cost.sram, plan.arena);
-        ck_assert_uint_eq(cost.macs, net_macs(&net));
-        ck_assert_uint_eq(cost.model_flash, flash_of_model(&net, plan.n_segments));
+        ck_assert_uint_eq(cost.macs, plan_macs(&net, &plan));
+        ck_assert_uint_eq(cost.model_flash, flash_of_model(&net, &size));
         ck_assert_uint_eq(cost.flash, cost.model_flash + 800);
         double cycles = 40;
         for (int l = 0; l < net.n_layers; l++)
             if (net.layer[l].op == OP_POINTWISE)
-                cycles += 2.0 * (double)layer_macs(&net.layer[l]);
+                cycles += 2.0 * (double)layer_macs(&net.layer[l]) * plan_work(&net, &plan, l);
         ck_assert_double_eq_tol(cost.latency, cycles, 1e-9 * cycles);
     }
 }

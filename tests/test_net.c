@@ -165,7 +165,7 @@ static const struct {
     int value;
     const char *said;
 } wrong[] = {
-    {WIDE, FIELD(op), N_OPS, "layer 1: unknown operator 8"},
+    {WIDE, FIELD(op), N_OPS, "layer 1: unknown operator 12"},
     {WIDE, FIELD(act), 3, "unknown activation"},
     {WIDE, FIELD(role), ROLE_CLASSIFIER + 1, "unknown role"},
     {STEM, FIELD(input), -3, "reads layer -3, which does not come before it"},
@@ -304,10 +304,11 @@ static void can_run(const Net *net, Rng *rng)
     int8_t *image = random_image(net, rng);
     int8_t *output = xmalloc(net_tensor_bytes(net, net->n_layers - 1));
     for (int policy = 0; policy < N_POLICIES; policy++) {
+        PlanOptions o = {.policy = (uint8_t)policy, .image_outside = rng_below(rng, 2)};
         Plan plan;
         uint32_t touched;
-        plan_make(net, (Policy)policy, &plan);
-        ck_assert_uint_eq(plan_arena(net, (Policy)policy), plan.arena);
+        plan_make(net, &o, &plan);
+        ck_assert_uint_eq(plan_arena(net, &o), plan.arena);
         ck_assert_msg(host_run(&q, &plan, image, output, &touched) == 0, "%s", error_text());
         ck_assert_uint_le(touched, plan.arena);
     }

@@ -16,6 +16,18 @@ static uint32_t words(int64_t bytes)
     return (uint32_t)((bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN);
 }
 
+static void plan_with(const Net *net, Policy policy, Plan *plan)
+{
+    PlanOptions o = {.policy = (uint8_t)policy};
+    plan_make(net, &o, plan);
+}
+
+static uint32_t arena_of(const Net *net, Policy policy)
+{
+    PlanOptions o = {.policy = (uint8_t)policy};
+    return plan_arena(net, &o);
+}
+
 TEST(a_chain_worked_out_by_hand)
 {
     Net net;
@@ -27,13 +39,13 @@ TEST(a_chain_worked_out_by_hand)
     net_global_pool(&net, 3);
     net_dense(&net, 4, 10, ACT_NONE);
     Plan plan;
-    plan_make(&net, POLICY_LAYERWISE, &plan);
+    plan_with(&net, POLICY_LAYERWISE, &plan);
     ck_assert_uint_eq(plan.arena, 384 + 384);
     ck_assert_int_eq(plan.peak_segment, 2);
     ck_assert_uint_eq(plan_live(&plan, &net, 0), 192 + 256);
     ck_assert_uint_eq(plan_live(&plan, &net, 1), 256 + 384);
     ck_assert_uint_eq(plan_live(&plan, &net, 5), 8 + 10);
-    plan_make(&net, POLICY_INPLACE, &plan);
+    plan_with(&net, POLICY_INPLACE, &plan);
     ck_assert_uint_eq(plan.arena, 256 + 384); /* now the expansion: the depthwise wants */
     ck_assert_int_eq(plan.peak_segment, 1);
     ck_assert_uint_eq(plan_live(&plan, &net, 2), 384 + 2 * 4 * 24); /* two more rows */
@@ -49,10 +61,10 @@ TEST(a_residual_is_held_while_its_block_runs)
     net_pointwise(&net, 1, 16, ACT_NONE);                    /* 256 */
     net_add(&net, 2, NET_IMAGE);
     Plan plan;
-    plan_make(&net, POLICY_LAYERWISE, &plan);
+    plan_with(&net, POLICY_LAYERWISE, &plan);
     ck_assert_uint_eq(plan.arena, 256 + 512 + 512);
     ck_assert_uint_eq(plan_live(&plan, &net, 3), 3 * 256);
-    plan_make(&net, POLICY_INPLACE, &plan);
+    plan_with(&net, POLICY_INPLACE, &plan);
     ck_assert_uint_eq(plan.arena, 256 + 512 + 2 * 4 * 32);
     ck_assert_uint_eq(plan_live(&plan, &net, 3), 2 * 256); /* the sum lies on an addend */
 }
@@ -63,13 +75,13 @@ TEST(a_stride_of_two_needs_half_a_row_and_a_tall_kernel_more)
     Net net;
     net_begin(&net, 8, 8, 8); /* rows of 64 */
     net_depthwise(&net, NET_IMAGE, square(3), square(2), ACT_NONE);
-    ck_assert_uint_eq(plan_arena(&net, POLICY_INPLACE), 8 * 64 + 32);
+    ck_assert_uint_eq(arena_of(&net, POLICY_INPLACE), 8 * 64 + 32);
     net_begin(&net, 8, 8, 8);
     net_depthwise(&net, NET_IMAGE, square(7), square(1), ACT_NONE);
-    ck_assert_uint_eq(plan_arena(&net, POLICY_INPLACE), 8 * 64 + 4 * 64);
+    ck_assert_uint_eq(arena_of(&net, POLICY_INPLACE), 8 * 64 + 4 * 64);
     net_begin(&net, 8, 8, 8);
     net_pool(&net, OP_MAX_POOL, NET_IMAGE, square(2), square(2));
-    ck_assert_uint_eq(plan_arena(&net, POLICY_INPLACE), 8 * 64 + 32);
+    ck_assert_uint_eq(arena_of(&net, POLICY_INPLACE), 8 * 64 + 32);
 }
 END
 
@@ -106,10 +118,10 @@ TEST(one_layer_in_place_takes_its_input_and_the_least_overlap)
         uint32_t over = slow_overlap(&net.layer[0]);
         uint32_t least = over + (uint32_t)in < (uint32_t)out ? (uint32_t)out : over + (uint32_t)in;
         Plan plan;
-        plan_make(&net, POLICY_INPLACE, &plan);
+        plan_with(&net, POLICY_INPLACE, &plan);
         ck_assert_uint_lt(plan.arena, least + PLAN_ALIGN); /* which tensor ends the arena, and */
         ck_assert_uint_gt(plan.arena + PLAN_ALIGN, least); /* so loses nothing, is left open */
-        ck_assert_uint_eq(plan.arena, plan_arena(&net, POLICY_INPLACE));
+        ck_assert_uint_eq(plan.arena, arena_of(&net, POLICY_INPLACE));
         uint32_t image = plan.tensor[0].offset, output = plan.tensor[1].offset;
         ck_assert(output + over <= image || output >= image + (uint32_t)in);
     }
@@ -243,14 +255,15 @@ static void plan_and_execute(const Net *net)
 {
     uint32_t arena[N_POLICIES];
     ck_assert_msg(net_check(net) == 0, "%s", error_text());
-    for (int policy = 0; policy < N_POLICIES; policy++) {
+    for (int policy = 0; policy <= POLICY_INPLACE; policy++) { /* the others: test_plan_fuzz.c */
+        PlanOptions o = {.policy = (uint8_t)policy};
         Plan plan;
-        plan_make(net, (Policy)policy, &plan);
+        plan_make(net, &o, &plan);
         ck_assert_int_eq(plan.policy, policy);
         check_plan(net, &plan);
         execute(net, &plan);
         arena[policy] = plan.arena;
-        ck_assert_uint_eq(plan.arena, plan_arena(net, (Policy)policy));
+        ck_assert_uint_eq(plan.arena, plan_arena(net, &o));
     }
     ck_assert_uint_lt(arena[POLICY_INPLACE], arena[POLICY_LAYERWISE] + PLAN_ALIGN);
 }
@@ -282,8 +295,8 @@ TEST(an_add_of_a_tensor_to_itself_and_of_one_still_needed)
     net_add(&net, 2, 2);
     net_add(&net, 3, 2); /* wrong unless 2 was kept while 3 was made */
     plan_and_execute(&net);
-    ck_assert_uint_eq(plan_arena(&net, POLICY_INPLACE), 2 * 64);
-    ck_assert_uint_eq(plan_arena(&net, POLICY_LAYERWISE), 3 * 64);
+    ck_assert_uint_eq(arena_of(&net, POLICY_INPLACE), 2 * 64);
+    ck_assert_uint_eq(arena_of(&net, POLICY_LAYERWISE), 3 * 64);
 }
 END
 
@@ -318,8 +331,8 @@ TEST(every_network_of_mcunets_space_gets_the_least_arena_there_is)
         Net net;
         Genotype g = genotype_sample(&space, i % 9, i / 9 % 12, &rng);
         genotype_expand(&space, &g, 1000, &net);
-        ck_assert_uint_eq(plan_arena(&net, POLICY_LAYERWISE), slow_least(&net, false));
-        ck_assert_uint_eq(plan_arena(&net, POLICY_INPLACE), slow_least(&net, true));
+        ck_assert_uint_eq(arena_of(&net, POLICY_LAYERWISE), slow_least(&net, false));
+        ck_assert_uint_eq(arena_of(&net, POLICY_INPLACE), slow_least(&net, true));
     }
 }
 END
@@ -333,8 +346,9 @@ TEST(the_same_net_gives_the_same_bytes)
         random_net(&net, &rng);
         memset(&a, 1, sizeof a);
         memset(&b, 2, sizeof b);
-        plan_make(&net, POLICY_INPLACE, &a);
-        plan_make(&net, POLICY_INPLACE, &b);
+        PlanOptions o = {.policy = (uint8_t)(i % N_POLICIES)};
+        plan_make(&net, &o, &a);
+        plan_make(&net, &o, &b);
         ck_assert_mem_eq(&a, &b, sizeof a);
     }
 }
