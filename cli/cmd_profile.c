@@ -5,9 +5,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/memory_svg.h"
-#include "cli/pipeline.h"
 #include "cli/profile_json.h"
 #include "cli/profile_page.h"
+#include "cli/profile_source.h"
 #include "cli/schema.h"
 
 #include <stddef.h>
@@ -30,8 +30,8 @@ static const struct argp_option OPTIONS[] = {
      "layerwise, inplace, patch, stream; all: side by side [stream; a run's own]", 0},
     {"image", OPT_IMAGE, "PLACE", 0,
      "outside or resident in the arena, for what is shown in detail [outside; a run's own]", 0},
-    {"target", OPT_TARGET, "T", 0, "a name of `thimble targets`, or a file [stm32f746; a run's own]",
-     0},
+    {"target", OPT_TARGET, "T", 0,
+     "a name of `thimble targets`, or a file [stm32f746; a run's own]", 0},
     {"sram", OPT_SRAM, "SIZE", 0,
      "the arena's limit, e.g. 16KiB; stream computes twice what it must to stay below", 0},
     {"recompute", OPT_RECOMPUTE, "PERCENT", 0, "stream: the least arena with so many more MACs", 0},
@@ -142,72 +142,14 @@ static const char DOC[] =
     "  thimble profile 1:best -f json | jq .arena_bytes\n"
     "  thimble profile net.yaml --recompute 10 --front";
 
-/* --- where the network comes from */
-
-static bool ends_in(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
-/* A run's network, target, limits and schedule. */
-static int load_run(Profile *p, const ProfileArgs *a)
-{
-    Pipeline *run = xcalloc(1, sizeof *run);
-    CandidateRow row;
-    Results *r = command_open(a->common.db);
-    int status = r ? pipeline_open(run, r, a->common.what, NULL, &row) : -1;
-    if (status == 0) {
-        status = pipeline_net(run, &row, &p->net);
-        p->target = run->job.target;
-        p->limits = run->job.limits;
-        p->policy = run->job.plan.policy;
-        p->sram = run->job.plan.sram;
-        p->image = run->job.plan.image_outside ? IMAGE_OUTSIDE : IMAGE_RESIDENT;
-        pipeline_release(run);
-        results_candidate_release(&row);
-    }
-    results_close(r);
-    free(run);
-    return status;
-}
-
-static int load_net(Profile *p, const ProfileArgs *a)
-{
-    const char *what = a->common.what;
-    bool is_yaml = ends_in(what, ".yaml") || ends_in(what, ".yml");
-    if (a->resolution && !is_yaml)
-        return errorf("--resolution is for a NET.yaml: %s has its own", what);
-    if (is_yaml)
-        return config_net(&p->net, what, a->resolution);
-    if (ends_in(what, ".tflite"))
-        return errorf("%s: not yet", what);
-    if (file_exists(what))
-        return errorf("%s: wants a NET.yaml, a MODEL.tflite, RUN:best or RUN:NUMBER", what);
-    return load_run(p, a);
-}
-
-static void take_limits(Profile *p)
-{
-    const Target *t = &p->target;
-    p->limits.sram = t->sram > t->sram_reserve ? t->sram - t->sram_reserve : 1;
-    p->limits.flash = t->flash > t->flash_reserve ? t->flash - t->flash_reserve : 1;
-}
-
 /* Options over what the source says. */
 static int load(Profile *p, const ProfileArgs *a)
 {
     Policy policy;
-    p->source = a->common.what;
-    p->policy = POLICY_STREAM;
-    p->image = IMAGE_OUTSIDE;
-    if (load_net(p, a) != 0)
+    ProfileSource source = {.what = a->common.what, .db = a->common.db, .target = a->target,
+                            .resolution = a->resolution};
+    if (profile_load(p, &source) != 0)
         return -1;
-    if (a->target || !p->target.name[0]) {
-        if (config_target(&p->target, a->target ? a->target : "stm32f746") != 0)
-            return -1;
-        take_limits(p);
-    }
     if (a->schedule && policy_parse(a->schedule, &policy) == 0)
         p->policy = (uint8_t)policy;
     if (a->image)
@@ -236,7 +178,7 @@ static int write_svg(const Profile *p, const char *path)
 static int print_json(const Profile *p, const ProfileArgs *a)
 {
     json_t *j = profile_json(p, (ProfileDetail){.schedules = a->all, .front = a->front});
-    int status = json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    int status = json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     fputc('\n', stdout);
     json_decref(j);
     return status == 0 ? 0 : errorf("the profile could not be written as JSON");

@@ -88,6 +88,16 @@ bool profile_is_peak(const Profile *p, int layer)
     return profile_segment_of(plan, layer) == plan->peak_segment;
 }
 
+uint64_t profile_macs_inside(const Net *net)
+{
+    double macs = 0, features[N_FEATURES];
+    for (int i = 0; i < net->n_layers; i++) {
+        layer_features(&net->layer[i], features);
+        macs += op_has_weights((Op)net->layer[i].op) ? features[FEATURE_MAC] : 0;
+    }
+    return (uint64_t)macs;
+}
+
 double profile_latency_of_layer(const Profile *p, int layer)
 {
     return latency_layer(&p->target.latency, &p->net.layer[layer]) *

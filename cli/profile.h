@@ -16,7 +16,9 @@ typedef enum { IMAGE_OUTSIDE, IMAGE_RESIDENT, N_IMAGES } ImagePlace;
 typedef struct {
     const char *source; /* as the user named the network */
     Net net;
-    TensorGraph graph; /* its operators before we folded any, for others' planners; n_ops 0: the net's */
+    TensorGraph graph;  /* for others' planners: a file's own operators; n_ops 0: those of the net */
+    bool imported;      /* from a file whose operators are not ours: */
+    int16_t file_op[NET_MAX_LAYERS]; /* index in the file of the operator a layer comes from */
     Target target;
     Limits limits;      /* what the arena and the flash may take */
     uint8_t policy;     /* Policy */
@@ -40,6 +42,8 @@ int profile_segment_of(const Plan *plan, int layer);
 const char *profile_runs_as(const Plan *plan, int layer);
 /* Of a kernel: an operator's name or a step's. */
 const char *profile_step_name(int step);
+/* MACs without those on padding, which no kernel computes. */
+uint64_t profile_macs_inside(const Net *net);
 /* Estimated, with what is computed twice. */
 double profile_latency_of_layer(const Profile *p, int layer);
 

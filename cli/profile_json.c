@@ -135,7 +135,8 @@ static json_t *part_json(const Profile *p, const Part *part)
     json_t *j = json_object();
     set_text(j, "part", part_name((PartKind)part->kind));
     json_object_set_new(j, "layer", json_integer(part->layer));
-    set_text(j, "of", part->layer == NET_IMAGE ? "image" : op_name((Op)p->net.layer[part->layer].op));
+    set_text(j, "of",
+             part->layer == NET_IMAGE ? "image" : op_name((Op)p->net.layer[part->layer].op));
     set(j, "bytes", part->bytes);
     set(j, "address", part->offset);
     const PlanTensor *t = &p->plan[p->image].tensor[1 + part->layer];
@@ -187,6 +188,8 @@ static json_t *layer_json(const Profile *p, int i)
     json_object_set_new(j, "reads", op_has_two_inputs((Op)l->op)
                                         ? json_pack("[ii]", l->input, l->input2)
                                         : json_pack("[i]", l->input));
+    if (p->imported)
+        json_object_set_new(j, "file_op", json_integer(p->file_op[i]));
     set(j, "segment", (uint64_t)s);
     set_text(j, "runs_as", profile_runs_as(plan, i));
     set(j, "output_rows", t->bytes ? t->rows : 0); /* kept at once */
@@ -293,6 +296,7 @@ static void add_totals(const Profile *p, json_t *j)
 {
     set(j, "n_layers", p->net.n_layers);
     set(j, "macs", net_macs(&p->net));
+    set(j, "macs_inside", profile_macs_inside(&p->net)); /* without those on padding */
     set(j, "macs_executed", p->cost[p->image].macs);
     set(j, "weights", net_weights(&p->net));
     set(j, "params", net_weights(&p->net) + net_channels(&p->net)); /* and biases */

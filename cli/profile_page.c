@@ -20,10 +20,11 @@ static void print_memory(const Profile *p, FILE *out)
     fprintf(out, "  arena         %s image outside; %s image resident\n",
             text_bytes(p->cost[IMAGE_OUTSIDE].sram), text_bytes(p->cost[IMAGE_RESIDENT].sram));
     if (!p->plan[IMAGE_OUTSIDE].image_outside)
-        fprintf(out, "                (more than the first layer reads the image: it is resident)\n");
+        fprintf(out, "                (more layers than the first read the image: resident)\n");
     if (stack)
         fprintf(out, "  stack         %s beside the arena\n", text_bytes(stack));
-    fprintf(out, "  others        TFLite Micro %s; TinyEngine %s (arena %u, im2col %u, kernels %u)\n",
+    fprintf(out,
+            "  others        TFLite Micro %s; TinyEngine %s (arena %u, im2col %u, kernels %u)\n",
             text_bytes(tflm_arena(&p->graph)), text_bytes(tinyengine_peak(&p->net)),
             (unsigned)e.arena, (unsigned)e.sbuf, (unsigned)e.kbuf);
 }
@@ -126,7 +127,8 @@ static void print_peak(const Profile *p, FILE *out)
         sum += part[i].bytes;
     }
     if (sum > live)
-        fprintf(out, "    overlap   %9lld B              one lies over another that dies or rests\n",
+        fprintf(out,
+                "    overlap   %9lld B              one lies over another that dies or rests\n",
                 (long long)live - (long long)sum);
     if (plan->arena > live)
         fprintf(out, "    gaps      %9u B\n", (unsigned)(plan->arena - live));
@@ -143,7 +145,9 @@ int profile_print_summary(const Profile *p, FILE *out)
             text_bytes(net_tensor_bytes(&p->net, NET_IMAGE)));
     fprintf(out, "  layers        %d in %d segments\n", p->net.n_layers,
             p->plan[p->image].n_segments);
-    fprintf(out, "  MACs          %s (%llu)", text_count((double)macs), (unsigned long long)macs);
+    fprintf(out, "  MACs          %s (%llu), %llu of them inside the image",
+            text_count((double)macs), (unsigned long long)macs,
+            (unsigned long long)profile_macs_inside(&p->net));
     if (cost->macs != macs)
         fprintf(out, "; executed %s, x%.3f", text_count((double)cost->macs),
                 (double)cost->macs / (double)macs);
@@ -163,19 +167,18 @@ int profile_print_summary(const Profile *p, FILE *out)
 #define GET(key) " json_extract(value, '$." key "') "
 #define SHAPE(key) GET(key "[0]") "||'x'||" GET(key "[1]") "||'x'||" GET(key "[2]")
 
+/* The rows are released. */
 static int print_query(json_t *rows, const char *sql, Format format, FILE *out)
 {
     Results *r;
-    if (results_open(&r, ":memory:", false) != 0) /* the database's printing, without a database */
-    {
-        json_decref(rows);
-        return -1;
-    }
     char *text = json_dumps(rows, JSON_COMPACT);
-    int status = results_query(r, sql, (const char *const[]){text}, 1, format, out);
+    int status = results_open(&r, ":memory:", false); /* for its printing: nothing is stored */
+    if (status == 0) {
+        status = results_query(r, sql, (const char *const[]){text}, 1, format, out);
+        results_close(r);
+    }
     free(text);
     json_decref(rows);
-    results_close(r);
     return status;
 }
 
@@ -184,7 +187,8 @@ static const char layers_table[] =
     " CASE WHEN" GET("kernel[0]") "*" GET("kernel[1]") "> 1 THEN" GET("kernel[0]") "||'x'||"
     GET("kernel[1]") "ELSE '' END ||"
     " CASE WHEN" GET("stride[0]") "<>" GET("stride[1]") "THEN '/'||" GET("stride[0]") "||'x'||"
-    GET("stride[1]") "WHEN" GET("stride[0]") "> 1 THEN '/'||" GET("stride[0]") "ELSE '' END AS layer,"
+    GET("stride[1]") "WHEN" GET("stride[0]") "> 1 THEN '/'||" GET("stride[0]")
+    "ELSE '' END AS layer,"
     " nullif(" GET("role") ", '') AS role,"
     SHAPE("input") "AS input," SHAPE("output") "AS output," GET("segment") "AS segment,"
     GET("runs_as") "AS \"as\","
@@ -193,7 +197,7 @@ static const char layers_table[] =
     GET("macs") "AS MACs, CASE WHEN" GET("work") "> 1.0005 THEN 'x' || round(" GET("work")
     ", 2) END AS again,"
     GET("weights") "AS weights," GET("live_bytes") "AS \"live B\", tidy(" GET("latency")
-    ") AS latency, CASE WHEN" GET("peak") "THEN '< peak' ELSE '' END AS \"\""
+    ") AS \"%s\", CASE WHEN" GET("peak") "THEN '< peak' ELSE '' END AS \"\""
     " FROM json_each(?1)";
 
 static const char layers_csv[] =
@@ -207,16 +211,35 @@ static const char layers_csv[] =
     GET("live_bytes") "AS live_bytes," GET("latency") "AS latency," GET("peak") "AS peak"
     " FROM json_each(?1)";
 
+/* A table's heading in SQL: the latency's unit, of which only letters are taken. */
+static char *with_unit(const Profile *p, const char *sql)
+{
+    char unit[sizeof p->target.latency.unit] = "latency";
+    size_t n = strspn(p->target.latency.unit, "abcdefghijklmnopqrstuvwxyz_ ");
+    if (n > 0)
+        snprintf(unit, sizeof unit, "%.*s", (int)n, p->target.latency.unit);
+    return xasprintf(sql, unit);
+}
+
+static int print_table(const Profile *p, json_t *rows, const char *sql, FILE *out)
+{
+    char *titled = with_unit(p, sql);
+    int status = print_query(rows, titled, FORMAT_TABLE, out);
+    free(titled);
+    return status;
+}
+
 int profile_print_layers(const Profile *p, Format format, FILE *out)
 {
-    return print_query(profile_json_layers(p), format == FORMAT_TABLE ? layers_table : layers_csv,
-                       format, out);
+    json_t *rows = profile_json_layers(p);
+    return format == FORMAT_TABLE ? print_table(p, rows, layers_table, out)
+                                  : print_query(rows, layers_csv, format, out);
 }
 
 static const char schedules_table[] =
     "SELECT" GET("schedule") "AS schedule," GET("arena_bytes") "AS \"arena B, image outside\","
     GET("arena_resident_bytes") "AS \"resident\"," GET("macs") "AS \"MACs executed\", tidy("
-    GET("latency") ") AS latency," GET("flash_bytes") "AS \"flash B\" FROM json_each(?1)";
+    GET("latency") ") AS \"%s\"," GET("flash_bytes") "AS \"flash B\" FROM json_each(?1)";
 
 static const char schedules_csv[] =
     "SELECT" GET("schedule") "AS schedule," GET("arena_bytes") "AS arena_bytes,"
@@ -225,8 +248,9 @@ static const char schedules_csv[] =
 
 int profile_print_schedules(const Profile *p, Format format, FILE *out)
 {
-    return print_query(profile_json_schedules(p),
-                       format == FORMAT_TABLE ? schedules_table : schedules_csv, format, out);
+    json_t *rows = profile_json_schedules(p);
+    return format == FORMAT_TABLE ? print_table(p, rows, schedules_table, out)
+                                  : print_query(rows, schedules_csv, format, out);
 }
 
 static const char front_table[] =

@@ -12,7 +12,8 @@
 
 /* Sizes, the peak and what it is made of, the verdict. */
 int profile_print_summary(const Profile *p, FILE *out);
-/* A row a layer; a row a schedule; a row a point between least arena and least work. Table or csv. */
+/* A row a layer; a row a schedule; a row a point between least arena and least work. As table or
+ * csv. */
 int profile_print_layers(const Profile *p, Format format, FILE *out);
 int profile_print_schedules(const Profile *p, Format format, FILE *out);
 int profile_print_front(const Profile *p, Format format, FILE *out);
