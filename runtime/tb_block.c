@@ -7,6 +7,7 @@
  * not computed: it is the zero point, which the depthwise layer subtracts, so
  * a window needs no clipping and all its taps are `c` bytes apart. */
 #include "tb_channels.h"
+#include "tb_window.h"
 
 typedef struct {
     const TbOp *op, *expand, *depthwise, *project;
@@ -15,45 +16,31 @@ typedef struct {
     int height; /* rows of the window that the outputs of this call need */
 } Block;
 
-/* The sums of four channels of a 1x1 layer. */
-static void four_sums(const TbOp *op, const int8_t *x, const int8_t *w, int32_t *sum)
+/* n channels, 4 or 1, of a 1x1 layer. */
+TB_INLINE void pointwise_channels(const TbOp *op, const TbRequant *r, const int8_t *x,
+                                  const int8_t *w, int8_t *out, int channel, int n)
 {
-    const int n = op->in_c;
-    const int8_t zero = op->in_zero;
-    int32_t a = sum[0], b = sum[1], c = sum[2], d = sum[3];
-    for (int i = 0; i < n; i++) {
-        const int16_t v = (int16_t)(x[i] - zero);
-        a += v * w[i];
-        b += v * w[n + i];
-        c += v * w[2 * n + i];
-        d += v * w[3 * n + i];
-    }
-    sum[0] = a, sum[1] = b, sum[2] = c, sum[3] = d;
-}
-
-static int32_t one_sum(const TbOp *op, const int8_t *x, const int8_t *w, int32_t sum)
-{
-    const int n = op->in_c;
+    const int in_c = op->in_c, next = n == 4 ? in_c : 0;
+    const int32_t *bias = r->bias + channel;
+    const int8_t *const of[] = {w, w + next, w + 2 * next, w + 3 * next};
+    TbSums s = {bias[0], bias[n / 4], bias[n / 4 * 2], bias[n / 4 * 3]};
+    tb_dot(&s, x, of, in_c, op->in_zero);
+    const int32_t sum[] = {s.a, s.b, s.c, s.d};
     for (int i = 0; i < n; i++)
-        sum += (int16_t)(x[i] - op->in_zero) * w[i];
-    return sum;
+        out[channel + i] = tb_output(r, sum[i], channel + i);
 }
 
-/* A 1x1 layer of one pixel: each value that is loaded serves four channels. */
+/* A 1x1 layer of one pixel. */
 static void pointwise_pixel(const TbOp *op, const int8_t *x, int8_t *out)
 {
     const TbRequant r = tb_requant(op);
     const int in_c = op->in_c, out_c = op->out_c;
     const int8_t *w = op->weights;
     int c = 0;
-    for (; c + 4 <= out_c; c += 4, w += 4 * in_c) {
-        int32_t sum[4] = {r.bias[c], r.bias[c + 1], r.bias[c + 2], r.bias[c + 3]};
-        four_sums(op, x, w, sum);
-        for (int i = 0; i < 4; i++)
-            out[c + i] = tb_output(&r, sum[i], c + i);
-    }
+    for (; c + 4 <= out_c; c += 4, w += 4 * in_c)
+        pointwise_channels(op, &r, x, w, out, c, 4);
     for (; c < out_c; c++, w += in_c)
-        out[c] = tb_output(&r, one_sum(op, x, w, r.bias[c]), c);
+        pointwise_channels(op, &r, x, w, out, c, 1);
 }
 
 TB_INLINE void depthwise_channels(const TbOp *op, const int8_t *x, int8_t *out, int channel, int n)

@@ -40,9 +40,9 @@ TB_INLINE int32_t tb_round_shift(int32_t x, int n)
 /* x * multiplier * 2^(shift - 31): TFLite's MultiplyByQuantizedMultiplier. */
 TB_INLINE int32_t tb_scale(int32_t x, int32_t multiplier, int shift)
 {
-    if (shift >= 0)
-        return tb_high_mul((int32_t)((uint32_t)x << shift), multiplier);
-    return tb_round_shift(tb_high_mul(x, multiplier), -shift);
+    if (shift < 0)
+        return tb_round_shift(tb_high_mul(x, multiplier), -shift);
+    return tb_high_mul((int32_t)((uint32_t)x << shift), multiplier);
 }
 
 TB_INLINE int32_t tb_limit(int32_t x, int32_t low, int32_t high)

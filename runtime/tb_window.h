@@ -10,95 +10,114 @@
 #include "tb_inner.h"
 
 /* Channels whose sums are kept for a pixel, so that vectors can turn them into
- * outputs; without vectors just the pair. */
-enum { TB_GROUP = TB_VECTORS ? 16 : 2 };
+ * outputs; without vectors just the four that are summed together. */
+enum { TB_GROUP = TB_VECTORS ? 16 : 4 };
 
-/* Sums of two neighbouring pixels (0, 1) and two output channels (a, b): every
- * loaded value serves two products. */
 typedef struct {
-    int32_t a0, a1, b0, b1;
+    int32_t a, b, c, d; /* of four output channels */
 } TbSums;
 
-/* Two runs of n inputs and two of n weights. int16 values in int32 products:
- * that is what a compiler turns into dot product instructions. Without `both`,
- * a constant, pixel 1 is left alone. */
-TB_INLINE void tb_dot(TbSums *s, const int8_t *x0, const int8_t *x1, const int8_t *a,
-                      const int8_t *b, int n, int8_t zero, int both)
+/* A run of n inputs, each of which serves four products, and four of weights.
+ * int16 values in int32 products: that is what a compiler turns into dot
+ * product instructions. */
+TB_INLINE void tb_dot(TbSums *s, const int8_t *x, const int8_t *const w[4], int n, int8_t zero)
 {
-    int32_t a0 = s->a0, a1 = s->a1, b0 = s->b0, b1 = s->b1;
+    const int8_t *wa = w[0], *wb = w[1], *wc = w[2], *wd = w[3];
+    int32_t a = s->a, b = s->b, c = s->c, d = s->d;
     for (int i = 0; i < n; i++) {
-        int16_t x = (int16_t)(x0[i] - zero), wa = a[i], wb = b[i];
-        a0 += x * wa;
-        b0 += x * wb;
-        if (both) {
-            int16_t next = (int16_t)(x1[i] - zero);
-            a1 += next * wa;
-            b1 += next * wb;
-        }
+        const int16_t value = (int16_t)(x[i] - zero);
+        a += value * wa[i];
+        b += value * wb[i];
+        c += value * wc[i];
+        d += value * wd[i];
     }
-    s->a0 = a0, s->a1 = a1, s->b0 = b0, s->b1 = b1;
+    s->a = a, s->b = b, s->c = c, s->d = d;
+}
+
+/* The same with a second pixel, for vectors, which widen weights at a cost. */
+TB_INLINE void tb_dot_pair(TbSums *s, const int8_t *x, const int8_t *x2, const int8_t *const w[4],
+                           int n, int8_t zero)
+{
+    const int8_t *wa = w[0], *wb = w[1], *wc = w[2], *wd = w[3];
+    int32_t a = s[0].a, b = s[0].b, c = s[0].c, d = s[0].d;
+    int32_t a2 = s[1].a, b2 = s[1].b, c2 = s[1].c, d2 = s[1].d;
+    for (int i = 0; i < n; i++) {
+        const int16_t value = (int16_t)(x[i] - zero), value2 = (int16_t)(x2[i] - zero);
+        a += value * wa[i], a2 += value2 * wa[i];
+        b += value * wb[i], b2 += value2 * wb[i];
+        c += value * wc[i], c2 += value2 * wc[i];
+        d += value * wd[i], d2 += value2 * wd[i];
+    }
+    s[0].a = a, s[0].b = b, s[0].c = c, s[0].d = d;
+    s[1].a = a2, s[1].b = b2, s[1].c = c2, s[1].d = d2;
 }
 
 /* What the kernels know, mostly as constants. */
 typedef struct {
     int kh, kw, stride, pad_left;
     int padded; /* a window may reach over the edges of the image */
-    int paired; /* there are neighbouring windows */
 } TbWindow;
 
-/* The sums of one or two windows, x pixels from the row's beginning, and two
- * channels, whose weights are w and w + next. */
+/* Of the window x pixels from the row's beginning, and with `pair`, a constant,
+ * of the next one. */
 TB_INLINE void tb_window_sums(TbSums *s, const TbOp *op, const TbWindow *k,
-                              const int8_t *const *rows, const int8_t *w, int next, int x, int pair)
+                              const int8_t *const *rows, const int8_t *const w[4], int x, int pair)
 {
     const int in_c = op->in_c;
     const TbTaps whole = {0, k->kw}, t = k->padded ? tb_taps(x, k->kw, op->in_w) : whole;
     for (int y = 0; y < k->kh; y++) {
         if (k->padded && !rows[y])
             continue;
-        const int8_t *x0 = rows[y] + (x + t.from) * in_c;
-        const int8_t *a = w + (y * k->kw + t.from) * in_c;
-        tb_dot(s, x0, x0 + pair * k->stride * in_c, a, a + next, (t.to - t.from) * in_c,
-               op->in_zero, k->paired);
+        const int at = (y * k->kw + t.from) * in_c, n = (t.to - t.from) * in_c;
+        const int8_t *from = rows[y] + (x + t.from) * in_c;
+        const int8_t *const row[] = {w[0] + at, w[1] + at, w[2] + at, w[3] + at};
+        if (pair)
+            tb_dot_pair(s, from, from + k->stride * in_c, row, n, op->in_zero);
+        else
+            tb_dot(s, from, row, n, op->in_zero);
     }
 }
 
-/* n channels of one pixel. */
-TB_INLINE void tb_output_pixel(const TbRequant *r, const int32_t *sum, int channel, int n,
-                               int8_t *out)
+/* n channels of one or two pixels, four at a time; beyond the last one it stands
+ * for those that are not there. */
+TB_INLINE void tb_window_group(int32_t (*sum)[TB_GROUP], const TbOp *op, const TbWindow *k,
+                               const int8_t *const *rows, int channel, int n, int x, int pair)
 {
-    for (int i = 0; i < n; i++)
-        out[i] = tb_output(r, sum[i], channel + i);
+    const int size = k->kh * k->kw * op->in_c;
+    const int8_t *w = op->weights + (ptrdiff_t)channel * size;
+    const int32_t *bias = op->bias + channel;
+    for (int a = 0; a < n; a += 4) {
+        const int b = a + 1 < n ? a + 1 : a, c = a + 2 < n ? a + 2 : b, d = a + 3 < n ? a + 3 : c;
+        const int8_t *const of[] = {w + a * size, w + b * size, w + c * size, w + d * size};
+        const TbSums begin = {bias[a], bias[b], bias[c], bias[d]};
+        TbSums s[] = {begin, begin};
+        tb_window_sums(s, op, k, rows, of, x, pair);
+        for (int i = 0; i <= pair; i++)
+            sum[i][a] = s[i].a, sum[i][b] = s[i].b, sum[i][c] = s[i].c, sum[i][d] = s[i].d;
+    }
 }
 
-/* Groups of channels outside, pixels inside: weights stream from flash once a
- * row. Where a pair is cut short (the last channel, a window that is clipped),
- * both halves are the same one. */
+/* Groups of channels outside, pixels inside: weights stream from flash once a row. */
 TB_INLINE void tb_window_row(const TbOp *op, const TbWindow *k, const int8_t *const *rows,
                              int8_t *out)
 {
     const TbRequant r = tb_requant(op);
     const int in_w = op->in_w, out_c = op->out_c, out_w = op->out_w;
-    const int size = k->kh * k->kw * op->in_c;
     int32_t sum[2][TB_GROUP];
 
     for (int c = 0; c < out_c; c += TB_GROUP) {
         const int n = out_c - c < TB_GROUP ? out_c - c : TB_GROUP;
-        for (int pixel = 0, pair; pixel < out_w; pixel += 1 + pair) {
-            const int x = pixel * k->stride - k->pad_left;
-            pair = k->paired && pixel + 1 < out_w &&
+        int8_t *to = out + c;
+        for (int pixel = 0, x = -k->pad_left, pair; pixel < out_w; x += k->stride * (1 + pair)) {
+            pair = TB_VECTORS && pixel + 1 < out_w &&
                    (!k->padded || (x >= 0 && x + k->stride + k->kw <= in_w));
-            for (int i = 0; i < n; i += 2) {
-                const int j = i + (i + 1 < n); /* the pair's second channel */
-                const int8_t *w = op->weights + (ptrdiff_t)(c + i) * size;
-                TbSums s = {r.bias[c + i], r.bias[c + i], r.bias[c + j], r.bias[c + j]};
-                tb_window_sums(&s, op, k, rows, w, (j - i) * size, x, pair);
-                sum[0][i] = s.a0, sum[0][j] = s.b0;
-                sum[1][i] = s.a1, sum[1][j] = s.b1;
-            }
-            int8_t *to = out + pixel * out_c + c;
-            for (int p = 0; p <= pair; p++)
-                tb_output_pixel(&r, sum[p], c, n, to + p * out_c);
+            if (pair)
+                tb_window_group(sum, op, k, rows, c, n, x, 1);
+            else
+                tb_window_group(sum, op, k, rows, c, n, x, 0);
+            for (int p = 0; p <= pair; p++, pixel++, to += out_c)
+                for (int i = 0; i < n; i++)
+                    to[i] = tb_output(&r, sum[p][i], c + i);
         }
     }
 }

@@ -64,8 +64,11 @@ static void write_output(const int8_t *output)
     board_write("\n");
 }
 
+/* By words, as a camera's DMA would: the network is measured with it. */
 static void copy(int8_t *to, const int8_t *from, uint32_t n)
 {
+    for (; n >= 4; n -= 4, to += 4, from += 4)
+        __builtin_memcpy(to, from, 4);
     for (uint32_t i = 0; i < n; i++)
         to[i] = from[i];
 }
