@@ -62,13 +62,14 @@ struct TbOp {
     uint32_t scratch;          /* offset in the arena of this op's scratch (scratch.h) */
     uint16_t in_h, in_w, in_c;
     uint16_t out_h, out_w, out_c; /* out_h: rows of output, or calls of an op that sums up rows */
-    uint16_t input, input2, output; /* indices into TbModel.tensor; input2 == input unless it has two */
+    uint16_t input, input2, output; /* indices into TbModel.tensor; input2 == input when it has
+                                       one */
     uint8_t kh, kw, sh, sw;
     uint8_t pad_top, pad_left;
     int8_t in_zero, in2_zero, out_zero;
     int8_t act_min, act_max;
-    uint8_t back, back2; /* its inputs are made by the op so many before it, in this segment; 0: they
-                            are complete before the segment begins */
+    uint8_t back, back2; /* its inputs are made by the op so many before it, in this segment; 0:
+                            they are complete before the segment begins */
     uint8_t block;       /* output rows a call makes: 1, or up to TB_MAX_BLOCK of a tb_block_rows */
 };
 
@@ -102,14 +103,15 @@ TbKernel tb_avg_pool_row, tb_max_pool_row; /* global pool: tb_avg_pool_row */
 TbKernel tb_mean_row, tb_gate_row, tb_lookup_row, tb_softmax_row;
 
 /* Steps a plan needs beside the layers.
- * tb_input_row: row y of the image, columns [in_w, in_w + out_w), rows from in_h on, through TbInput.
+ * tb_input_row: row y of the image, columns [in_w, in_w + out_w), rows from in_h on, through
+ *   TbInput.
  * tb_copy_row: in_w * in_c bytes to another place, which may overlap (one row: a whole tensor).
- * tb_sum_pool_row: a global pool of a tensor whose rows are not kept. Called in_h times, each time with
- *   the next row; the sums are in scratch; the last call writes the output. kh = 1, in_w pixels a row.
- * tb_block_rows: expansion, depthwise and projection (the three ops before it in the table, which the
- *   executor never calls and whose kernel may be NULL), `block` output rows at a time, the expanded
- *   tensor only kh x kw pixels at a time; its own kh, sh are those of all rows of a call:
- *   kh = (block - 1) * s + k, sh = s. */
+ * tb_sum_pool_row: a global pool of a tensor whose rows are not kept. Called in_h times, each
+ *   time with the next row; the sums are in scratch; the last call writes the output. kh = 1.
+ * tb_block_rows: expansion, depthwise and projection (the three ops before it in the table, which
+ *   the executor never calls and whose kernel may be NULL), `block` output rows at a time, the
+ *   expanded tensor only kh x kw pixels at a time; its own kh, sh are those of all rows of a
+ *   call: kh = (block - 1) * s + k, sh = s. */
 TbKernel tb_input_row, tb_copy_row, tb_sum_pool_row, tb_block_rows;
 
 #ifdef __cplusplus

@@ -299,7 +299,8 @@ TEST(what_works_on_single_values_may_write_over_its_input)
         draw_op(&s, &rng, kernel[i % 3]);
         size_t n = (size_t)s.op.out_w * s.op.out_c;
         int8_t *in = draw_tensor(&rng, n), *gate = draw_tensor(&rng, s.op.out_c), *out = xmalloc(n);
-        const TbRows apart = {.in = {in, gate}, .out = {out}}, over = {.in = {in, gate}, .out = {in}};
+        const TbRows apart = {.in = {in, gate}, .out = {out}};
+        const TbRows over = {.in = {in, gate}, .out = {in}};
         s.op.kernel(&s.op, &apart, NULL);
         s.op.kernel(&s.op, &over, NULL);
         ck_assert_mem_eq(out, in, n);
