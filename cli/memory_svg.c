@@ -165,7 +165,8 @@ static void draw_alive(const Picture *f)
         outline(f, f->plan, top, AFTER);
     if (!same)
         peak_line(f, most, top, BEFORE_PEAK, "layer by layer", false);
-    bool close = !same && most >= now && ABOVE * (most - now) / top < 22;
+    bool close = (!same && most >= now && ABOVE * (most - now) / top < 22) ||
+                 (limit > now && ABOVE * (limit - now) / top < 22);
     peak_line(f, now, top, AFTER, policy_name((Policy)f->p->policy), close);
     limit_line(f, highest, top);
     free(before);
@@ -204,6 +205,18 @@ static const Part *over(const Part *part, int n, const Part *a, PartKind kind)
     return NULL;
 }
 
+/* Does this part, kept for a later layer, lie in its place during another segment, too? */
+static bool is_kept(const Picture *f, const Part *a, int segment)
+{
+    Part part[PROFILE_MAX_PARTS];
+    int n = segment < 0 || segment >= f->plan->n_segments
+                ? 0 : profile_parts(&f->p->net, f->plan, segment, part);
+    for (int i = 0; i < n; i++)
+        if (part[i].kind == PART_SKIP && part[i].layer == a->layer && part[i].offset == a->offset)
+            return true;
+    return false;
+}
+
 /* A part's shape during its segment: an output that runs into the input it consumes is what is
  * written of it by then, the input what is left. Where a shape is a triangle its middle is not
  * the box's. */
@@ -213,19 +226,37 @@ typedef struct {
     double x, y, w, h; /* where words fit: their middle, and the room around it */
 } Shape;
 
+/* Layers [from, to) during which a part is there: its segment; a tile only from its layer to the
+ * last that reads it; what is kept, as long as it stays where it is. */
+static void extent_of(const Picture *f, const Part *a, int segment, int *from, int *to)
+{
+    const PlanSegment *s = &f->plan->segment[segment];
+    *from = s->first;
+    *to = s->first + s->n;
+    if (s->tiled && (a->kind == PART_TILE || (a->kind == PART_RING && a->layer == NET_IMAGE))) {
+        *from = a->layer == NET_IMAGE ? s->first : a->layer;
+        *to = net_last_reader(&f->p->net, a->layer) + 1;
+    }
+    for (int next = segment + 1; a->kind == PART_SKIP && is_kept(f, a, next); next++)
+        *to = f->plan->segment[next].first + f->plan->segment[next].n;
+}
+
 static Shape shape_of(const Picture *f, const Part *part, int n, const Part *a, int segment,
                       double top)
 {
-    const PlanSegment *s = &f->plan->segment[segment];
-    double x0 = x_of(f, s->first), x1 = x_of(f, s->first + s->n), w = x1 - x0;
+    int from, to;
+    extent_of(f, a, segment, &from, &to);
+    double x0 = x_of(f, from), x1 = x_of(f, to), w = x1 - x0;
     double low = y_of(a->offset, top), high = y_of(a->offset + a->bytes, top), h = low - high;
+    double half_w = w / 2, half_h = h / 2;
     if (a->kind == PART_OUTPUT && over(part, n, a, PART_INPUT)) /* grows */
-        return (Shape){{{x0, low}, {x1, low}, {x1, high}}, 3, x1 - w / 3, low - h / 3, w / 2, h / 2};
+        return (Shape){{{x0, low}, {x1, low}, {x1, high}}, 3, x1 - w / 3, low - h / 3,
+                       half_w, half_h};
     if (a->kind == PART_INPUT && over(part, n, a, PART_OUTPUT)) /* dies */
-        return (Shape){{{x0, low}, {x0, high}, {x1, high}}, 3, x0 + w / 3, high + h / 3, w / 2,
-                       h / 2};
-    return (Shape){{{x0, low}, {x1, low}, {x1, high}, {x0, high}}, 4, (x0 + x1) / 2,
-                   (low + high) / 2, w, h};
+        return (Shape){{{x0, low}, {x0, high}, {x1, high}}, 3, x0 + w / 3, high + h / 3,
+                       half_w, half_h};
+    return (Shape){{{x0, low}, {x1, low}, {x1, high}, {x0, high}}, 4, x0 + half_w, low - half_h,
+                   w, h};
 }
 
 static void words_of(const Picture *f, const Part *a, char *text, size_t room)
@@ -273,8 +304,8 @@ static void label(const Picture *f, const Part *a, const Shape *s)
  * it written on before, as an output in at least as much room? */
 static bool is_said(const Picture *f, const Part *part, int i, int segment)
 {
-    for (int k = 0; k < i; k++)
-        if (part[k].kind == part[i].kind && meet(&part[k], &part[i]))
+    for (int k = 0; k < i && part[i].kind == PART_RING; k++)
+        if (part[k].kind == PART_RING && meet(&part[k], &part[i]))
             return true;
     const PlanTensor *t = &f->plan->tensor[1 + part[i].layer];
     return part[i].kind == PART_INPUT && part[i].layer != NET_IMAGE &&
@@ -294,6 +325,8 @@ static void draw_map(const Picture *f)
         for (int s = 0; s < f->plan->n_segments; s++) {
             int n = parts_of(f, s, part);
             for (int i = 0; i < n; i++) {
+                if (part[i].kind == PART_SKIP && is_kept(f, &part[i], s - 1))
+                    continue; /* drawn there */
                 Shape shape = shape_of(f, part, n, &part[i], s, top);
                 if (pass == 0)
                     polygon(f, shape.corner, shape.n, colours[part[i].kind]);

@@ -98,9 +98,28 @@ uint64_t profile_macs_inside(const Net *net)
     return (uint64_t)macs;
 }
 
+bool profile_uses(const Profile *p, Op op)
+{
+    for (int i = 0; i < p->net.n_layers; i++)
+        if (p->net.layer[i].op == op)
+            return true;
+    return false;
+}
+
+bool profile_has_latency(const Latency *latency, Op op)
+{
+    for (int f = 0; f < N_FEATURES; f++)
+        if (latency->weight[op][f] > 0)
+            return true;
+    return false;
+}
+
 double profile_latency_of_layer(const Profile *p, int layer)
 {
-    return latency_layer(&p->target.latency, &p->net.layer[layer]) *
+    const Layer *l = &p->net.layer[layer];
+    if (!profile_has_latency(&p->target.latency, (Op)l->op))
+        return -1;
+    return latency_layer(&p->target.latency, l) *
            plan_work(&p->net, &p->plan[p->image], layer);
 }
 

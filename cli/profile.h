@@ -44,8 +44,10 @@ const char *profile_runs_as(const Plan *plan, int layer);
 const char *profile_step_name(int step);
 /* MACs without those on padding, which no kernel computes. */
 uint64_t profile_macs_inside(const Net *net);
-/* Estimated, with what is computed twice. */
+/* Estimated, with what is computed twice; negative when the target's model has no such operator. */
 double profile_latency_of_layer(const Profile *p, int layer);
+bool profile_uses(const Profile *p, Op op);
+bool profile_has_latency(const Latency *latency, Op op);
 
 /* What lies in the arena during a segment. */
 #define PROFILE_PARTS(X)                                                                          \

@@ -107,11 +107,15 @@ static json_t *latency_json(const Profile *p)
     const Latency *l = &p->target.latency;
     if (!l->unit[0])
         return json_null();
-    json_t *j = json_object();
+    json_t *j = json_object(), *unknown = json_array();
     set_real(j, "value", p->cost[p->image].latency);
     set_text(j, "unit", l->unit);
     set_real(j, "calibration_error", l->error);
     set_text(j, "source", l->source);
+    for (int op = 0; op < N_OPS; op++)
+        if (profile_uses(p, (Op)op) && !profile_has_latency(l, (Op)op))
+            json_array_append_new(unknown, json_string(op_name((Op)op)));
+    json_object_set_new(j, "not_in_it", unknown); /* operators the model does not know */
     return j;
 }
 
@@ -197,7 +201,8 @@ static json_t *layer_json(const Profile *p, int i)
     set_real(j, "work", work);
     set(j, "weights", layer_weights(l));
     set(j, "live_bytes", plan_live(plan, &p->net, s));
-    set_real(j, "latency", profile_latency_of_layer(p, i));
+    double latency = profile_latency_of_layer(p, i);
+    json_object_set_new(j, "latency", latency < 0 ? json_null() : json_real(latency));
     json_object_set_new(j, "peak", json_boolean(profile_is_peak(p, i)));
     return j;
 }

@@ -66,11 +66,20 @@ static void print_flash(const Profile *p, FILE *out)
 static void print_latency(const Profile *p, FILE *out)
 {
     const Latency *l = &p->target.latency;
-    if (l->unit[0])
-        fprintf(out, "  latency       %s %s, the model's error is %.2f %% (%s)\n",
-                text_count(p->cost[p->image].latency), l->unit, 100 * l->error, l->source);
-    else
+    const char *before = "                no coefficients yet, counted as 0: ";
+    if (!l->unit[0]) {
         fprintf(out, "  latency       %s has no latency model\n", p->target.name);
+        return;
+    }
+    fprintf(out, "  latency       %s %s, the model's error is %.2f %% (%s)\n",
+            text_count(p->cost[p->image].latency), l->unit, 100 * l->error, l->source);
+    for (int op = 0; op < N_OPS; op++) {
+        if (!profile_uses(p, (Op)op) || profile_has_latency(l, (Op)op))
+            continue;
+        fprintf(out, "%s%s", before, op_name((Op)op));
+        before = ", ";
+    }
+    fputs(before[0] == ',' ? "\n" : "", out);
 }
 
 /* "279,152 B (272.6 KiB) of SRAM left" or "... too much" */
