@@ -200,7 +200,7 @@ static int print_page(const Profile *p, const ProfileArgs *a)
         status = profile_print_schedules(p, FORMAT_TABLE, stdout);
     }
     if (status == 0 && a->front) {
-        printf("\n");
+        printf("\nstream, image %s\n", p->image == IMAGE_OUTSIDE ? "outside" : "resident");
         status = profile_print_front(p, FORMAT_TABLE, stdout);
     }
     if (status == 0 && !a->all && !a->front) {
@@ -232,7 +232,8 @@ int cmd_profile(int argc, char **argv)
                                  .args_doc = "NET.yaml|MODEL.tflite|RUN:best|RUN:NUMBER"},
                   argc, argv, &a);
     Profile *p = xcalloc(1, sizeof *p);
-    int status = load(p, &a), exit_status = EXIT_USAGE;
+    int status = load(p, &a);
+    int exit_status = profile_source_is_run(a.common.what) ? EXIT_JOB : EXIT_USAGE;
     bool fits = true;
     if (status == 0) {
         profile_make(p);

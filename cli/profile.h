@@ -16,9 +16,9 @@ typedef enum { IMAGE_OUTSIDE, IMAGE_RESIDENT, N_IMAGES } ImagePlace;
 typedef struct {
     const char *source; /* as the user named the network */
     Net net;
-    TensorGraph graph;  /* for others' planners: a file's own operators; n_ops 0: those of the net */
+    TensorGraph graph;  /* a file's own operators, for others' planners; n_ops 0: the net's */
     bool imported;      /* from a file whose operators are not ours: */
-    int16_t file_op[NET_MAX_LAYERS]; /* index in the file of the operator a layer comes from */
+    int16_t file_op[NET_MAX_LAYERS]; /* index there of the operator that a layer comes from */
     Target target;
     Limits limits;      /* what the arena and the flash may take */
     uint8_t policy;     /* Policy */

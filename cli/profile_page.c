@@ -24,7 +24,8 @@ static void print_memory(const Profile *p, FILE *out)
     if (stack)
         fprintf(out, "  stack         %s beside the arena\n", text_bytes(stack));
     fprintf(out,
-            "  others        TFLite Micro %s; TinyEngine %s (arena %u, im2col %u, kernels %u)\n",
+            "  others        image resident: TFLite Micro %s; TinyEngine %s (arena %u, im2col %u, "
+            "kernels %u)\n",
             text_bytes(tflm_arena(&p->graph)), text_bytes(tinyengine_peak(&p->net)),
             (unsigned)e.arena, (unsigned)e.sbuf, (unsigned)e.kbuf);
 }
@@ -193,7 +194,8 @@ static int print_query(json_t *rows, const char *sql, Format format, FILE *out)
 
 static const char layers_table[] =
     "SELECT" GET("layer") "AS \"#\"," GET("op") "||' '||"
-    " CASE WHEN" GET("kernel[0]") "*" GET("kernel[1]") "> 1 THEN" GET("kernel[0]") "||'x'||"
+    " CASE WHEN" GET("kernel[0]") "*" GET("kernel[1]") "*" GET("stride[0]") "> 1 THEN"
+    GET("kernel[0]") "||'x'||"
     GET("kernel[1]") "ELSE '' END ||"
     " CASE WHEN" GET("stride[0]") "<>" GET("stride[1]") "THEN '/'||" GET("stride[0]") "||'x'||"
     GET("stride[1]") "WHEN" GET("stride[0]") "> 1 THEN '/'||" GET("stride[0]")

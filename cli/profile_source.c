@@ -91,19 +91,28 @@ static int load_tflite(Profile *p, const char *path)
 
 /* --- any of them */
 
+static bool is_yaml(const char *what)
+{
+    return ends_in(what, ".yaml") || ends_in(what, ".yml");
+}
+
+bool profile_source_is_run(const char *what)
+{
+    return !is_yaml(what) && !ends_in(what, ".tflite") && !strchr(what, '/') && !file_exists(what);
+}
+
 static int load_net(Profile *p, const ProfileSource *source)
 {
     const char *what = source->what;
-    bool is_yaml = ends_in(what, ".yaml") || ends_in(what, ".yml");
-    if (source->resolution && !is_yaml)
+    if (source->resolution && !is_yaml(what))
         return errorf("--resolution is for a NET.yaml: %s has its own", what);
-    if (is_yaml)
+    if (is_yaml(what))
         return config_net(&p->net, what, source->resolution);
     if (ends_in(what, ".tflite"))
         return load_tflite(p, what);
-    if (file_exists(what) || strchr(what, '/'))
-        return errorf("%s: wants a NET.yaml, a MODEL.tflite, RUN:best or RUN:NUMBER", what);
-    return load_run(p, source);
+    if (profile_source_is_run(what))
+        return load_run(p, source);
+    return errorf("%s: wants a NET.yaml, a MODEL.tflite, RUN:best or RUN:NUMBER", what);
 }
 
 int profile_load(Profile *p, const ProfileSource *source)

@@ -16,6 +16,9 @@ typedef struct {
     int resolution;     /* of a NET.yaml; 0: its own */
 } ProfileSource;
 
+/* Is it a network of a run, and no file? */
+bool profile_source_is_run(const char *what);
+
 /* Fills in what a Profile begins with, up to and with `image`. Limits are what the target has
  * less its reserves, or the run's. -1 with errorf(). */
 int profile_load(Profile *p, const ProfileSource *source);

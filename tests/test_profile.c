@@ -82,7 +82,7 @@ TEST(a_small_net_has_the_figures_one_works_out_by_hand)
     ck_assert_int_eq(number(j, "macs"), 16 * 108 + 16 * 32 + 16 * 72 + 16 * 32 + 8);
     ck_assert_int_eq(number(j, "weights"), 108 + 32 + 72 + 32 + 8);
     ck_assert_int_eq(number(j, "params"), 252 + 26);
-    /* stride 2 and one pixel of padding: taps inside are 2+3+3+3 along an axis; stride 1: 2+3+3+2 */
+    /* taps inside along an axis: 2+3+3+3 with stride 2 on 8 pixels, 2+3+3+2 with stride 1 on 4 */
     ck_assert_int_eq(number(j, "macs_inside"), 11 * 11 * 12 + 512 + 10 * 10 * 8 + 512 + 8);
     ck_assert_int_eq(number(j, "arena_bytes"), 320);
     ck_assert_int_eq(number(j, "arena_resident_bytes"), 320);
@@ -146,7 +146,8 @@ TEST(parts_of_random_nets_cover_the_bytes_that_are_alive)
     uint8_t *touched = xmalloc(1 << 23);
     Part *part = xcalloc(PROFILE_MAX_PARTS, sizeof *part);
     for (int i = 0; i < 40; i++) {
-        Genotype g = genotype_sample(&space, (int)rng_below(&rng, 9), (int)rng_below(&rng, 6), &rng);
+        int width = (int)rng_below(&rng, 9), resolution = (int)rng_below(&rng, 6);
+        Genotype g = genotype_sample(&space, width, resolution, &rng);
         genotype_expand(&space, &g, 10, &p->net);
         p->policy = (uint8_t)(i % N_POLICIES);
         p->recompute = i % 8 == POLICY_STREAM ? 0.1 : 0;
@@ -541,7 +542,8 @@ TEST(what_does_not_fit_is_said_and_only_with_check_a_failure)
     r = RUN(net_path, "--schedule", "layerwise", "--sram", "300", "--check");
     ck_assert_int_eq(r->status, 1);
     HAS(r->err, "small.yaml does not fit");
-    ck_assert_int_eq(RUN(net_path, "--schedule", "layerwise", "--sram", "320", "--check")->status, 0);
+    r = RUN(net_path, "--schedule", "layerwise", "--sram", "320", "--check");
+    ck_assert_int_eq(r->status, 0);
     remove_folder();
 }
 END
@@ -573,7 +575,8 @@ TEST(a_net_that_is_wrong_is_refused_with_its_line)
     } bad[] = {
         {HEAD "blocks:\n  - {in: 5, mid: 8, out: 4, k: 3, stride: 1, pw1: true}" TAIL,
          "small.yaml:5: block 0 takes 5 channels, but gets 4"},
-        {HEAD "blocks:\n  - {in: 4, mid: 8, out: 8, k: 3, stride: 1, pw1: true, residual: true}" TAIL,
+        {HEAD "blocks:\n  - {in: 4, mid: 8, out: 8, k: 3, stride: 1, pw1: true, residual: true}"
+         TAIL,
          "small.yaml:5: block 0: a residual wants stride 1 and as many channels out as in"},
         {HEAD "blocks:\n  - {in: 4, mid: 8, out: 8, k: 3, stride: 1, pw1: false}" TAIL,
          "small.yaml:5: block 0: without pw1 its 4 channels do not become 8"},
@@ -600,8 +603,8 @@ END
 TEST(squeeze_and_excite_stands_between_depthwise_and_projection)
 {
     make_folder();
-    const char *text = HEAD
-        "blocks:\n  - {in: 4, mid: 8, out: 4, k: 3, stride: 1, residual: true, pw1: true, se: 2}" TAIL;
+    const char *text = HEAD "blocks:\n  - {in: 4, mid: 8, out: 4, k: 3, stride: 1, residual: true, "
+                            "pw1: true, se: 2}" TAIL;
     OK(file_write(net_path, text, strlen(text)));
     Profile *p = profile_of(net_path, POLICY_LAYERWISE, IMAGE_RESIDENT);
     static const Op ops[] = {OP_CONV,  OP_POINTWISE, OP_DEPTHWISE, OP_GLOBAL_POOL,
@@ -614,6 +617,17 @@ TEST(squeeze_and_excite_stands_between_depthwise_and_projection)
     ck_assert_int_eq(p->net.layer[9].input2, 0);
     ck_assert_uint_eq(net_weights(&p->net), 252 + 2 * 8 * 2);
     free(p);
+    remove_folder();
+}
+END
+
+TEST(a_run_that_is_not_there_is_a_failed_job)
+{
+    make_folder();
+    Ran *r = RUN("1:best", "--db", db);
+    ck_assert_int_eq(r->status, 1);
+    ck_assert_int_eq(lines_of(r->err), 1);
+    HAS(r->err, db);
     remove_folder();
 }
 END
@@ -676,6 +690,10 @@ TEST(a_candidate_comes_with_its_runs_target_limits_and_schedule)
     ck_assert_uint_eq(p->limits.sram, 20000);
     ck_assert_int_eq(p->policy, POLICY_INPLACE);
     ck_assert_int_eq(p->image, IMAGE_OUTSIDE);
+    profile_make(p); /* as stage 2 saw it */
+    Cost cost = estimate(&expected, &job->target, &job->plan);
+    ck_assert_uint_eq(p->cost[IMAGE_OUTSIDE].sram, cost.sram);
+    ck_assert_uint_eq(p->cost[IMAGE_OUTSIDE].flash, cost.flash);
     ck_assert_int_eq(profile_load(p, &(ProfileSource){.what = "1:9", .db = db}), -1);
     HAS(error_text(), "run 1 has no candidate 9");
     free(p);
@@ -697,5 +715,6 @@ SUITE(profile, a_small_net_has_the_figures_one_works_out_by_hand,
       json_is_one_object_and_csv_has_a_row_a_layer,
       what_does_not_fit_is_said_and_only_with_check_a_failure, a_resolution_may_be_another,
       a_net_that_is_wrong_is_refused_with_its_line,
-      squeeze_and_excite_stands_between_depthwise_and_projection, wrong_usage_is_said_in_one_line,
+      squeeze_and_excite_stands_between_depthwise_and_projection,
+      a_run_that_is_not_there_is_a_failed_job, wrong_usage_is_said_in_one_line,
       a_candidate_comes_with_its_runs_target_limits_and_schedule)
