@@ -93,9 +93,9 @@ static void print_margin(const char *what, uint64_t limit, uint64_t taken, FILE 
 
 static void print_verdict(const Profile *p, FILE *out)
 {
-    fprintf(out, "  limits        %s of SRAM, %s of flash (%s: %s and %s are kept for the rest)\n",
+    fprintf(out, "  limits        %s of SRAM, %s of flash; %s has %s and %s\n",
             text_bytes(p->limits.sram), text_bytes(p->limits.flash), p->target.name,
-            text_bytes(p->target.sram_reserve), text_bytes(p->target.flash_reserve));
+            text_bytes(p->target.sram), text_bytes(p->target.flash));
     for (int i = 0; i < N_IMAGES; i++) {
         const Cost *cost = &p->cost[i];
         fprintf(out, "    %s: %s", image_words[i],
