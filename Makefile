@@ -93,6 +93,20 @@ test: thimble tests arrows
 asan:
 	$(MAKE) test BUILD=$(BUILD)/asan OPT=-O2 SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 
+# The reader of .tflite files against libFuzzer (clang, libclang-rt-dev, libomp-dev), from the seeds
+# in tests/corpus on; what it finds stays in $(BUILD)/fuzz. The library without its command line.
+SECONDS = 600
+FUZZ    = CC=clang BUILD=$(BUILD)/fuzz OPT=-O1 \
+          SANITIZE="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined"
+fuzz-tflite:
+	$(MAKE) $(FUZZ) $(BUILD)/fuzz/fuzz_tflite
+	@mkdir -p $(BUILD)/fuzz/corpus
+	$(BUILD)/fuzz/fuzz_tflite -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=2048 -max_len=65536 \
+	    -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus tests/corpus/tflite
+
+$(BUILD)/fuzz_tflite: $(BUILD)/tests/fuzz_tflite.o $(LIB)
+	$(CC) -fsanitize=fuzzer -o $@ $< $(LIB) $(LDFLAGS) $(LDLIBS)
+
 bench: thimble $(BENCHES)
 	@for b in $(BENCHES); do $$b || exit 1; done
 
@@ -123,6 +137,6 @@ clean:
 	rm -rf $(BUILD) thimble
 
 FORCE:
-.PHONY: all thimble deps demo tests test bench asan arrows clean install FORCE
+.PHONY: all thimble deps demo tests test bench asan fuzz-tflite arrows clean install FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -4,6 +4,7 @@
 #include "evaluator/host.h"
 #include "quant/tflite.h"
 #include "tests/suite.h"
+#include "tests/tflite_models.h"
 
 #include <string.h>
 
@@ -295,7 +296,92 @@ TEST(every_operator_makes_the_tensor_of_tflite_micro)
 }
 END
 
+/* ---- models by hand --------------------------------------------------------------------------- */
+
+/* From a block of exactly `size` bytes, so that ASan sees a read beyond it. */
+static int load_exactly(QModel *q, TfliteInfo *info, const unsigned char *bytes, size_t size)
+{
+    unsigned char *block = malloc(size ? size : 1);
+    memcpy(block, bytes, size);
+    int status = tflite_load_bytes(q, info, block, size);
+    free(block);
+    return status;
+}
+
+static int load_made(const Wm *m, QModel *q, TfliteInfo *info)
+{
+    size_t size;
+    unsigned char *bytes = wm_bytes(m, &size);
+    int status = load_exactly(q, info, bytes, size);
+    free(bytes);
+    return status;
+}
+
+static int8_t *random_input(const Maker *k, Rng *rng)
+{
+    int n = slow_elements(&k->m.tensor[k->m.input]);
+    int8_t *image = xmalloc((size_t)n);
+    for (int i = 0; i < n; i++)
+        image[i] = (int8_t)((int)rng_below(rng, 256) - 128);
+    return image;
+}
+
+/* What is folded, and run under every policy, is what the file's operators make one by one. */
+static void check_made(const Maker *k, uint64_t seed)
+{
+    static TfliteInfo info;
+    QModel q;
+    Rng rng = rng_make(seed, 8);
+    ck_assert_msg(load_made(&k->m, &q, &info) == 0, "model %d: %s", (int)seed, error_text());
+    int8_t *image = random_input(k, &rng), *expected = slow_run(&k->m, image);
+    for (int policy = 0; policy < N_POLICIES; policy++) {
+        int8_t *out = run_layers(&q, q.net.n_layers, policy, image);
+        for (uint32_t i = 0; i < net_tensor_bytes(&q.net, q.net.n_layers - 1); i++)
+            ck_assert_msg(out[i] == expected[i], "model %d, %s: output %u is %d, not %d", (int)seed,
+                          policy_name((Policy)policy), i, out[i], expected[i]);
+        free(out);
+    }
+    free(image);
+    free(expected);
+    qmodel_release(&q);
+}
+
+TEST(random_models_give_the_bytes_of_their_operators_one_by_one)
+{
+    static Maker k;
+    for (uint64_t seed = 0; seed < 600; seed++) {
+        mk_random(&k, seed);
+        check_made(&k, seed);
+    }
+}
+END
+
+/* The fuzzer's seeds are random models. To write them anew: THIMBLE_SEEDS=tests/corpus/tflite. */
+TEST(the_seeds_of_the_fuzzer_are_models_made_here)
+{
+    static Maker k;
+    const char *folder = getenv("THIMBLE_SEEDS");
+    for (uint64_t seed = 0; seed < 24; seed++) {
+        char path[512];
+        size_t size, there;
+        mk_random(&k, seed);
+        unsigned char *bytes = wm_bytes(&k.m, &size);
+        snprintf(path, sizeof path, "%s/random_%02d.tflite", folder ? folder : "tests/corpus/tflite",
+                 (int)seed);
+        if (folder)
+            ck_assert_msg(file_write(path, bytes, size) == 0, "%s", error_text());
+        char *seen = file_read(path, &there);
+        ck_assert_msg(seen != NULL, "%s", error_text());
+        ck_assert(there == size && memcmp(seen, bytes, size) == 0);
+        free(seen);
+        free(bytes);
+    }
+}
+END
+
 SUITE(tflite, the_models_of_the_field_have_the_known_figures,
       the_models_of_the_field_need_the_known_memory,
       outputs_are_those_of_tflite_micro_under_every_policy, hello_world_is_right_for_every_input,
-      every_operator_makes_the_tensor_of_tflite_micro)
+      every_operator_makes_the_tensor_of_tflite_micro,
+      random_models_give_the_bytes_of_their_operators_one_by_one,
+      the_seeds_of_the_fuzzer_are_models_made_here)
