@@ -20,6 +20,8 @@ uint32_t plan_overlap(const Layer *l);
 void plan_make_layers(const Net *net, const PlanOptions *options, Plan *plan);
 
 void plan_make_patches(const Net *net, const PlanOptions *options, Plan *plan);
+/* The end of the last buffer. */
+uint32_t plan_end(const Net *net, const Plan *plan);
 /* First and last segment of every tensor, from the segments. */
 void plan_set_lives(const Net *net, Plan *plan);
 

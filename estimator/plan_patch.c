@@ -35,7 +35,8 @@ static void largest(const Net *net, int p, int n, uint16_t *h, uint16_t *w)
     }
 }
 
-/* The stage's own output and a resident image have places of their own. */
+/* The stage's own output and a resident image have places of their own: for the packer, which
+ * knows no empty tensors, they are of the least size. */
 static void pack_tiles(const Net *net, bool pulled, Patching *a)
 {
     uint16_t h[NET_MAX_LAYERS + 1], w[NET_MAX_LAYERS + 1];
@@ -43,13 +44,14 @@ static void pack_tiles(const Net *net, bool pulled, Patching *a)
     largest(net, a->p, a->n, h, w);
     k->n_layers = a->n;
     k->align = PLAN_ALIGN;
-    k->bytes[0] = pulled ? stream_aligned((uint32_t)h[0] * w[0] * net->c) : 0;
+    k->bytes[0] = pulled ? stream_aligned((uint32_t)h[0] * w[0] * net->c) : PLAN_ALIGN;
     for (int i = 0; i < a->n; i++) {
         const Layer *l = &net->layer[i];
+        uint32_t bytes = (uint32_t)h[1 + i] * w[1 + i] * l->out_c;
         int in = 1 + l->input, in2 = op_has_two_inputs((Op)l->op) ? 1 + l->input2 : in;
         k->layer[i] = (PackLayer){{(uint8_t)in, (uint8_t)in2}, PACK_APART,
                                   stream_aligned(plan_scratch(l))};
-        k->bytes[1 + i] = i + 1 < a->n ? stream_aligned((uint32_t)h[1 + i] * w[1 + i] * l->out_c) : 0;
+        k->bytes[1 + i] = i + 1 < a->n && bytes ? stream_aligned(bytes) : PLAN_ALIGN;
         k->last[1 + i] = k->last[in] = k->last[in2] = (uint8_t)i;
     }
     pack_tensors(k);
@@ -66,10 +68,19 @@ static uint32_t arena_of(const Patching *a)
     return larger(a->tiles + a->image + a->output, a->rest);
 }
 
+/* What nobody reads has no place in a patch. */
+static bool all_read(const Net *net, int n)
+{
+    for (int i = 0; i + 1 < n; i++)
+        if (net_last_reader(net, i) == i)
+            return false;
+    return true;
+}
+
 static bool try_patches(const Net *net, bool pulled, int p, int n, Patching *a)
 {
     Packing rest;
-    if (!patches_possible(net, n) || net->layer[n - 1].out_h < p || net->layer[n - 1].out_w < p)
+    if (!patches_possible(net, n) || !all_read(net, n) || net->layer[n - 1].out_h < p || net->layer[n - 1].out_w < p)
         return false;
     a->p = p;
     a->n = n;
@@ -139,6 +150,7 @@ static void set_plan(const Net *net, const Patching *a, Plan *plan)
     set_tiles(net, a, plan);
     set_rest(net, a, plan);
     plan_set_lives(net, plan);
+    plan->arena = plan_end(net, plan);
 }
 
 void plan_make_patches(const Net *net, const PlanOptions *o, Plan *plan)

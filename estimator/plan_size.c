@@ -24,6 +24,21 @@ void plan_set_lives(const Net *net, Plan *plan)
     }
 }
 
+uint32_t plan_end(const Net *net, const Plan *plan)
+{
+    uint32_t end = 0;
+    for (int t = 0; t <= net->n_layers; t++) {
+        const PlanTensor *p = &plan->tensor[t];
+        uint32_t offset = p->move == PLAN_STAYS || p->offset > p->moved ? p->offset : p->moved;
+        end = p->bytes && offset + p->bytes > end ? offset + p->bytes : end;
+    }
+    for (int l = 0; l < net->n_layers; l++) {
+        uint32_t e = plan->scratch[l].offset + plan->scratch[l].bytes;
+        end = plan->scratch[l].bytes && e > end ? e : end;
+    }
+    return end;
+}
+
 typedef struct {
     uint32_t begin, end;
 } Bytes;
@@ -99,12 +114,16 @@ void plan_ranges(const Net *net, const PlanSegment *s, int tile, PlanRange *rang
                               plan_cut(last->out_w, s->columns, column + 1)};
     for (int i = s->n - 1; i >= 0; i--) {
         const Layer *l = &net->layer[s->first + i];
+        if (range[1 + i].y1 == 0) /* nobody reads it */
+            continue;
         int from = l->input == input ? 0 : 1 + l->input - s->first;
         if (from >= 0 && from <= i)
             range[from] = both(range[from], needed(l, range[1 + i]));
         from = l->input2 == input ? 0 : 1 + l->input2 - s->first;
         if (l->op == OP_ADD && from >= 0 && from <= i)
             range[from] = both(range[from], range[1 + i]);
+        if (l->op == OP_GATE && from >= 0 && from <= i)
+            range[from] = both(range[from], (PlanRange){0, 1, 0, 1});
     }
 }
 

@@ -279,7 +279,6 @@ void stream_place(const Net *net, const Step *step, bool pulled, const StreamCut
         end[n++] = (uint8_t)j;
         p.arena = cut[j].bytes > p.arena ? cut[j].bytes : p.arena;
     }
-    plan->arena = p.arena;
     while (n-- > 0)
         if (cut[end[n]].group)
             place_group(&p, cut[end[n]].from, end[n]);
@@ -287,4 +286,5 @@ void stream_place(const Net *net, const Step *step, bool pulled, const StreamCut
             place_stream(&p, &cut[end[n]], end[n]);
     plan->n_segments = (uint8_t)p.n;
     plan_set_lives(net, plan);
+    plan->arena = plan_end(net, plan);
 }
