@@ -2,6 +2,7 @@
 # make test     builds and passes the tests
 # make          builds ./thimble           make bench    speed, as figures and ratios
 # make asan     the tests under ASan/UBSan  make arrows   who may include whom
+# make fuzz     PAIRS=20000 networks and plans against layer-by-layer execution
 # make install  PREFIX=/usr/local           make clean
 
 CC      ?= gcc
@@ -110,6 +111,13 @@ $(BUILD)/fuzz_tflite: $(BUILD)/tests/fuzz_tflite.o $(LIB)
 bench: thimble $(BENCHES)
 	@for b in $(BENCHES); do $$b || exit 1; done
 
+PAIRS ?= 20000
+fuzz: $(BUILD)/fuzz_plan
+	@$(BUILD)/fuzz_plan $(PAIRS)
+
+$(BUILD)/fuzz_plan: $(BUILD)/tests/fuzz_plan.o $(LIB)
+	$(CC) -o $@ $< $(LIB) $(LDFLAGS) $(LDLIBS)
+
 arrows:
 	@tests/arrows.sh
 
@@ -137,6 +145,6 @@ clean:
 	rm -rf $(BUILD) thimble
 
 FORCE:
-.PHONY: all thimble deps demo tests test bench asan fuzz-tflite arrows clean install FORCE
+.PHONY: all thimble deps demo tests test bench asan fuzz fuzz-tflite arrows clean install FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -126,19 +126,22 @@ static inline void random_end(Net *net, int at, Rng *rng)
         net_softmax(net, at);
 }
 
-/* Mostly a chain; one in sixteen steps goes on from an earlier tensor, so that some are never
- * read. */
+/* Mostly a chain; in one of four a step in eight goes on from an earlier tensor, so that some
+ * are never read. Some are large. */
 static inline void random_chain(Net *net, Rng *rng)
 {
-    int at = NET_IMAGE, n = between(rng, 0, 6);
-    net_begin(net, between(rng, 1, one_in(rng, 3) ? 36 : 18), between(rng, 1, one_in(rng, 3) ? 36 : 18),
-              between(rng, 1, 4));
-    for (; n > 0; n--) {
-        if (net->n_layers > 0 && one_in(rng, 16))
-            at = between(rng, NET_IMAGE, net->n_layers - 1);
-        at = random_step(net, at, rng);
-    }
-    random_end(net, at, rng);
+    int most = one_in(rng, 8) ? 60 : 24, n = between(rng, 0, one_in(rng, 8) ? 14 : 6);
+    bool chain = !one_in(rng, 4);
+    do {
+        int at = NET_IMAGE;
+        net_begin(net, between(rng, 1, most), between(rng, 1, most), between(rng, 1, 4));
+        for (int i = 0; i < n; i++) {
+            if (!chain && net->n_layers > 0 && one_in(rng, 8))
+                at = between(rng, NET_IMAGE, net->n_layers - 1);
+            at = random_step(net, at, rng);
+        }
+        random_end(net, at, rng);
+    } while (net_check(net) != 0); /* paddings let it grow too high for a pool */
 }
 
 /* ---- watching rows flow ------------------------------------------------------------------- */
@@ -318,10 +321,10 @@ static inline void random_segment(const Net *net, Plan *plan, int first, int end
     bool whole = dead_inside(net, first, end) || last->op == OP_GLOBAL_POOL ||
                  !alone_crosses(net, first, net->layer[first].input) ||
                  !alone_crosses(net, end, end - 1);
-    int mode = whole ? 0 : between(rng, 0, 4);
-    if (mode == 3)
+    int mode = whole ? 0 : between(rng, 0, 5);
+    if (mode == 3 || mode == 4)
         s.columns = (uint8_t)random_tiles(rng, last->out_w, 4);
-    if (mode == 4) {
+    if (mode == 5) {
         s.rows = (uint8_t)random_tiles(rng, last->out_h, 3);
         s.columns = (uint8_t)random_tiles(rng, last->out_w, 3);
         s.tiled = true;
