@@ -212,6 +212,34 @@ static bool place_from(Packing *p, int layer, const Live *before)
     return false;
 }
 
+static void keep_in_order(const Packing *p, Live *live, int tensor)
+{
+    int i = live->n++;
+    for (; i > 0 && p->offset[live->tensor[i - 1]] > p->offset[tensor]; i--)
+        live->tensor[i] = live->tensor[i - 1];
+    live->tensor[i] = (uint8_t)tensor;
+}
+
+/* place_from() without a way back: nearly always the best places are right, and then this is all. */
+static bool place_at_once(Packing *p)
+{
+    Live live; /* large: only what is used is set */
+    Places places;
+    live.n = 1;
+    live.tensor[0] = 0;
+    for (int layer = 0; layer < p->n_layers; layer++) {
+        drop_dead(p, &live, layer, &live);
+        find_places(p, layer, &live, &places);
+        if (places.n == 0)
+            return false;
+        p->offset[1 + layer] = places.place[0].offset;
+        keep_in_order(p, &live, 1 + layer);
+        if (!place_scratch(p, layer, &live))
+            return false;
+    }
+    return true;
+}
+
 /* The image lies at the bottom with room below, at the very bottom, or at the top. */
 static bool place_all(Packing *p)
 {
@@ -221,7 +249,7 @@ static bool place_all(Packing *p)
     for (int i = 0; i < 3; i++) {
         p->tries = TRIES;
         p->offset[0] = start[i];
-        if (place_from(p, 0, &image))
+        if (place_at_once(p) || place_from(p, 0, &image))
             return true;
     }
     return false;

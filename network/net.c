@@ -17,16 +17,6 @@ const char *op_name(Op op)
     return names[op];
 }
 
-bool op_has_weights(Op op)
-{
-    return op == OP_CONV || op == OP_DEPTHWISE || op == OP_POINTWISE || op == OP_DENSE;
-}
-
-bool op_has_two_inputs(Op op)
-{
-    return op == OP_ADD || op == OP_GATE;
-}
-
 void net_begin(Net *net, int h, int w, int c)
 {
     memset(net, 0, sizeof *net); /* the padding too: nets are compared with memcmp */
@@ -200,14 +190,6 @@ const Layer *net_output(const Net *net)
     return &net->layer[net->n_layers - 1];
 }
 
-uint32_t net_tensor_bytes(const Net *net, int layer)
-{
-    if (layer == NET_IMAGE)
-        return (uint32_t)net->h * net->w * net->c;
-    const Layer *l = &net->layer[layer];
-    return (uint32_t)l->out_h * l->out_w * l->out_c;
-}
-
 int net_last_reader(const Net *net, int layer)
 {
     int last = layer;
@@ -215,39 +197,6 @@ int net_last_reader(const Net *net, int layer)
         if (net->layer[i].input == layer || net->layer[i].input2 == layer)
             last = i;
     return last;
-}
-
-uint32_t layer_weights(const Layer *l)
-{
-    switch ((Op)l->op) {
-    case OP_CONV:
-    case OP_DENSE:
-    case OP_POINTWISE:
-        return (uint32_t)l->out_c * l->kh * l->kw * l->in_c;
-    case OP_DEPTHWISE:
-        return (uint32_t)l->out_c * l->kh * l->kw;
-    case OP_ADD:
-    case OP_AVG_POOL:
-    case OP_MAX_POOL:
-    case OP_GLOBAL_POOL:
-    case OP_MEAN:
-    case OP_GATE:
-    case OP_LOOKUP:
-    case OP_SOFTMAX:
-    case N_OPS:
-        break;
-    }
-    return 0;
-}
-
-uint32_t layer_constants(const Layer *l)
-{
-    return l->op == OP_LOOKUP ? 256 : layer_weights(l);
-}
-
-uint64_t layer_macs(const Layer *l)
-{
-    return (uint64_t)layer_weights(l) * l->out_h * l->out_w;
 }
 
 uint64_t net_macs(const Net *net)

@@ -105,19 +105,67 @@ typedef struct {
 int net_block(Net *net, int input, const BlockShape *b);
 
 const char *op_name(Op op);
-bool op_has_weights(Op op);
-bool op_has_two_inputs(Op op);
+
+/* Inline, some of these: the search asks them of every layer of every network. */
+static inline bool op_has_weights(Op op)
+{
+    return op == OP_CONV || op == OP_DEPTHWISE || op == OP_POINTWISE || op == OP_DENSE;
+}
+
+static inline bool op_has_two_inputs(Op op)
+{
+    return op == OP_ADD || op == OP_GATE;
+}
 
 /* Of the last layer: the network's output. */
 const Layer *net_output(const Net *net);
 /* Bytes of the tensor a layer makes (int8); NET_IMAGE is the image. */
-uint32_t net_tensor_bytes(const Net *net, int layer);
+static inline uint32_t net_tensor_bytes(const Net *net, int layer)
+{
+    if (layer == NET_IMAGE)
+        return (uint32_t)net->h * net->w * net->c;
+    const Layer *l = &net->layer[layer];
+    return (uint32_t)l->out_h * l->out_w * l->out_c;
+}
+
 /* The last layer that reads the tensor, or the producer itself when none does. */
 int net_last_reader(const Net *net, int layer);
 
-uint64_t layer_macs(const Layer *l);    /* as frameworks count: padding taps included */
-uint32_t layer_weights(const Layer *l); /* int8 weights, without biases */
-uint32_t layer_constants(const Layer *l); /* bytes of int8 constants: weights, a lookup's table */
+/* int8 weights, without biases. */
+static inline uint32_t layer_weights(const Layer *l)
+{
+    switch ((Op)l->op) {
+    case OP_CONV:
+    case OP_DENSE:
+    case OP_POINTWISE:
+        return (uint32_t)l->out_c * l->kh * l->kw * l->in_c;
+    case OP_DEPTHWISE:
+        return (uint32_t)l->out_c * l->kh * l->kw;
+    case OP_ADD:
+    case OP_AVG_POOL:
+    case OP_MAX_POOL:
+    case OP_GLOBAL_POOL:
+    case OP_MEAN:
+    case OP_GATE:
+    case OP_LOOKUP:
+    case OP_SOFTMAX:
+    case N_OPS:
+        break;
+    }
+    return 0;
+}
+
+/* Bytes of int8 constants: weights, a lookup's table. */
+static inline uint32_t layer_constants(const Layer *l)
+{
+    return l->op == OP_LOOKUP ? 256 : layer_weights(l);
+}
+
+/* As frameworks count: padding taps included. */
+static inline uint64_t layer_macs(const Layer *l)
+{
+    return (uint64_t)layer_weights(l) * l->out_h * l->out_w;
+}
 uint64_t net_macs(const Net *net);
 uint32_t net_weights(const Net *net);
 uint32_t net_channels(const Net *net); /* of all layers with weights, out_c summed up */
