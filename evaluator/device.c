@@ -228,7 +228,7 @@ static int run_on_host(const QModel *q, const DeviceOptions *o, Expected *expect
 {
     const uint32_t image = net_tensor_bytes(&q->net, NET_IMAGE);
     Plan plan;
-    plan_make(&q->net, o->policy, &plan);
+    plan_make(&q->net, &o->plan, &plan);
     for (int i = 0; i < expected->n; i++) {
         uint32_t touched;
         if (host_run(q, &plan, o->images + (size_t)i * image,
@@ -242,7 +242,7 @@ static int run_in(const char *dir, const QModel *q, const DeviceOptions *o,
                   const Expected *expected, DeviceRun *run)
 {
     ExportOptions export = {.dir = dir, .title = "a measurement", .target = o->target,
-                            .policy = o->policy};
+                            .plan = o->plan};
     char *output = NULL;
     if (export_model(q, &export) != 0 || write_inputs(dir, q, o) != 0 ||
         build(dir, o->target, o->timeout_s) != 0 ||
@@ -286,11 +286,15 @@ int device_run(const QModel *q, const DeviceOptions *options, DeviceRun *run)
 
 /* ---- the size of the code ---- */
 
-static const char *const kernel_file[N_OPS] = {
-    [OP_CONV] = "tb_conv",         [OP_DEPTHWISE] = "tb_depthwise",
-    [OP_POINTWISE] = "tb_pointwise", [OP_ADD] = "tb_add",
-    [OP_AVG_POOL] = "tb_avg_pool", [OP_MAX_POOL] = "tb_max_pool",
+static const char *const kernel_file[N_STEPS] = {
+    [OP_CONV] = "tb_conv",            [OP_DEPTHWISE] = "tb_depthwise",
+    [OP_POINTWISE] = "tb_pointwise",  [OP_ADD] = "tb_add",
+    [OP_AVG_POOL] = "tb_avg_pool",    [OP_MAX_POOL] = "tb_max_pool",
     [OP_GLOBAL_POOL] = "tb_avg_pool", [OP_DENSE] = "tb_dense",
+    [OP_MEAN] = "tb_mean",            [OP_GATE] = "tb_gate",
+    [OP_LOOKUP] = "tb_lookup",        [OP_SOFTMAX] = "tb_softmax",
+    [STEP_INPUT] = "tb_input",        [STEP_COPY] = "tb_copy",
+    [STEP_SUM_POOL] = "tb_sum_pool",  [STEP_BLOCK] = "tb_block",
 };
 
 static int read_object(const char *dir, const char *core, const char *name, uint32_t *bytes)
@@ -305,8 +309,8 @@ static int read_object(const char *dir, const char *core, const char *name, uint
 static int read_objects(const char *dir, const char *core, CodeSize *code)
 {
     int status = read_object(dir, core, "tb_run", &code->run);
-    for (int op = 0; op < N_OPS && status == 0; op++)
-        status = read_object(dir, core, kernel_file[op], &code->kernel[op]);
+    for (int s = 0; s < N_STEPS && status == 0; s++)
+        status = read_object(dir, core, kernel_file[s], &code->kernel[s]);
     return status;
 }
 
