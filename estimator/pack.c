@@ -26,7 +26,7 @@ typedef struct {
 
 typedef struct {
     const Packing *p;
-    int tensor, n;
+    int tensor, n, most;
     uint32_t input; /* offset of what the layer reads */
     bool input_dies;
     Place place[PLACES + 1];
@@ -38,7 +38,7 @@ static bool dies(const Packing *p, int tensor, int layer)
 }
 
 /* The dying inputs that the layer's output may be written over. */
-static int victims(const Packing *p, int layer, int tensor[2])
+static inline int victims(const Packing *p, int layer, int tensor[2])
 {
     const PackLayer *l = &p->layer[layer];
     int n = 0;
@@ -84,17 +84,19 @@ static uint32_t most_alive(const Packing *p)
 
 /* ---- where a tensor may go ---- */
 
-static void insert(Places *to, uint32_t offset, int64_t rank)
+static inline void insert(Places *to, uint32_t offset, int64_t rank)
 {
     int i = to->n;
+    if (i == to->most && to->place[i - 1].rank <= rank)
+        return;
     for (; i > 0 && to->place[i - 1].rank > rank; i--)
         to->place[i] = to->place[i - 1];
     to->place[i] = (Place){offset, rank};
-    to->n += to->n < PLACES;
+    to->n += to->n < to->most;
 }
 
 /* Away from an input that dies, beside one that stays: so the free bytes stay together. */
-static int64_t rank_of(const Places *to, uint32_t offset)
+static inline int64_t rank_of(const Places *to, uint32_t offset)
 {
     int64_t distance = (int64_t)offset - to->input;
     distance = distance < 0 ? -distance : distance;
@@ -102,7 +104,7 @@ static int64_t rank_of(const Places *to, uint32_t offset)
 }
 
 /* Both ends of [low, high], the offsets a gap allows. */
-static void add_gap(Places *to, uint32_t low, uint32_t high)
+static inline void add_gap(Places *to, uint32_t low, uint32_t high)
 {
     uint32_t room = to->p->room[to->tensor];
     if (room && high - low > room)
@@ -113,12 +115,12 @@ static void add_gap(Places *to, uint32_t low, uint32_t high)
 }
 
 /* The gap below the i-th tensor in the arena is [below, above). */
-static uint32_t below(const Packing *p, const Live *live, int i)
+static inline uint32_t below(const Packing *p, const Live *live, int i)
 {
     return i == 0 ? 0 : p->offset[live->tensor[i - 1]] + p->bytes[live->tensor[i - 1]];
 }
 
-static uint32_t above(const Packing *p, const Live *live, int i)
+static inline uint32_t above(const Packing *p, const Live *live, int i)
 {
     return i == live->n ? p->capacity : p->offset[live->tensor[i]];
 }
@@ -136,7 +138,7 @@ static void add_overlapping(Places *to, const Live *live, int i, uint32_t overla
         insert(to, low, rank_of(to, low));
 }
 
-static void find_places(const Packing *p, int layer, const Live *live, Places *to)
+static inline void find_places(const Packing *p, int layer, const Live *live, Places *to)
 {
     const PackLayer *l = &p->layer[layer];
     int over[2], n_over = victims(p, layer, over);
@@ -162,10 +164,11 @@ static void find_places(const Packing *p, int layer, const Live *live, Places *t
 
 static void drop_dead(const Packing *p, const Live *before, int layer, Live *now)
 {
-    now->n = 0;
+    int n = 0; /* both may be the same */
     for (int i = 0; i < before->n; i++)
         if (p->last[before->tensor[i]] >= layer)
-            now->tensor[now->n++] = before->tensor[i];
+            now->tensor[n++] = before->tensor[i];
+    now->n = n;
 }
 
 static void copy_with(const Packing *p, const Live *live, int tensor, Live *with)
@@ -200,6 +203,7 @@ static bool place_from(Packing *p, int layer, const Live *before)
         return true;
     Live live, with;
     Places places;
+    places.most = PLACES;
     drop_dead(p, before, layer, &live);
     find_places(p, layer, &live, &places);
     for (int i = 0; i < places.n && p->tries > 0; i++) {
@@ -225,6 +229,7 @@ static bool place_at_once(Packing *p)
 {
     Live live; /* large: only what is used is set */
     Places places;
+    places.most = 1;
     live.n = 1;
     live.tensor[0] = 0;
     for (int layer = 0; layer < p->n_layers; layer++) {
