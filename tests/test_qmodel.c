@@ -314,18 +314,45 @@ static bool same_tables(const QModel *a, const QModel *b)
         const QLayer *x = &a->layer[l], *y = &b->layer[l];
         size_t n = (size_t)qmodel_multipliers(layer), c = x->bias ? layer->out_c : 0;
         same = x->act_min == y->act_min && x->act_max == y->act_max && !x->bias == !y->bias &&
-               (c == 0 || (memcmp(x->bias, y->bias, 4 * c) == 0 &&
-                           memcmp(x->weights, y->weights, layer_weights(layer)) == 0)) &&
+               (c == 0 || memcmp(x->bias, y->bias, 4 * c) == 0) && !x->weights == !y->weights &&
+               (!x->weights || memcmp(x->weights, y->weights, layer_constants(layer)) == 0) &&
                (n == 0 || (memcmp(x->multiplier, y->multiplier, 4 * n) == 0 &&
                            memcmp(x->shift, y->shift, n) == 0));
     }
     return same;
 }
 
+/* The operators that only imported models have: a depthwise of two outputs a channel and
+ * squeeze-and-excite, then a mean and a softmax. */
+static void imported(QModel *q, Rng *rng)
+{
+    Net net;
+    net_begin(&net, 1 + (int)rng_below(rng, 6), 1 + (int)rng_below(rng, 6), 3);
+    int at = net_depthwise(&net, NET_IMAGE, square(3), square(1), ACT_RELU);
+    net.layer[at].out_c = 6;
+    int gate = net_lookup(&net, net_pointwise(&net, net_mean(&net, at, true, true), 6, ACT_NONE));
+    at = net_softmax(&net, net_mean(&net, net_gate(&net, at, gate), true, rng_below(rng, 2)));
+    qmodel_init(q, &net);
+    for (int l = 0; l < net.n_layers; l++) {
+        const Layer *layer = &net.layer[l];
+        bool softmax = layer->op == OP_SOFTMAX;
+        for (uint32_t i = 0; i < layer_constants(layer); i++)
+            q->layer[l].weights[i] = (int8_t)((int)rng_below(rng, 256) - 128);
+        for (int i = 0; i < qmodel_multipliers(layer); i++)
+            quantize_multiplier(softmax ? 1 << 21 : rng_uniform(rng), &q->layer[l].multiplier[i],
+                                &q->layer[l].shift[i]);
+        q->tensor[1 + l].zero = (int8_t)((int)rng_below(rng, 256) - 128);
+    }
+}
+
 static void random_saved(QModel *q, uint64_t seed)
 {
     Rng rng = rng_make(seed, 7);
     Net net;
+    if (seed % 3 == 1) {
+        imported(q, &rng);
+        return;
+    }
     random_net(&net, &rng);
     int8_t *image = random_image(&net, &rng);
     ck_assert_msg(random_qmodel(q, &net, image, &rng) == 0, "%s", error_text());
@@ -376,7 +403,7 @@ static void can_run(const QModel *q)
     int8_t *output = xmalloc(net_tensor_bytes(&q->net, q->net.n_layers - 1));
     Plan plan;
     uint32_t touched;
-    plan_make(&q->net, POLICY_INPLACE, &plan);
+    plan_make(&q->net, &(PlanOptions){.policy = POLICY_INPLACE}, &plan);
     ck_assert_msg(host_run(q, &plan, image, output, &touched) == 0, "%s", error_text());
     free(image);
     free(output);
@@ -522,6 +549,33 @@ TEST(sums_beyond_32_bits_are_refused)
 }
 END
 
+/* A softmax shifts to the left by up to 31 and counts 4095 channels. */
+TEST(a_softmax_beyond_its_fixed_point_is_refused)
+{
+    static const struct {
+        int channels, shift;
+        const char *said;
+    } wrong[] = {{4095, 31, NULL}, {4096, 0, "at most 4095"}, {9, -1, "multiplier"},
+                 {9, 32, "multiplier"}};
+    for (int i = 0; i < 4; i++) {
+        Net net;
+        QModel q;
+        size_t size;
+        net_begin(&net, 1, 1, wrong[i].channels);
+        net_softmax(&net, NET_IMAGE);
+        qmodel_init(&q, &net);
+        q.layer[0].multiplier[0] = 1 << 30;
+        q.layer[0].shift[0] = (int8_t)wrong[i].shift;
+        unsigned char *bytes = qmodel_save(&q, &size);
+        ck_assert_int_eq(load_exactly(bytes, size), wrong[i].said ? -1 : 0);
+        if (wrong[i].said)
+            ck_assert_msg(strstr(error_text(), wrong[i].said) != NULL, "%s", error_text());
+        free(bytes);
+        qmodel_release(&q);
+    }
+}
+END
+
 SUITE(qmodel, one_layer_is_as_exact_as_its_steps_allow, a_deep_network_stays_close_to_float,
       multipliers_are_those_worked_out_by_hand, multipliers_have_31_bits,
       the_numbers_of_a_line_are_those_worked_out_by_hand,
@@ -529,4 +583,5 @@ SUITE(qmodel, one_layer_is_as_exact_as_its_steps_allow, a_deep_network_stays_clo
       a_channel_without_weights_gives_its_bias, a_dead_layer_does_not_overflow,
       what_is_not_finite_is_refused, what_is_saved_is_loaded, the_bytes_are_little_endian,
       a_truncated_or_altered_model_is_refused, hostile_bytes_with_a_right_checksum_do_no_harm,
-      a_layer_of_an_impossible_shape_is_refused, sums_beyond_32_bits_are_refused)
+      a_layer_of_an_impossible_shape_is_refused, sums_beyond_32_bits_are_refused,
+      a_softmax_beyond_its_fixed_point_is_refused)
