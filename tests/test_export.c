@@ -3,7 +3,7 @@
 #include "evaluator/host.h"
 #include "exporter/export.h"
 #include "exporter/print.h"
-#include "tests/int8_nets.h"
+#include "tests/random_plan.h"
 #include "tests/suite.h"
 
 #include <dirent.h>
@@ -72,13 +72,18 @@ static const Target target = {.name = "a target", .core = "cortex-m4",
 typedef struct {
     QModel q;
     int8_t *image;
+    Plan plan;
 } Case;
 
-static Case case_of(const Net *net, uint64_t seed)
+static Case case_of(const Net *net, const PlanOptions *options, uint64_t seed)
 {
     Rng rng = rng_make(seed, 1);
-    Case c = {.image = random_image(net, &rng)};
-    ck_assert_msg(random_qmodel(&c.q, net, c.image, &rng) == 0, "%s", error_text());
+    uint32_t bytes = net_tensor_bytes(net, NET_IMAGE);
+    Case c = {.image = xmalloc(bytes)};
+    for (uint32_t i = 0; i < bytes; i++)
+        c.image[i] = random_int8(&rng);
+    random_qmodel(&c.q, net, &rng);
+    plan_make(net, options, &c.plan);
     return c;
 }
 
@@ -88,7 +93,10 @@ static void case_release(Case *c)
     free(c->image);
 }
 
-/* Every operator, both kinds of stride, a residual, odd sizes. */
+static const PlanOptions inplace = {.policy = POLICY_INPLACE};
+static const PlanOptions stream_outside = {.policy = POLICY_STREAM, .image_outside = true};
+
+/* Every operator that is trained, both kinds of stride, a residual, odd sizes. */
 static void every_operator(Net *net)
 {
     net_begin(net, 15, 13, 3);
@@ -102,14 +110,14 @@ static void every_operator(Net *net)
     net_dense(net, net_global_pool(net, at), 5, ACT_NONE);
 }
 
-static int export_case(const Case *c, Policy policy, const char *title,
-                       const char *const *class_name, bool with_sample)
+static int export_case(const Case *c, const char *title, const char *const *class_name,
+                       bool with_sample)
 {
     char *dir = xasprintf("%s/out/", folder);
-    ExportOptions options = {.dir = dir, .title = title, .target = &target, .policy = policy,
+    ExportOptions options = {.dir = dir, .title = title, .target = &target,
                              .class_name = class_name, .sample = with_sample ? c->image : NULL,
                              .sample_label = 2};
-    int status = export_model(&c->q, &options);
+    int status = export_plan(&c->q, &c->plan, &options);
     free(dir);
     return status;
 }
@@ -134,9 +142,9 @@ TEST(the_folder_has_everything_and_nothing_stays_beside_it)
                                        "boards/tb_board.h"};
     Net net;
     every_operator(&net);
-    Case c = case_of(&net, 1);
+    Case c = case_of(&net, &inplace, 1);
     make_folder();
-    ck_assert_msg(export_case(&c, POLICY_INPLACE, "first", NULL, true) == 0, "%s", error_text());
+    ck_assert_msg(export_case(&c, "first", NULL, true) == 0, "%s", error_text());
     for (size_t i = 0; i < sizeof file / sizeof *file; i++)
         free(read_exported(file[i]));
     ck_assert_int_eq(entries(folder), 1);
@@ -152,18 +160,18 @@ TEST(only_what_thimble_wrote_is_replaced)
 {
     Net net;
     every_operator(&net);
-    Case c = case_of(&net, 1);
+    Case c = case_of(&net, &inplace, 1);
     make_folder();
     must("mkdir out && touch out/letters");
-    ck_assert_int_eq(export_case(&c, POLICY_INPLACE, "first", NULL, true), -1);
+    ck_assert_int_eq(export_case(&c, "first", NULL, true), -1);
     ck_assert_ptr_nonnull(strstr(error_text(), "did not write"));
     must("test -f out/letters && test ! -e out/model.c && rm -r out && touch out");
-    ck_assert_int_eq(export_case(&c, POLICY_INPLACE, "first", NULL, true), -1);
+    ck_assert_int_eq(export_case(&c, "first", NULL, true), -1);
     ck_assert_ptr_nonnull(strstr(error_text(), "is a file"));
     must("rm out && mkdir out"); /* an empty folder is free */
-    ck_assert_int_eq(export_case(&c, POLICY_INPLACE, "the first", NULL, true), 0);
+    ck_assert_int_eq(export_case(&c, "the first", NULL, true), 0);
     must("grep -q 'the first' out/model.c && touch out/stale");
-    ck_assert_int_eq(export_case(&c, POLICY_INPLACE, "the second", NULL, true), 0);
+    ck_assert_int_eq(export_case(&c, "the second", NULL, true), 0);
     must("grep -q 'the second' out/model.c && test ! -e out/stale");
     ck_assert_int_eq(entries(folder), 1);
     remove_folder();
@@ -175,11 +183,11 @@ TEST(the_same_network_gives_the_same_text)
 {
     Net net;
     every_operator(&net);
-    Case c = case_of(&net, 1);
+    Case c = case_of(&net, &inplace, 1);
     make_folder();
-    ck_assert_int_eq(export_case(&c, POLICY_INPLACE, "title", NULL, true), 0);
+    ck_assert_int_eq(export_case(&c, "title", NULL, true), 0);
     must("cp -r out first");
-    ck_assert_int_eq(export_case(&c, POLICY_INPLACE, "title", NULL, true), 0);
+    ck_assert_int_eq(export_case(&c, "title", NULL, true), 0);
     must("diff -r first out");
     remove_folder();
     case_release(&c);
@@ -192,11 +200,11 @@ TEST(what_is_printed_compiles_without_a_warning)
     static const char *const name[] = {"cat", "a \"dog\"", "back\\slash", "new\nline", "?\?/ */"};
     Net net;
     every_operator(&net);
-    Case c = case_of(&net, 1);
     make_folder();
     for (int sample = 0; sample < 2; sample++) {
+        Case c = case_of(&net, sample ? &stream_outside : &inplace, 1);
         const char *title = "a */ b /* c\n#error \\";
-        ck_assert_int_eq(export_case(&c, (Policy)sample, title, name, sample), 0);
+        ck_assert_int_eq(export_case(&c, title, name, sample), 0);
         must("cd out && gcc -std=c99 -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes "
              "-Werror -c model.c tb_*.c");
         must("cd out && echo '#include \"model_sample.h\"\n const char *const n[] ="
@@ -204,12 +212,28 @@ TEST(what_is_printed_compiles_without_a_warning)
              " && gcc -std=c99 -Wall -Wextra -Wno-unused -Werror -c c.c");
         if (have("clang"))
             must("cd out && clang -std=c99 -Wall -Wextra -Wpedantic -Werror -c model.c tb_*.c");
+        must("! grep -nE '^.{101}' out/model.h out/README.md");
+        case_release(&c);
     }
-    must("! grep -nE '^.{101}' out/model.h out/README.md");
     remove_folder();
-    case_release(&c);
 }
 END
+
+/* The first has every operator; plans are made and random in turn. */
+static Case random_case(uint64_t i, Rng *rng)
+{
+    Net net;
+    if (i == 0)
+        every_operator(&net);
+    else
+        random_chain(&net, rng);
+    Case c = case_of(&net, &stream_outside, i);
+    if (i % 2)
+        random_plan(&net, &c.plan, rng);
+    else if (i > 0)
+        made_plan(&net, &c.plan, rng);
+    return c;
+}
 
 static void write_image(const Case *c, const char *name)
 {
@@ -219,35 +243,31 @@ static void write_image(const Case *c, const char *name)
 }
 
 /* "output 00ff...\n", as main.c prints it. */
-static char *expected_line(const Case *c, Policy policy, uint32_t *arena)
+static char *expected_line(const Case *c)
 {
     uint32_t n = net_tensor_bytes(&c->q.net, c->q.net.n_layers - 1), touched;
     int8_t *output = xmalloc(n);
-    Plan plan;
-    plan_make(&c->q.net, policy, &plan);
-    ck_assert_msg(host_run(&c->q, &plan, c->image, output, &touched) == 0, "%s", error_text());
+    ck_assert_msg(host_run(&c->q, &c->plan, c->image, output, &touched) == 0, "%s", error_text());
     char *line = xcalloc(1, 2 * n + 16);
     int length = sprintf(line, "output ");
     for (uint32_t i = 0; i < n; i++)
         length += sprintf(line + length, "%02x", (uint8_t)output[i]);
     strcpy(line + length, "\n");
     free(output);
-    *arena = plan.arena;
     return line;
 }
 
-static void check_host_build(const Case *c, Policy policy)
+static void check_host_build(const Case *c)
 {
-    uint32_t arena;
     int status;
-    char *line = expected_line(c, policy, &arena), *fact = NULL;
-    ck_assert_int_eq(export_case(c, policy, "a net", NULL, true), 0);
+    char *line = expected_line(c), *fact = NULL;
+    ck_assert_int_eq(export_case(c, "a net", NULL, true), 0);
     must("make -s -C out host HOST_CC='gcc -Werror -fsanitize=address,undefined' "
          "HOST_CFLAGS='-std=c99 -Wall -Wextra -I. -Iboards'");
     char *text = shell(&status, "cd out && ./model_host");
     ck_assert_msg(status == 0 && strstr(text, line) && strstr(text, "sample equal"), "%s%s", line,
                   text);
-    fact = xasprintf("arena %u\n", arena);
+    fact = xasprintf("arena %u\n", c->plan.arena);
     ck_assert_msg(strstr(text, fact) && strstr(text, "canaries ok"), "%s%s", fact, text);
     free(text);
     write_image(c, "other.bin");
@@ -262,14 +282,9 @@ TEST(the_exported_program_answers_as_the_host_does)
 {
     Rng rng = rng_make(5, 0);
     make_folder();
-    for (uint64_t i = 0; i < 3; i++) {
-        Net net;
-        if (i == 0)
-            every_operator(&net);
-        else
-            random_net(&net, &rng);
-        Case c = case_of(&net, i);
-        check_host_build(&c, (Policy)(i % N_POLICIES));
+    for (uint64_t i = 0; i < 4; i++) {
+        Case c = random_case(i, &rng);
+        check_host_build(&c);
         case_release(&c);
     }
     remove_folder();
@@ -281,7 +296,7 @@ static const char caller[] =
     "alignas(TB_ALIGN) static int8_t arena[MODEL_ARENA_BYTES];\n"
     "int main()\n{\n"
     "    std::memcpy(model_input(arena), model_sample_input, MODEL_INPUT_BYTES);\n"
-    "    model_run(arena);\n"
+    "    model_run(arena, NULL);\n"
     "    if (std::memcmp(model_output(arena), model_sample_output, MODEL_OUTPUT_BYTES) != 0)\n"
     "        return 1;\n"
     "    std::printf(\"%d %d %d %d %.9g %d %.9g %d\\n\", MODEL_INPUT_H, MODEL_INPUT_W,\n"
@@ -295,10 +310,10 @@ TEST(a_cpp_program_calls_it)
         return;
     Net net;
     every_operator(&net);
-    Case c = case_of(&net, 3);
+    Case c = case_of(&net, &inplace, 3);
     const QTensor *in = &c.q.tensor[0], *out = &c.q.tensor[net.n_layers];
     make_folder();
-    ck_assert_int_eq(export_case(&c, POLICY_INPLACE, "a net", NULL, true), 0);
+    ck_assert_int_eq(export_case(&c, "a net", NULL, true), 0);
     char *path = xasprintf("%s/out/caller.cpp", folder);
     ck_assert_int_eq(file_write(path, caller, strlen(caller)), 0);
     must("cd out && gcc -std=c99 -c model.c tb_*.c && "
@@ -332,17 +347,16 @@ static unsigned long section_bytes(const char *text, const char *prefix)
     return sum;
 }
 
-static void check_flash(const Case *c, Policy policy, const char *flags)
+static void check_flash(const Case *c, const char *flags)
 {
-    Plan plan;
     int status;
-    plan_make(&c->q.net, policy, &plan);
-    ck_assert_int_eq(export_case(c, policy, "a net", NULL, true), 0);
+    PlanSize size = plan_size(&c->q.net, &c->plan);
+    ck_assert_int_eq(export_case(c, "a net", NULL, true), 0);
     char *command = xasprintf("cd out && arm-none-eabi-gcc -std=c99 -mcpu=cortex-m4 -mthumb %s -c "
                               "model.c && arm-none-eabi-size -A model.o", flags);
     char *text = shell(&status, command);
     ck_assert_msg(status == 0, "%s", text);
-    ck_assert_uint_eq(section_bytes(text, ".rodata"), flash_of_model(&c->q.net, plan.n_segments));
+    ck_assert_uint_eq(section_bytes(text, ".rodata"), flash_of_model(&c->q.net, &size));
     ck_assert_uint_eq(section_bytes(text, ".text") + section_bytes(text, ".data") +
                           section_bytes(text, ".bss"), 0);
     free(text);
@@ -356,14 +370,9 @@ TEST(the_predicted_flash_is_the_size_of_the_object)
         return;
     Rng rng = rng_make(6, 0);
     make_folder();
-    for (uint64_t i = 0; i < 8; i++) {
-        Net net;
-        if (i == 0)
-            every_operator(&net);
-        else
-            random_net(&net, &rng);
-        Case c = case_of(&net, i);
-        check_flash(&c, (Policy)(i % N_POLICIES), flags[i % 4]);
+    for (uint64_t i = 0; i < 10; i++) {
+        Case c = random_case(i, &rng);
+        check_flash(&c, flags[i % 4]);
         case_release(&c);
     }
     remove_folder();
@@ -376,11 +385,11 @@ TEST(a_network_of_one_pool_is_a_network)
     Net net;
     net_begin(&net, 6, 6, 2);
     net_global_pool(&net, NET_IMAGE);
-    Case c = case_of(&net, 4);
+    Case c = case_of(&net, &inplace, 4);
     make_folder();
-    check_host_build(&c, POLICY_INPLACE);
+    check_host_build(&c);
     if (have("arm-none-eabi-gcc"))
-        check_flash(&c, POLICY_INPLACE, "-O2");
+        check_flash(&c, "-O2");
     remove_folder();
     case_release(&c);
 }
@@ -393,9 +402,9 @@ TEST(the_runtime_is_looked_for_where_the_user_says)
     ck_assert_ptr_nonnull(strstr(error_text(), "/nowhere"));
     Net net;
     every_operator(&net);
-    Case c = case_of(&net, 1);
+    Case c = case_of(&net, &inplace, 1);
     make_folder();
-    ck_assert_int_eq(export_case(&c, POLICY_INPLACE, "a net", NULL, true), -1);
+    ck_assert_int_eq(export_case(&c, "a net", NULL, true), -1);
     ck_assert_int_eq(entries(folder), 0); /* nothing half done */
     setenv("THIMBLE_RUNTIME", "runtime", 1);
     ck_assert_str_eq(runtime_dir(), "runtime");
