@@ -118,6 +118,10 @@ fuzz: $(BUILD)/fuzz_plan
 $(BUILD)/fuzz_plan: $(BUILD)/tests/fuzz_plan.o $(LIB)
 	$(CC) -o $@ $< $(LIB) $(LDFLAGS) $(LDLIBS)
 
+# One of them: make bench-planner
+bench-%: thimble $(BUILD)/bench_%
+	@$(BUILD)/bench_$*
+
 arrows:
 	@tests/arrows.sh
 
