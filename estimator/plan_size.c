@@ -209,16 +209,17 @@ PlanSize plan_size_of_layers(const Net *net, bool image_outside)
     return size;
 }
 
-/* One for each tensor, and one for each read that begins later. */
-static uint32_t views_of_tile(const Net *net, const PlanSegment *s, int tile)
+/* One for each tensor that has a place, and one for each read that begins later. */
+static uint32_t views_of_tile(const Net *net, const Plan *plan, const PlanSegment *s, int tile)
 {
     PlanRange range[NET_MAX_LAYERS + 1];
-    uint32_t n = s->n + 1u;
+    uint32_t n = 1;
     plan_ranges(net, s, tile, range);
     for (int i = 0; i < s->n; i++) {
         const Layer *l = &net->layer[s->first + i];
         int from = l->input < s->first ? 0 : 1 + l->input - s->first;
         int from2 = l->input2 < s->first ? 0 : 1 + l->input2 - s->first;
+        n += plan->tensor[1 + s->first + i].bytes > 0;
         n += plan_reads_later(l, range[from], range[1 + i]);
         n += l->op == OP_ADD && plan_reads_later(l, range[from2], range[1 + i]);
     }
@@ -241,7 +242,7 @@ static void add_segment(const Net *net, const Plan *plan, int segment, PlanSize 
     }
     size->n_ops += tiles * ops;
     for (uint32_t tile = 0; tiles > 1 && tile < tiles; tile++)
-        size->n_tensors += views_of_tile(net, s, (int)tile);
+        size->n_tensors += views_of_tile(net, plan, s, (int)tile);
     size->n_segments += tiles * (s->tiled ? s->n : 1u);
 }
 

@@ -146,7 +146,8 @@ static Pass pass_of(Lowering *x, int segment, int tile)
         int t = tensor_at(x, s, slot);
         if (!tiles)
             p.range[slot] = whole_of(&x->q->net, t);
-        p.view[slot] = tiles ? add_view(x, s, slot, p.range[slot]) : x->place[t];
+        bool placed = slot == 0 || x->plan->tensor[t].bytes > 0; /* not inside a block */
+        p.view[slot] = tiles && placed ? add_view(x, s, slot, p.range[slot]) : x->place[t];
         p.maker[slot] = 0;
     }
     return p;
