@@ -4,7 +4,7 @@
 
 enum { FIRST = INT8_MIN };
 
-/* ---- gemmlowp's fixed point ----------------------------------------------------------------- */
+/* ---- gemmlowp's fixed point ------------------------------------------------------------------ */
 
 /* round(a * b / 2^31), halves up; only (-2^31)^2 does not fit. */
 static int32_t high_mul(int32_t a, int32_t b)
@@ -101,7 +101,7 @@ static int32_t tanh_of(int32_t x)
     return x > 0 ? t : -t;
 }
 
-/* ---- tables ----------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 void lookup_identity(Lookup table)
 {
@@ -114,8 +114,10 @@ void lookup_rescale(Lookup table, QTensor in, QTensor out, int act_min, int act_
     int32_t multiplier;
     int8_t shift;
     quantize_multiplier((double)in.scale / (double)out.scale, &multiplier, &shift);
-    for (int i = 0; i < LOOKUP_SIZE; i++)
-        table[i] = moved(scaled(FIRST + i - in.zero, multiplier, shift), out.zero, act_min, act_max);
+    for (int i = 0; i < LOOKUP_SIZE; i++) {
+        int32_t x = scaled(FIRST + i - in.zero, multiplier, shift);
+        table[i] = moved(x, out.zero, act_min, act_max);
+    }
 }
 
 void lookup_leaky_relu(Lookup table, QTensor in, QTensor out, float alpha)
@@ -161,7 +163,7 @@ void lookup_tanh(Lookup table, QTensor in)
     curve(table, in, tanh_of, 24, 0);
 }
 
-/* ---- hard swish, in 16 bits ------------------------------------------------------------------- */
+/* ---- hard swish, in 16 bits ------------------------------------------------------------------ */
 
 static int16_t saturated16(int64_t x)
 {
@@ -211,7 +213,7 @@ bool lookup_hard_swish(Lookup table, QTensor in, QTensor out)
     return true;
 }
 
-/* ---- two functions of one value ----------------------------------------------------------------- */
+/* ---- two functions of one value -------------------------------------------------------------- */
 
 bool add_scales(AddScales *s, float in, float in2, float out)
 {

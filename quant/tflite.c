@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what the file says of itself --------------------------------------------------------- */
+/* ---- what the file says of itself ------------------------------------------------------------ */
 
 enum { MODEL_DESCRIPTION = 3, TENSOR_NAME = 3 };
 
@@ -64,7 +64,7 @@ static void describe_graph(const Build *b, TfliteInfo *info)
     info->output_tensor = graph_tensor(info, f->output);
 }
 
-/* ---- counts ------------------------------------------------------------------------------- */
+/* ---- counts ---------------------------------------------------------------------------------- */
 
 static void count_kinds(TfliteInfo *info)
 {
@@ -137,7 +137,7 @@ static void describe(Build *b, TfliteInfo *info)
     info->logits = logits_of(&b->net);
 }
 
-/* ---- loading ------------------------------------------------------------------------------ */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 static int load(Build *b, QModel *q, TfliteInfo *info)
 {

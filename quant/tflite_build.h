@@ -37,7 +37,7 @@ typedef struct {
     int16_t op_of_layer[NET_MAX_LAYERS];   /* the operator that says how it is computed */
     int16_t table_of_layer[NET_MAX_LAYERS]; /* of a lookup */
     int16_t made_of[NET_MAX_LAYERS];       /* the tensor of the file that the layer is */
-    uint16_t pad_of_layer[NET_MAX_LAYERS][N_PADS]; /* of its padding, what PAD operators asked for */
+    uint16_t pad_of_layer[NET_MAX_LAYERS][N_PADS]; /* of its padding, the share of PADs before it */
     int16_t image, result; /* the int8 tensors between the borders */
 } Build;
 
@@ -52,7 +52,7 @@ int build_tables(Build *b, QModel *q);
 /* The bounds of a fused activation, -1 with errorf() for one that we lack. */
 int fused_range(const Build *b, int code, QTensor out, int *act_min, int *act_max);
 
-/* ---- what the operator b->op says --------------------------------------------------------- */
+/* ---- what the operator b->op says ------------------------------------------------------------ */
 
 static inline const FileOp *current(const Build *b)
 {

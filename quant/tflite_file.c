@@ -174,13 +174,16 @@ static int read_op(TfliteFile *f, FlatTable operator, FlatVector codes, int i)
                       inputs.n, outputs.n);
     op->n_inputs = (uint8_t)inputs.n;
     op->options = flat_table(&f->flat, operator, OPERATOR_OPTIONS);
-    for (uint32_t k = 0; k <= inputs.n; k++) {
-        bool is_output = k == inputs.n;
-        int32_t t = is_output ? flat_i32_at(&f->flat, outputs, 0) : flat_i32_at(&f->flat, inputs, k);
-        if (t < (is_output ? 0 : TFLITE_NO_TENSOR) || t >= f->n_tensors)
+    for (uint32_t k = 0; k < inputs.n; k++) {
+        int32_t t = flat_i32_at(&f->flat, inputs, k);
+        if (t < TFLITE_NO_TENSOR || t >= f->n_tensors)
             return errorf("operator %d (%s) names tensor %d of %d", i, name, t, f->n_tensors);
-        *(is_output ? &op->output : &op->input[k]) = (int16_t)t;
+        op->input[k] = (int16_t)t;
     }
+    int32_t made = flat_i32_at(&f->flat, outputs, 0);
+    op->output = (int16_t)made;
+    if (made < 0 || made >= f->n_tensors)
+        return errorf("operator %d (%s) makes tensor %d of %d", i, name, made, f->n_tensors);
     return 0;
 }
 

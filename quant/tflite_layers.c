@@ -20,7 +20,7 @@ int refuse(const Build *b, const char *format, ...)
     return errorf("operator %d (%s) %s", b->op, tflite_op_name(current(b)->code), what);
 }
 
-/* ---- tensors ------------------------------------------------------------------------------ */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 /* h, w and c of a tensor's own dimensions. */
 typedef struct {
@@ -251,7 +251,7 @@ static int unary_made(Build *b, int k, const Lookup function)
     return function_made(b, k, function);
 }
 
-/* ---- constants ---------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------- */
 
 static int64_t integer_at(const FileTensor *t, uint32_t i)
 {
@@ -293,7 +293,7 @@ static int check_fused(Build *b)
     return fused_range(b, fused_code(b), quantised(output_of(b)), &low, &high);
 }
 
-/* ---- windows ------------------------------------------------------------------------------ */
+/* ---- windows --------------------------------------------------------------------------------- */
 
 typedef struct {
     int kernel, stride;
@@ -360,7 +360,7 @@ static int check_made(const Build *b, const Window *h, const Window *w, int chan
     return 0;
 }
 
-/* ---- operators with weights ----------------------------------------------------------------- */
+/* ---- operators with weights ------------------------------------------------------------------ */
 
 /* Weights of `rank` dimensions, symmetric int8; scales along dimension `axis` or a single one. */
 static int check_weights(const Build *b, int rank, int axis)
@@ -453,11 +453,11 @@ static int add_fully_connected(Build *b)
         return layer_made(b, net_dense(&b->net, input, channels, fused_act(b)));
     if (n == in.c && n != values)
         return layer_made(b, net_pointwise(&b->net, input, channels, fused_act(b)));
-    return refuse(b, "has %d weights an output for an input of %d x %d x %d, which is not supported",
-                  n, in.h, in.w, in.c);
+    return refuse(b, "has %d weights an output for an input of %d x %d x %d, which is not "
+                     "supported", n, in.h, in.w, in.c);
 }
 
-/* ---- pools and means ----------------------------------------------------------------------- */
+/* ---- pools and means ------------------------------------------------------------------------- */
 
 static int add_pool(Build *b)
 {
@@ -543,6 +543,16 @@ static int add_mean(Build *b)
     return set_reduced_axes(b, &b->view[current(b)->output], &from, over);
 }
 
+/* TFLite has only one output of such an operator. */
+static int check_output(const Build *b, int steps, int zero)
+{
+    QTensor out = quantised(output_of(b));
+    if (out.zero == zero && out.scale == 1 / (float)steps)
+        return 0;
+    return refuse(b, "has an output of scale %g and zero point %d instead of 1/%d and %d",
+                  (double)out.scale, out.zero, steps, zero);
+}
+
 static int add_softmax(Build *b)
 {
     int input;
@@ -550,17 +560,14 @@ static int add_softmax(Build *b)
         check_room(b) != 0)
         return -1;
     const FileTensor *t = input_of(b, 0);
-    QTensor out = quantised(output_of(b));
-    Shape in = layer_shape(b, input);
-    if (t->rank < 1 || t->shape[t->rank - 1] != in.c)
+    if (t->rank < 1 || t->shape[t->rank - 1] != layer_shape(b, input).c)
         return refuse(b, "over anything but the channels is not supported");
-    if (out.zero != INT8_MIN || out.scale != 1.0f / 256)
-        return refuse(b, "has an output of scale %g and zero point %d instead of 1/256 and -128",
-                      (double)out.scale, out.zero);
+    if (check_output(b, 256, -128) != 0)
+        return -1;
     return layer_made(b, net_softmax(&b->net, input));
 }
 
-/* ---- what only moves or renames ------------------------------------------------------------- */
+/* ---- what only moves or renames -------------------------------------------------------------- */
 
 /* PAD, and PADV2 with the zero point: the convolution that comes does it. */
 static int add_pad(Build *b)
@@ -641,44 +648,61 @@ static int add_transpose(Build *b)
     return 0;
 }
 
-/* ---- functions of one value ------------------------------------------------------------------- */
+/* ---- functions of one value ------------------------------------------------------------------ */
+
+/* RELU and its like, and QUANTIZE between int8 scales: another scale, clamped. */
+static int rescaling(const Build *b, QTensor in, QTensor out, Lookup table)
+{
+    enum { FUSED_NONE, FUSED_RELU, FUSED_RELU_N1_TO_1, FUSED_RELU6 };
+    const int code = current(b)->code;
+    int act_min, act_max, like = code == TFLITE_RELU           ? FUSED_RELU
+                                 : code == TFLITE_RELU6        ? FUSED_RELU6
+                                 : code == TFLITE_RELU_N1_TO_1 ? FUSED_RELU_N1_TO_1
+                                                               : FUSED_NONE;
+    if (fused_range(b, like, out, &act_min, &act_max) != 0)
+        return -1;
+    lookup_rescale(table, in, out, act_min, act_max);
+    return 0;
+}
+
+static int leaky_relu(Build *b, QTensor in, QTensor out, Lookup table)
+{
+    enum { ALPHA = 0 };
+    float alpha = flat_float(&b->file.flat, current(b)->options, ALPHA, 0);
+    if (!isfinite(alpha * in.scale / out.scale))
+        return refuse(b, "has the slope %g", (double)alpha);
+    lookup_leaky_relu(table, in, out, alpha);
+    return 0;
+}
+
+static int function_of(Build *b, QTensor in, QTensor out, Lookup table)
+{
+    switch (current(b)->code) {
+    case TFLITE_LOGISTIC:
+        lookup_logistic(table, in);
+        return check_output(b, 256, -128);
+    case TFLITE_TANH:
+        lookup_tanh(table, in);
+        return check_output(b, 128, 0);
+    case TFLITE_LEAKY_RELU:
+        return leaky_relu(b, in, out, table);
+    case TFLITE_HARD_SWISH:
+        if (lookup_hard_swish(table, in, out))
+            return 0;
+        return refuse(b, "has an output scale of %g for an input scale of %g", (double)out.scale,
+                      (double)in.scale);
+    }
+    return rescaling(b, in, out, table);
+}
 
 static int add_function(Build *b, Lookup table)
 {
-    int tensor = 0, act_min, act_max;
+    int tensor = 0;
     View *v = NULL;
-    enum { FUSED_NONE, FUSED_RELU, FUSED_RELU_N1_TO_1, FUSED_RELU6, LEAKY_ALPHA = 0 };
     if (computed_input(b, 0, &tensor, &v) != 0 || check_quantised(b, current(b)->output) != 0)
         return -1;
-    const int code = current(b)->code;
     QTensor in = quantised(&b->file.tensor[tensor]), out = quantised(output_of(b));
-    int like = code == TFLITE_RELU           ? FUSED_RELU
-               : code == TFLITE_RELU6        ? FUSED_RELU6
-               : code == TFLITE_RELU_N1_TO_1 ? FUSED_RELU_N1_TO_1
-                                             : FUSED_NONE;
-    if (fused_range(b, like, out, &act_min, &act_max) != 0)
-        return -1;
-    if (code == TFLITE_LOGISTIC && (out.zero != -128 || out.scale != 1.0f / 256))
-        return refuse(b, "has an output of scale %g and zero point %d instead of 1/256 and -128",
-                      (double)out.scale, out.zero);
-    if (code == TFLITE_TANH && (out.zero != 0 || out.scale != 1.0f / 128))
-        return refuse(b, "has an output of scale %g and zero point %d instead of 1/128 and 0",
-                      (double)out.scale, out.zero);
-    if (code == TFLITE_LOGISTIC)
-        lookup_logistic(table, in);
-    else if (code == TFLITE_TANH)
-        lookup_tanh(table, in);
-    else if (code == TFLITE_LEAKY_RELU) {
-        float alpha = flat_float(&b->file.flat, current(b)->options, LEAKY_ALPHA, 0);
-        if (!isfinite(alpha))
-            return refuse(b, "has the slope %g", (double)alpha);
-        lookup_leaky_relu(table, in, out, alpha);
-    } else if (code != TFLITE_HARD_SWISH)
-        lookup_rescale(table, in, out, act_min, act_max);
-    else if (!lookup_hard_swish(table, in, out))
-        return refuse(b, "has an output scale of %g for an input scale of %g", (double)out.scale,
-                      (double)in.scale);
-    return unary_made(b, 0, table);
+    return function_of(b, in, out, table) == 0 ? unary_made(b, 0, table) : -1;
 }
 
 static int add_unary(Build *b)
@@ -836,7 +860,7 @@ static int add_limit(Build *b)
     return unary_made(b, varying, table);
 }
 
-/* ---- borders ------------------------------------------------------------------------------- */
+/* ---- borders --------------------------------------------------------------------------------- */
 
 /* From float at the border: its output is the image, which begin_image() has made. Between
  * int8 scales it is a function of one value. */
@@ -872,7 +896,7 @@ static int add_dequantize(Build *b)
     return whole_input(b, 0, &layer);
 }
 
-/* ---- all ------------------------------------------------------------------------------------ */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static int add_operator(Build *b)
 {

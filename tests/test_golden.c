@@ -140,7 +140,7 @@ TEST(the_models_of_the_field_need_the_known_memory)
 }
 END
 
-/* ---- running ------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static void compare(const Known *k, const char *what, int input, int policy, const int8_t *got,
                     size_t bytes)

@@ -6,7 +6,7 @@
 static Maker k; /* the model that a test makes; too large for a stack, as is what is said of it */
 static TfliteInfo info;
 
-/* ---- models by hand --------------------------------------------------------------------------- */
+/* ---- models by hand -------------------------------------------------------------------------- */
 
 /* From a block of exactly `size` bytes, so that ASan sees a read beyond it. */
 static int load_exactly(QModel *q, const unsigned char *bytes, size_t size)
@@ -58,7 +58,7 @@ static void check_made(uint64_t seed)
 
 TEST(random_models_give_the_bytes_of_their_operators_one_by_one)
 {
-    for (uint64_t seed = 0; seed < 1000; seed++) {
+    for (uint64_t seed = 0; seed < 5000; seed++) {
         mk_random(&k, seed);
         check_made(seed);
     }
@@ -105,10 +105,9 @@ TEST(convolutions_become_what_they_are)
 {
     QModel q;
     begin(6, 6, 2);
-    int at = mk_conv(&k, k.m.input, (MkConv){.kh = 3, .kw = 1, .s = 1, .channels = 3, .apart = true,
-                                             .same = true});
-    at = mk_conv(&k, at, (MkConv){.kh = 1, .kw = 1, .s = 1, .channels = 5, .act = 3});
-    at = mk_conv(&k, at, (MkConv){.kh = 1, .kw = 1, .s = 2, .channels = 4, .act = 1});
+    int at = mk_conv(&k, k.m.input, (MkConv){3, 1, 1, 3, .apart = true, .same = true});
+    at = mk_pixel(&k, at, 5, 3);
+    at = mk_conv(&k, at, (MkConv){1, 1, 2, 4, .act = 1});
     at = mk_pool(&k, TFLITE_AVERAGE_POOL_2D, at, 3, 3, 3, false);
     mk_dense(&k, at, 2);
     check_layers(&q, "depthwise pointwise conv global_pool dense");
@@ -130,7 +129,7 @@ TEST(functions_of_one_value_are_one_lookup)
 {
     QModel q;
     begin(4, 4, 3);
-    int at = mk_conv(&k, k.m.input, (MkConv){.kh = 3, .kw = 3, .s = 1, .channels = 6, .same = true});
+    int at = mk_conv(&k, k.m.input, (MkConv){3, 3, 1, 6, .same = true});
     at = mk_binary(&k, TFLITE_MUL, at, mk_hard_sigmoid(&k, at), 0.03f, 0);
     at = mk_squeeze(&k, at);
     mk_dense(&k, at, 3);
@@ -142,12 +141,9 @@ TEST(functions_of_one_value_are_one_lookup)
 }
 END
 
-/* [1 2; 1 1] in the layout of PyTorch: along the columns 1.5, that is 2, and 1; of these 1.5,
- * that is 2 again. The mean of all four, 1.25, would be 1. */
-TEST(two_means_round_twice)
+/* In the layout of PyTorch. */
+static void make_two_means(void)
 {
-    static const int8_t image[] = {1, 2, 1, 1};
-    QModel q;
     begin(2, 2, 1);
     int nchw = wm_tensor(&k.m, 4, (int[]){1, 1, 2, 2}), rows = wm_tensor(&k.m, 3, (int[]){1, 1, 2});
     int mean = wm_tensor(&k.m, 2, (int[]){1, 1});
@@ -155,6 +151,15 @@ TEST(two_means_round_twice)
           (int[]){k.m.input, mk_integers(&k, 4, (int32_t[]){0, 3, 1, 2})});
     wm_op(&k.m, TFLITE_MEAN, rows, 2, (int[]){nchw, mk_integers(&k, 1, (int32_t[]){3})});
     wm_op(&k.m, TFLITE_MEAN, mean, 2, (int[]){rows, mk_integers(&k, 1, (int32_t[]){-1})});
+}
+
+/* [1 2; 1 1]: along the columns 1.5, that is 2, and 1; of these 1.5, that is 2 again. The mean
+ * of all four, 1.25, would be 1. */
+TEST(two_means_round_twice)
+{
+    static const int8_t image[] = {1, 2, 1, 1};
+    QModel q;
+    make_two_means();
     check_layers(&q, "mean mean");
     int8_t *out = run_layers(&q, 2, POLICY_LAYERWISE, image);
     ck_assert_int_eq(out[0], 2);
@@ -186,22 +191,30 @@ TEST(an_input_is_reshaped_before_it_is_there)
 }
 END
 
+/* Pointwise, reshape, dense, softmax; the reshape's zero point is moved by `zero`. */
+static int make_reshape(int zero)
+{
+    begin(2, 2, 3);
+    int at = mk_pixel(&k, k.m.input, 4, 0), flat = wm_tensor(&k.m, 2, (int[]){1, 16});
+    k.m.tensor[flat].zero = k.m.tensor[at].zero + zero;
+    wm_op(&k.m, TFLITE_RESHAPE, flat, 1, &at);
+    int logits = mk_dense(&k, flat, 2), out = mk_like(&k, logits, 1.0f / 256, -128);
+    wm_float(wm_op(&k.m, TFLITE_SOFTMAX, out, 1, &logits), 0, 1);
+    return flat;
+}
+
 /* A RESHAPE that says another scale: who reads it computes with that one. Another zero point
  * is a lookup that changes nothing but its name. */
 TEST(a_reshape_may_say_another_scale)
 {
     QModel q;
     for (int zero = 0; zero < 2; zero++) {
-        begin(2, 2, 3);
-        int at = mk_conv(&k, k.m.input, (MkConv){.kh = 1, .kw = 1, .s = 1, .channels = 4});
-        int flat = wm_tensor(&k.m, 2, (int[]){1, 16});
-        k.m.tensor[flat].zero = k.m.tensor[at].zero + 3 * zero;
-        wm_op(&k.m, TFLITE_RESHAPE, flat, 1, &at);
-        mk_dense(&k, flat, 2);
-        check_layers(&q, zero ? "pointwise lookup dense" : "pointwise dense");
+        int flat = make_reshape(3 * zero);
+        check_layers(&q, zero ? "pointwise lookup dense softmax" : "pointwise dense softmax");
+        ck_assert_int_eq(info.logits, 1 + zero);
         WmTensor *w = &k.m.tensor[k.m.op[2].input[1]];
-        double real = ldexp(q.layer[q.net.n_layers - 1].multiplier[0],
-                            q.layer[q.net.n_layers - 1].shift[0] - 31);
+        const QLayer *dense = &q.layer[info.logits];
+        double real = ldexp(dense->multiplier[0], dense->shift[0] - 31);
         ck_assert_double_eq_tol(real, 0.5 * (double)w->scale / 0.5, 1e-8);
         qmodel_release(&q);
         k.m.output = flat; /* the model's own output */
@@ -214,25 +227,30 @@ TEST(a_reshape_may_say_another_scale)
 }
 END
 
+static void make_borders(int type)
+{
+    begin(3, 3, 2);
+    k.m.tensor[k.m.input].type = type;
+    k.m.tensor[k.m.input].zero = 128;
+    int inner = mk_like(&k, k.m.input, 0.5f, 0);
+    wm_op(&k.m, TFLITE_QUANTIZE, inner, 1, &k.m.input);
+    int at = mk_conv(&k, inner, (MkConv){.kh = 3, .kw = 3, .s = 1, .channels = 2});
+    int out = mk_like(&k, at, k.m.tensor[at].scale, k.m.tensor[at].zero + 128);
+    k.m.tensor[out].type = type;
+    wm_op(&k.m, type == TYPE_FLOAT32 ? TFLITE_DEQUANTIZE : TFLITE_QUANTIZE, out, 1, &at);
+}
+
 /* float32 or uint8 outside, int8 inside: the same layers. */
 TEST(borders_are_dropped)
 {
     static const int type[] = {TYPE_FLOAT32, TYPE_UINT8};
     QModel q;
     for (int i = 0; i < 2; i++) {
-        begin(3, 3, 2);
-        k.m.tensor[k.m.input].type = type[i];
-        k.m.tensor[k.m.input].zero = 128;
-        int inner = mk_like(&k, k.m.input, 0.5f, 0);
-        wm_op(&k.m, TFLITE_QUANTIZE, inner, 1, &k.m.input);
-        int at = mk_conv(&k, inner, (MkConv){.kh = 3, .kw = 3, .s = 1, .channels = 2});
-        int out = mk_like(&k, at, k.m.tensor[at].scale, k.m.tensor[at].zero + 128);
-        k.m.tensor[out].type = type[i];
-        wm_op(&k.m, i == 0 ? TFLITE_DEQUANTIZE : TFLITE_QUANTIZE, out, 1, &at);
+        make_borders(type[i]);
         check_layers(&q, "conv");
         ck_assert_int_eq(info.input.type, type[i]);
         ck_assert_int_eq(info.output.type, type[i]);
-        ck_assert_int_eq(info.output.zero, (int)k.m.tensor[at].zero);
+        ck_assert_int_eq(info.output.zero, (int)k.m.tensor[k.m.op[1].output].zero);
         ck_assert_int_eq(q.tensor[0].zero, 0);
         ck_assert_uint_eq(info.tensor[0].bytes, i == 0 ? 72 : 18);
         qmodel_release(&q);
@@ -247,7 +265,7 @@ TEST(weights_may_have_a_negative_scale)
     static const int8_t image[] = {40, -20};
     QModel q;
     begin(1, 1, 2);
-    int at = mk_conv(&k, k.m.input, (MkConv){.kh = 1, .kw = 1, .s = 1, .channels = 2});
+    int at = mk_pixel(&k, k.m.input, 2, 0);
     WmTensor *w = &k.m.tensor[k.m.op[0].input[1]];
     w->scales = scales;
     w->n_scales = 2;
@@ -281,14 +299,14 @@ TEST(limits_by_a_constant_are_lookups)
 }
 END
 
-/* ---- what is refused, and the sentence ---------------------------------------------------------- */
+/* ---- what is refused, and the sentence ------------------------------------------------------- */
 
 /* A model of two layers that is fine; the cases below spoil it. Tensors: 0 the input, then
  * weights, bias, output of the conv; then those of the fully connected layer. */
 static void begin_fine(void)
 {
     begin(4, 4, 2);
-    int at = mk_conv(&k, k.m.input, (MkConv){.kh = 3, .kw = 3, .s = 1, .channels = 3, .same = true});
+    int at = mk_conv(&k, k.m.input, (MkConv){3, 3, 1, 3, .same = true});
     mk_dense(&k, at, 2);
 }
 
@@ -335,7 +353,7 @@ TEST(what_we_lack_is_named_with_its_index)
     begin_fine(), t[0].shape[0] = 2;
     check_refused("is not supported");
     begin_fine(), k.m.op[1].input[0] = 0;
-    check_refused("operator 1 (FULLY_CONNECTED) has 48 weights an output for an input of 4 x 4 x 2");
+    check_refused("operator 1 (FULLY_CONNECTED) has 48 weights an output for an input of 4 x 4");
     begin_fine(), k.m.op[0].n_inputs = 5;
     check_refused("operator 0 (CONV_2D) with 5 inputs and 1 outputs");
     begin_fine(), k.m.op[0].input[0] = 99;
@@ -357,18 +375,30 @@ TEST(what_we_lack_is_named_with_its_index)
 }
 END
 
-/* The fuzzer's seeds are random models. To write them anew: THIMBLE_SEEDS=tests/corpus/tflite. */
+static void make_seed(int seed)
+{
+    static const int type[] = {TYPE_FLOAT32, TYPE_UINT8};
+    if (seed < 20)
+        mk_random(&k, (uint64_t)seed);
+    else if (seed < 22)
+        make_borders(type[seed - 20]);
+    else if (seed < 24)
+        make_reshape(3 * (seed - 22));
+    else
+        make_two_means();
+}
+
+/* To write them anew: THIMBLE_SEEDS=tests/corpus/tflite. */
 TEST(the_seeds_of_the_fuzzer_are_models_made_here)
 {
-    const char *folder = getenv("THIMBLE_SEEDS");
-    for (uint64_t seed = 0; seed < 24; seed++) {
+    const char *given = getenv("THIMBLE_SEEDS"), *folder = given ? given : "tests/corpus/tflite";
+    for (int seed = 0; seed < 25; seed++) {
         char path[512];
         size_t size, there;
-        mk_random(&k, seed);
+        make_seed(seed);
         unsigned char *bytes = wm_bytes(&k.m, &size);
-        snprintf(path, sizeof path, "%s/random_%02d.tflite", folder ? folder : "tests/corpus/tflite",
-                 (int)seed);
-        if (folder)
+        snprintf(path, sizeof path, "%s/made_%02d.tflite", folder, seed);
+        if (given)
             ck_assert_msg(file_write(path, bytes, size) == 0, "%s", error_text());
         char *seen = file_read(path, &there);
         ck_assert_msg(seen != NULL, "%s", error_text());
@@ -379,7 +409,7 @@ TEST(the_seeds_of_the_fuzzer_are_models_made_here)
 }
 END
 
-/* ---- damage --------------------------------------------------------------------------------------- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 /* A prefix is refused - at the end stands an empty buffer that nobody reads - and so is what is
  * altered, unless it is another model that can be run. */
@@ -393,7 +423,8 @@ TEST(a_truncated_or_altered_file_does_no_harm)
         mk_random(&k, seed);
         unsigned char *bytes = wm_bytes(&k.m, &size);
         for (size_t n = 0; n < size - 32; n += 1 + n / 500)
-            ck_assert_msg(load_exactly(&q, bytes, n) == -1, "%zu of %zu bytes are a model", n, size);
+            ck_assert_msg(load_exactly(&q, bytes, n) == -1, "%zu of %zu bytes are a model", n,
+                          size);
         for (int i = 0; i < 1500; i++) {
             size_t at = rng_below(&rng, (uint32_t)size);
             unsigned char was = bytes[at];

@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-/* ---- random constants, which live as long as the model ------------------------------------- */
+/* ---- random constants, which live as long as the model --------------------------------------- */
 
 typedef struct {
     Wm m;
@@ -108,8 +108,10 @@ static inline void mk_scales(Maker *k, int weights, int channels, float scale)
         return;
     t->n_scales = channels;
     t->scales = mk_room(k, 4 * (size_t)channels);
-    for (int c = 0; c < channels; c++)
-        t->scales[c] = scale * (float)(0.5 + rng_uniform(&k->rng)) * (mk_below(k, 9) ? 1 : -1);
+    for (int c = 0; c < channels; c++) {
+        float part = (float)(0.5 + rng_uniform(&k->rng));
+        t->scales[c] = scale * (mk_below(k, 9) ? part : -part);
+    }
 }
 
 typedef struct {
@@ -136,6 +138,12 @@ static inline int mk_conv(Maker *k, int in, MkConv c)
     wm_int(op, 2, c.s);
     wm_byte(op, c.apart ? 4 : 3, c.act);
     return out;
+}
+
+/* 1 x 1. */
+static inline int mk_pixel(Maker *k, int in, int channels, int act)
+{
+    return mk_conv(k, in, (MkConv){.kh = 1, .kw = 1, .s = 1, .channels = channels, .act = act});
 }
 
 static inline int mk_pad(Maker *k, int in, int top, int bottom, int left, int right)
@@ -217,45 +225,44 @@ static inline int mk_hard_sigmoid(Maker *k, int in)
 static inline int mk_squeeze(Maker *k, int in)
 {
     int c = mk_shape(k, in)[3];
-    int at = mk_conv(k, mk_mean(k, in, true), (MkConv){1, 1, 1, 4, .act = 1});
-    at = mk_conv(k, at, (MkConv){.kh = 1, .kw = 1, .s = 1, .channels = c});
+    int at = mk_pixel(k, mk_pixel(k, mk_mean(k, in, true), 4, 1), c, 0);
     at = mk_below(k, 2) ? mk_hard_sigmoid(k, at)
                         : mk_unary(k, TFLITE_LOGISTIC, at, 1.0f / 256, -128);
     return mk_binary(k, TFLITE_MUL, in, at, 0.02f, 0);
 }
 
-/* A random one of what networks are made of; returns its output. */
+/* A random one of what networks are made of; returns its output. Every draw is a statement of
+ * its own: the same model from every compiler. */
 static inline int mk_stage(Maker *k, int at)
 {
-    const int c = mk_shape(k, at)[3], odd = 1 + 2 * mk_below(k, 3);
-    switch (mk_below(k, 12)) {
+    const int c = mk_shape(k, at)[3], kind = mk_below(k, 12), odd = 1 + 2 * mk_below(k, 3);
+    const int coin = mk_below(k, 2), s = 1 + mk_below(k, 2), act = mk_below(k, 4);
+    const int n = 1 + mk_below(k, 20), wide = 1 + mk_below(k, 2);
+    switch (kind) {
     case 0:
-        return mk_conv(k, at, (MkConv){odd, 3, 1 + mk_below(k, 2), 1 + mk_below(k, 9), .same = true,
-                                       .act = mk_below(k, 4)});
+        return mk_conv(k, at, (MkConv){odd, 3, s, 1 + n / 2, .same = true, .act = act});
     case 1: /* PyTorch's padding before a stride of 2 */
-        return mk_conv(k, mk_pad(k, at, odd / 2, odd / 2, 1, mk_below(k, 2)),
-                       (MkConv){odd, 3, 2, 4, .act = 3});
+        return mk_conv(k, mk_pad(k, at, odd / 2, odd / 2, 1, s), (MkConv){odd, 3, 2, 4, .act = 3});
     case 2:
-        return mk_conv(k, at, (MkConv){3, odd, 1 + mk_below(k, 2), 1 + mk_below(k, c < 5 ? 3 : 1),
-                                       .apart = true, .same = true, .act = 1});
+        return mk_conv(k, at, (MkConv){3, odd, s, c < 5 ? 1 + n % 3 : 1, .apart = true,
+                                       .same = true, .act = 1});
     case 3:
         return mk_conv(k, mk_pad(k, at, 1, 1, odd / 2, odd / 2),
-                       (MkConv){3, odd, 1, 1, .apart = true, .same = mk_below(k, 2), .act = 3});
+                       (MkConv){3, odd, 1, 1, .apart = true, .same = coin, .act = 3});
     case 4:
-        return mk_conv(k, at, (MkConv){1, 1, 1, 1 + mk_below(k, 20), .act = mk_below(k, 4)});
+        return mk_pixel(k, at, n, act);
     case 5:
-        return mk_binary(k, TFLITE_ADD, at, mk_conv(k, at, (MkConv){.kh = 1, .kw = 1, .s = 1, .channels = c}), 0.06f, 1);
+        return mk_binary(k, TFLITE_ADD, at, mk_pixel(k, at, c, 0), 0.06f, 1);
     case 6:
         return mk_squeeze(k, at);
     case 7:
         return mk_binary(k, TFLITE_MUL, at, mk_hard_sigmoid(k, at), 0.03f, 0);
     case 8:
-        return mk_pool(k, mk_below(k, 2) ? TFLITE_MAX_POOL_2D : TFLITE_AVERAGE_POOL_2D, at, 2,
-                       1 + mk_below(k, 2), 1 + mk_below(k, 2), true);
+        return mk_pool(k, coin ? TFLITE_MAX_POOL_2D : TFLITE_AVERAGE_POOL_2D, at, 2, wide, s, true);
     case 9:
-        return mk_unary(k, mk_below(k, 2) ? TFLITE_HARD_SWISH : TFLITE_QUANTIZE, at, 0.05f, 7);
+        return mk_unary(k, coin ? TFLITE_HARD_SWISH : TFLITE_QUANTIZE, at, 0.05f, 7);
     case 10:
-        return mk_unary(k, mk_below(k, 2) ? TFLITE_RELU : TFLITE_RELU_N1_TO_1, at, 0.05f, -99);
+        return mk_unary(k, coin ? TFLITE_RELU : TFLITE_RELU_N1_TO_1, at, 0.05f, -99);
     }
     return mk_unary(k, TFLITE_TANH, at, 1.0f / 128, 0);
 }
@@ -265,7 +272,8 @@ static inline void mk_random(Maker *k, uint64_t seed)
 {
     memset(k, 0, sizeof *k);
     k->rng = rng_make(seed, 31);
-    wm_begin(&k->m, 3 + mk_below(k, 6), 3 + mk_below(k, 6), 1 + mk_below(k, 4));
+    int h = 3 + mk_below(k, 6), w = 3 + mk_below(k, 6), c = 1 + mk_below(k, 4);
+    wm_begin(&k->m, h, w, c);
     k->m.tensor[k->m.input].scale = 0.05f;
     k->m.tensor[k->m.input].zero = mk_below(k, 256) - 128;
     int at = k->m.input;
@@ -278,7 +286,7 @@ static inline void mk_random(Maker *k, uint64_t seed)
     mk_dense(k, at, 3);
 }
 
-/* ---- the interpreter -------------------------------------------------------------------------- */
+/* ---- the interpreter ------------------------------------------------------------------------- */
 
 static inline int slow_elements(const WmTensor *t)
 {
@@ -346,7 +354,8 @@ static inline void slow_window(const Slow *s, const WmOp *op)
     const int32_t *bias = weighs ? s->m->tensor[op->input[2]].data : NULL;
     int kh = weighs ? w->shape[1] : op->option[4].value, sh = op->option[2].value;
     int kw = weighs ? w->shape[2] : op->option[3].value, sw = op->option[1].value;
-    int act = op->option[apart ? 4 : conv ? 3 : 5].value, out_c = out->shape[3], in_c = in->shape[3];
+    int act = op->option[apart ? 4 : conv ? 3 : 5].value;
+    int out_c = out->shape[3], in_c = in->shape[3];
     int top = slow_before(same, in->shape[1], out->shape[1], kh, sh);
     int left = slow_before(same, in->shape[2], out->shape[2], kw, sw);
     int8_t *to = s->value[op->output];
@@ -411,8 +420,8 @@ static inline void slow_binary(const Slow *s, const WmOp *op)
         if (op->code == TFLITE_MUL)
             v = slow_multiply(x * y, (double)a->scale * (double)b->scale / (double)out->scale);
         else
-            v = slow_multiply((int64_t)slow_multiply(x << 20, (double)a->scale / twice) +
-                                  slow_multiply(y << 20, (double)b->scale / twice),
+            v = slow_multiply((int64_t)slow_multiply(x * (1 << 20), (double)a->scale / twice) +
+                                  slow_multiply(y * (1 << 20), (double)b->scale / twice),
                               twice / ((1 << 20) * (double)out->scale));
         s->value[op->output][i] = slow_fused((double)v, out, op->option[0].value);
     }

@@ -47,7 +47,8 @@ static inline int wm_tensor(Wm *m, int rank, const int *shape)
     WmTensor *t = &m->tensor[m->n_tensors];
     assert(m->n_tensors < WM_TENSORS && rank <= 4);
     *t = (WmTensor){.type = TYPE_INT8, .rank = rank, .scale = 0.5f};
-    memcpy(t->shape, shape, (size_t)rank * sizeof *shape);
+    for (int d = 0; d < rank; d++)
+        t->shape[d] = shape[d];
     return m->n_tensors++;
 }
 
@@ -103,7 +104,7 @@ static inline void wm_begin(Wm *m, int h, int w, int c)
     m->input = wm_tensor(m, 4, (int[]){1, h, w, c});
 }
 
-/* ---- FlatBuffers, written from the root on: what points comes before what it points to ------ */
+/* ---- FlatBuffers, written from the root on: what points comes before what it points to ------- */
 
 typedef struct {
     uint8_t *bytes;
@@ -182,7 +183,7 @@ static inline void wb_bytes(Wb *b, uint32_t field, const void *data, uint32_t n)
         memcpy(b->bytes + at, data, n);
 }
 
-/* ---- the model ------------------------------------------------------------------------------ */
+/* ---- the model ------------------------------------------------------------------------------- */
 
 static inline void wb_tensor(Wb *b, uint32_t from, const WmTensor *t, int index)
 {
