@@ -263,28 +263,27 @@ static void look_at(Search *s, const Net *net, bool image_outside)
     stream_look(s->step, net);
 }
 
-/* Least arena without computing twice, then the least work in that arena. */
-static uint32_t least_once(Search *s)
+/* Is there a plan within the budget? Then the one with the least work is found. */
+static bool reaches(Search *s, uint32_t budget, bool again)
 {
-    run(s, UINT32_MAX - 1, false, true);
-    return s->peak[s->n];
+    run(s, budget, again, false);
+    return s->peak[s->n] != UINT32_MAX;
 }
 
+/* Least arena without computing twice, then the least work in that arena. */
 static void search_once(Search *s)
 {
-    run(s, least_once(s), false, false);
+    run(s, UINT32_MAX - 1, false, true);
+    run(s, s->peak[s->n], false, false);
 }
 
 void stream_make(const Net *net, const PlanOptions *o, Plan *plan)
 {
     Search s;
     look_at(&s, net, o->image_outside);
-    uint32_t once = least_once(&s);
-    bool fits = !o->sram || once <= o->sram;
-    if (!fits)
-        run(&s, o->sram, true, false);
-    if (fits || s.peak[s.n] == UINT32_MAX)
-        run(&s, once, false, false);
+    bool fits = !o->sram || reaches(&s, o->sram, false);
+    if (fits || !reaches(&s, o->sram, true))
+        search_once(&s);
     stream_place(net, s.step, s.pulled, s.cut, plan);
 }
 
