@@ -94,16 +94,18 @@ test: thimble tests arrows
 asan:
 	$(MAKE) test BUILD=$(BUILD)/asan OPT=-O2 SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 
-# The reader of .tflite files against libFuzzer (clang, libclang-rt-dev, libomp-dev), from the seeds
-# in tests/corpus on; what it finds stays in $(BUILD)/fuzz. The library without its command line.
+# The reader of .tflite files against libFuzzer (clang, its runtime and libomp-dev), from the seeds
+# in tests/corpus on, for SECONDS. What it finds stays in $(BUILD)/fuzz. All but training and cli/.
 SECONDS = 600
-FUZZ    = CC=clang BUILD=$(BUILD)/fuzz OPT=-O1 \
+FUZZ    = CC=clang BUILD=$(BUILD)/fuzz OPT=-O1 CLI= \
+          MODULES="base network runtime estimator dataset nn quant exporter evaluator" \
           SANITIZE="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined"
 fuzz-tflite:
-	$(MAKE) $(FUZZ) $(BUILD)/fuzz/fuzz_tflite
+	@$(MAKE) -s $(FUZZ) $(BUILD)/fuzz/fuzz_tflite
 	@mkdir -p $(BUILD)/fuzz/corpus
-	$(BUILD)/fuzz/fuzz_tflite -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=2048 -max_len=65536 \
-	    -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus tests/corpus/tflite
+	$(BUILD)/fuzz/fuzz_tflite -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=2048 \
+	    -max_len=65536 -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/ \
+	    $(BUILD)/fuzz/corpus tests/corpus/tflite
 
 $(BUILD)/fuzz_tflite: $(BUILD)/tests/fuzz_tflite.o $(LIB)
 	$(CC) -fsanitize=fuzzer -o $@ $< $(LIB) $(LDFLAGS) $(LDLIBS)
