@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "exporter/print.h"
+#include "exporter/rename.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -103,7 +104,23 @@ static int copy_files(const char *from, const char *to, bool (*wanted)(const cha
     return status;
 }
 
-static int copy_runtime(const char *to)
+/* Files copied into the folder that call the network by its name. */
+static int rename_copies(const char *dir, const char *prefix)
+{
+    static const char *const name[] = {"main.c", "Makefile", "boards/sections.ld"};
+    int status = 0;
+    for (size_t i = 0; i < sizeof name / sizeof *name && status == 0; i++) {
+        char *path = xasprintf("%s/%s", dir, name[i]), *text = file_read(path, NULL);
+        char *renamed = text ? rename_text(text, prefix) : NULL;
+        status = renamed ? file_write(path, renamed, strlen(renamed)) : -1;
+        free(renamed);
+        free(text);
+        free(path);
+    }
+    return status;
+}
+
+static int copy_runtime(const char *to, const char *prefix)
 {
     const char *runtime = runtime_dir();
     if (!runtime)
@@ -114,6 +131,8 @@ static int copy_runtime(const char *to)
         status = copy_files(runtime, to, is_source, same_place);
     if (status == 0)
         status = copy_files(from, boards, is_any, place_of);
+    if (status == 0 && prefix)
+        status = rename_copies(to, prefix);
     free(from);
     free(boards);
     return status;
@@ -141,25 +160,27 @@ static bool is_empty_dir(const char *path)
     return dir && n < 3;
 }
 
-static bool is_ours(const char *path)
+static bool is_ours(const char *path, const char *prefix)
 {
-    char *header = xasprintf("%s/model.h", path), *text = NULL;
+    char *header = xasprintf("%s/%s.h", path, prefix ? prefix : "model"), *text = NULL;
+    char *mark = rename_text(PRINT_MARK, prefix ? prefix : "model");
     if (file_exists(header))
         text = file_read(header, NULL);
-    bool ours = text && strncmp(text, PRINT_MARK, strlen(PRINT_MARK)) == 0;
+    bool ours = text && strncmp(text, mark, strlen(mark)) == 0;
+    free(mark);
     free(text);
     free(header);
     return ours;
 }
 
-static int check_replaceable(const char *path)
+static int check_replaceable(const char *path, const char *prefix)
 {
     struct stat st;
     if (lstat(path, &st) != 0 || is_empty_dir(path))
         return 0;
     if (!file_is_dir(path))
         return errorf("%s is a file; the network is written into a folder", path);
-    if (!is_ours(path))
+    if (!is_ours(path, prefix))
         return errorf("%s is a folder that thimble did not write: it is not replaced", path);
     return 0;
 }
@@ -184,7 +205,7 @@ static int take_place(const char *fresh, const char *path)
 
 /* ---- the folder -------------------------------------------------------------------------- */
 
-static const char readme[] =
+static const char use_inside[] =
     "Use it\n"
     "------\n"
     "    #include \"model.h\"\n"
@@ -192,7 +213,21 @@ static const char readme[] =
     "\n"
     "    int8_t *image = model_input(arena);        /* fill: [h][w][c], int8 = pixel - 128 */\n"
     "    model_run(arena, NULL);                    /* the image is overwritten */\n"
-    "    const int8_t *score = model_output(arena); /* the class is the largest */\n"
+    "    const int8_t *score = model_output(arena); /* the class is the largest */\n";
+
+static const char use_outside[] =
+    "Use it\n"
+    "------\n"
+    "    #include \"model.h\"\n"
+    "    static int8_t arena[MODEL_ARENA_BYTES] __attribute__((aligned(MODEL_ARENA_ALIGN)));\n"
+    "\n"
+    "    static void row(void *context, int y, int x0, int x1, int8_t *to); /* in what order:\n"
+    "                       model.h. Columns [x0, x1) of row y, [x][c], int8 = pixel - 128 */\n"
+    "    const TbInput image = {row, NULL};\n"
+    "    model_run(arena, &image);\n"
+    "    const int8_t *score = model_output(arena); /* the class is the largest */\n";
+
+static const char readme[] =
     "\n"
     "Try it\n"
     "------\n"
@@ -216,8 +251,8 @@ static const char readme[] =
     "7. Other sensors: q = real / MODEL_INPUT_SCALE + MODEL_INPUT_ZERO, rounded and clamped to\n"
     "   -128..127.\n"
     "8. A probability, if you want one: softmax of (q - MODEL_OUTPUT_ZERO) * MODEL_OUTPUT_SCALE.\n"
-    "9. To see where the time goes, call model_run_segment(i, arena) for i = 0 to\n"
-    "   MODEL_N_SEGMENTS - 1 with a timer between.\n"
+    "9. To see where the time goes, call model_run_segment() for 0 to MODEL_N_SEGMENTS - 1 with a\n"
+    "   timer between.\n"
     "10. To check your build, run the input in model_sample.h: MODEL_OUTPUT_BYTES must be equal\n"
     "    byte for byte. main.c does this and more; boards/tb_board.h is what it asks of a board.\n";
 
@@ -230,7 +265,7 @@ static void print_readme(FILE *f, const Listing *x)
     fprintf(f, "\n\n    input     %d x %d x %d int8\n    output    %u int8\n", net->h, net->w,
             net->c, net_tensor_bytes(net, net->n_layers - 1));
     print_costs(f, x, "    ");
-    fprintf(f, "\n%s", readme);
+    fprintf(f, "\n%s%s", x->plan->image_outside ? use_outside : use_inside, readme);
 }
 
 static void print_board(FILE *f, const Listing *x)
@@ -238,19 +273,35 @@ static void print_board(FILE *f, const Listing *x)
     fprintf(f, "BOARD ?= %s\n", x->options->target->core);
 }
 
+/* What a listing prints, under the network's name; yours to free. */
+static char *printed(const Listing *x, void (*print)(FILE *f, const Listing *x))
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    print(f, x);
+    if (fclose(f) != 0 || !x->options->prefix)
+        return text;
+    char *renamed = rename_text(text, x->options->prefix);
+    free(text);
+    return renamed;
+}
+
 static int write_listing(const char *dir, const char *name, const Listing *x,
                          void (*print)(FILE *f, const Listing *x))
 {
-    char *path = xasprintf("%s/%s", dir, name);
-    FILE *f = fopen(path, "w");
+    const char *prefix = x->options->prefix;
+    char *file = rename_text(name, prefix ? prefix : "model");
+    char *path = xasprintf("%s/%s", dir, file), *text = printed(x, print);
+    FILE *f = text ? fopen(path, "w") : NULL;
     int status = f ? 0 : errorf("cannot write %s: %s", path, strerror(errno));
-    if (f) {
-        print(f, x);
-        bool bad = ferror(f) != 0;
-        if (fclose(f) != 0 || bad)
-            status = errorf("cannot write %s: the disk may be full", path);
-    }
+    if (f && (fputs(text, f) == EOF) + (fclose(f) != 0) > 0)
+        status = errorf("cannot write %s: the disk may be full", path);
+    free(text);
     free(path);
+    free(file);
     return status;
 }
 
@@ -263,7 +314,7 @@ static int write_folder(const char *dir, const Listing *x)
         {"model.c", print_model_c}, {"model.h", print_model_h}, {"model_sample.h", print_sample_h},
         {"README.md", print_readme}, {"board.mk", print_board},
     };
-    if (file_make_dirs(dir) != 0 || copy_runtime(dir) != 0)
+    if (file_make_dirs(dir) != 0 || copy_runtime(dir, x->options->prefix) != 0)
         return -1;
     for (size_t i = 0; i < sizeof file / sizeof *file; i++)
         if (write_listing(dir, file[i].name, x, file[i].print) != 0)
@@ -305,11 +356,11 @@ static char *folder_name(const char *dir)
 int export_plan(const QModel *q, const Plan *plan, const ExportOptions *options)
 {
     Lowered lowered;
-    if (lower(q, plan, &lowered) != 0)
+    if ((options->prefix && rename_check(options->prefix) != 0) || lower(q, plan, &lowered) != 0)
         return -1;
     char *path = folder_name(options->dir);
     int8_t *output = NULL;
-    int status = check_replaceable(path);
+    int status = check_replaceable(path, options->prefix);
     if (status == 0) {
         if (options->sample)
             output = answer(q, &lowered, options->sample);

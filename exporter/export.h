@@ -6,7 +6,8 @@
  *   Makefile           `make` builds for the board it was exported for, `make host` for here
  *   README.md          arena, flash, stack; how to call it; how to port it
  *
- * Written beside and renamed: a folder is complete or not there. */
+ * Written beside and renamed: a folder is complete or not there. With a name
+ * of its own, files and all symbols but the runtime's begin with that. */
 #ifndef EXPORT_H
 #define EXPORT_H
 
@@ -16,6 +17,7 @@
 typedef struct {
     const char *dir;
     const char *title;         /* one line for the comment: run, candidate, genotype */
+    const char *prefix;        /* instead of "model" in files and symbols; NULL for that */
     const Target *target;
     PlanOptions plan;
     const char *const *class_name; /* [classes] or NULL */
@@ -24,7 +26,8 @@ typedef struct {
 } ExportOptions;
 
 /* -1 with errorf(); an existing folder is replaced, with all that is in it, only
- * when thimble wrote it (its model.h begins with our mark) or when it is empty. */
+ * when thimble wrote it (its model.h begins with our mark; or PREFIX.h, for the same prefix)
+ * or when it is empty. */
 int export_model(const QModel *q, const ExportOptions *options);
 /* The same with a plan that is made already. */
 int export_plan(const QModel *q, const Plan *plan, const ExportOptions *options);

@@ -332,6 +332,64 @@ TEST(a_cpp_program_calls_it)
 }
 END
 
+static const char both[] =
+    "#include \"kws.h\"\n#include \"kws_sample.h\"\n#include \"vww.h\"\n#include \"vww_sample.h\"\n"
+    "static int8_t arena[KWS_ARENA_BYTES > VWW_ARENA_BYTES ? KWS_ARENA_BYTES : VWW_ARENA_BYTES]\n"
+    "    __attribute__((aligned(TB_ALIGN)));\n"
+    "static int differs(const int8_t *a, const int8_t *b, int n)\n{\n"
+    "    int sum = 0;\n    while (n-- > 0)\n        sum += a[n] != b[n];\n    return sum;\n}\n"
+    "int main(void)\n{\n"
+    "    int bad = 0;\n"
+    "    for (int i = 0; i < KWS_INPUT_BYTES; i++)\n"
+    "        kws_input(arena)[i] = kws_sample_input[i];\n"
+    "    kws_run(arena, 0);\n"
+    "    bad += differs(kws_output(arena), kws_sample_output, KWS_OUTPUT_BYTES);\n"
+    "    for (int i = 0; i < VWW_INPUT_BYTES; i++)\n"
+    "        vww_input(arena)[i] = vww_sample_input[i];\n"
+    "    vww_run(arena, 0);\n"
+    "    return bad + differs(vww_output(arena), vww_sample_output, VWW_OUTPUT_BYTES);\n}\n";
+
+/* Class names that look like our own stay as they are. */
+static void export_as(const char *prefix, uint64_t seed)
+{
+    static const char *const name[] = {"model_t", "MODEL_", "model.h", "b", "c"};
+    Net net;
+    every_operator(&net);
+    Case c = case_of(&net, &inplace, seed);
+    char *dir = xasprintf("%s/%s", folder, prefix);
+    ExportOptions options = {.dir = dir, .prefix = prefix, .target = &target, .sample = c.image,
+                             .class_name = name};
+    for (int again = 0; again < 2; again++)
+        ck_assert_msg(export_plan(&c.q, &c.plan, &options) == 0, "%s", error_text());
+    free(dir);
+    case_release(&c);
+}
+
+TEST(two_networks_share_a_program)
+{
+    make_folder();
+    export_as("kws", 5);
+    export_as("vww", 6);
+    char *path = xasprintf("%s/both.c", folder);
+    ck_assert_int_eq(file_write(path, both, strlen(both)), 0);
+    must("gcc -std=c99 -Wall -Wextra -Werror -Ikws -Ivww -o both both.c kws/kws.c vww/vww.c "
+         "kws/tb_*.c && ./both");
+    must("make -s -C kws host && cd kws && ./kws_host | grep 'sample equal'");
+    must("! grep -rniE '(^|[^a-z0-9_\"])model_' kws && grep '\"model_t\"' kws/kws.h && test ! -e kws/model.c");
+    if (have("arm-none-eabi-gcc"))
+        must("make -s -C vww && arm-none-eabi-size -A vww/vww.elf | grep tb_rodata");
+    ExportOptions options = {.dir = "nowhere", .prefix = "9", .target = &target};
+    Net net;
+    every_operator(&net);
+    Case c = case_of(&net, &inplace, 5);
+    ck_assert_int_eq(export_plan(&c.q, &c.plan, &options), -1);
+    ck_assert_ptr_nonnull(strstr(error_text(), "'9' cannot begin"));
+    case_release(&c);
+    free(path);
+    remove_folder();
+}
+END
+
 /* size -A: name, bytes, address. */
 static unsigned long section_bytes(const char *text, const char *prefix)
 {
@@ -437,6 +495,6 @@ END
 SUITE(export, the_folder_has_everything_and_nothing_stays_beside_it,
       only_what_thimble_wrote_is_replaced, the_same_network_gives_the_same_text,
       what_is_printed_compiles_without_a_warning, the_exported_program_answers_as_the_host_does,
-      a_cpp_program_calls_it, the_predicted_flash_is_the_size_of_the_object,
+      a_cpp_program_calls_it, two_networks_share_a_program, the_predicted_flash_is_the_size_of_the_object,
       a_network_of_one_pool_is_a_network, the_runtime_is_looked_for_where_the_user_says,
       numbers_are_printed_as_people_and_compilers_read_them)
