@@ -41,16 +41,76 @@ typedef struct {
     int16_t image, result; /* the int8 tensors between the borders */
 } Build;
 
-/* "operator 17 (CONV_2D) ...", and -1. */
-int refuse(const Build *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
 /* tflite_layers.c: every operator in turn, and the layer that holds the result. */
 int build_layers(Build *b);
 
 /* tflite_tables.c: the tables of the finished net. */
 int build_tables(Build *b, QModel *q);
-/* The bounds of a fused activation, -1 with errorf() for one that we lack. */
+/* The bounds of a fused activation; -1 with errorf() for one that we lack. */
 int fused_range(const Build *b, int code, QTensor out, int *act_min, int *act_max);
+
+/* tflite_windows.c and tflite_values.c: the operator b->op. Everything that returns an int
+ * here is 0, or -1 with errorf(). */
+int build_conv(Build *b); /* of any kind */
+int build_fully_connected(Build *b);
+int build_pool(Build *b);
+int build_mean(Build *b);
+int build_softmax(Build *b);
+int build_unary(Build *b);
+int build_function(Build *b, Lookup table); /* the same; table: of what it reads */
+int build_binary(Build *b);                 /* ADD and MUL */
+int build_limit(Build *b);                  /* MAXIMUM and MINIMUM */
+
+/* ---- tflite_views.c: what it reads ---------------------------------------------------------- */
+
+/* "operator 17 (CONV_2D) ...", and -1. */
+int refuse(const Build *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* h, w and c of a tensor's own dimensions, or of what a layer makes. */
+typedef struct {
+    int h, w, c;
+} Shape;
+Shape file_shape(const FileTensor *t);
+Shape view_layer_shape(const Build *b, int layer);
+bool file_is_single(const FileTensor *t); /* a batch of one */
+bool file_same_shape(const FileTensor *a, const FileTensor *b);
+
+bool view_in_order(const View *v); /* not transposed */
+bool view_is_padded(const View *v);
+void view_set_axes(const Build *b, View *v, const FileTensor *t);
+
+/* An int8 tensor with one scale, as everything that is computed has to be; a uint8 one where
+ * it is a border. */
+int view_check_int8(const Build *b, int tensor);
+
+/* Input k, which has to be computed: its tensor and view; or the layer that has all of its
+ * values in their order; or that besides has the very dimensions of the tensor. */
+int view_input(Build *b, int k, int *tensor, View **view);
+int view_whole_input(Build *b, int k, int *layer);
+int view_image_input(Build *b, int k, int *layer);
+int view_check_image(const Build *b, const FileTensor *t, Shape is, int layer);
+/* The layer that has a tensor's values; makes the lookup that the view still lacks. */
+int view_layer(Build *b, int tensor, int *layer);
+
+int option_int(Build *b, int field, int otherwise);
+int option_check_fused(Build *b);
+Act option_act(Build *b);
+/* Input k, a constant of n integers, any number when n is 0; and element i of it. */
+int option_integers(const Build *b, int k, uint32_t n, const FileTensor **t);
+int64_t file_integer(const FileTensor *t, uint32_t i);
+
+/* ---- tflite_views.c: what it makes ---------------------------------------------------------- */
+
+int view_check_room(const Build *b); /* for one more layer */
+/* TFLite has only one output of some operators: of scale 1 / steps. */
+int view_check_output(const Build *b, int steps, int zero);
+
+/* The output is layer l, the last one; or a function of one value of input k, of the same shape
+ * in unary_made; or a view of what an input is. */
+int view_layer_made(Build *b, int l);
+int view_function_made(Build *b, int k, const Lookup function);
+int view_unary_made(Build *b, int k, const Lookup function);
+View *view_output(Build *b, const View *of);
 
 /* ---- what the operator b->op says ------------------------------------------------------------ */
 
@@ -77,6 +137,11 @@ static inline QTensor quantised(const FileTensor *t)
 {
     int zero = t->zero - (t->type == TYPE_UINT8 ? 128 : 0);
     return (QTensor){t->scale, (int8_t)zero};
+}
+
+static inline bool same_quantisation(QTensor a, QTensor b)
+{
+    return a.zero == b.zero && a.scale == b.scale;
 }
 
 /* The fused activation in an operator's options. */
