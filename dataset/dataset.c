@@ -156,6 +156,15 @@ static void limit_classes(Listing *l, const DataOptions *o)
     free(label);
 }
 
+static void leave_test(Listing *l)
+{
+    if (l->test.n == 0) {
+        l->test = l->train;
+        l->train = (ExampleList){0};
+    }
+    examples_release(&l->train);
+}
+
 int data_classes(const DataOptions *options)
 {
     Listing listing = {0};
@@ -271,6 +280,8 @@ static int open_listing(Data *data, Listing *l, const DataOptions *o)
 {
     if (readers[o->format]->list(l, o, false) == -1)
         return -1;
+    if (o->only_test)
+        leave_test(l);
     if (l->test.n == 0 && l->train.n > 0 && hold_out(l, o) == -1)
         return -1;
     if (o->limit > 0)

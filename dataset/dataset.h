@@ -9,7 +9,7 @@
  * below the path, and then a share of each class is held out. test/ alone is
  * fine: train is empty, its n is 0. Files are pictures by their contents or by
  * their ending; hidden ones and others are passed over. A picture is scaled to
- * cover the wanted shape and cropped in the middle.
+ * cover the wanted shape and cropped in the middle, or stretched to it.
  *
  * What a network sees is real = (pixel - zero) * scale, with one integer zero
  * and one scale for all channels, so that the device's int8 input is simply
@@ -45,9 +45,16 @@ typedef enum {
     N_DATA_FORMATS
 } DataFormat;
 
+typedef enum {
+    RESIZE_COVER,  /* area averages, what is too much is cropped: picture_fit() */
+    RESIZE_STRETCH /* the triangle filter, sides apart: picture_stretch() */
+} DataResize;
+
 typedef struct {
     DataFormat format;
     char path[512];
+    bool only_test;       /* train stays empty; all there is is test where nothing else is */
+    DataResize resize;    /* of pictures in files */
     double holdout;       /* share of each class to test on where there is no test set; 0: 0.1 */
     uint64_t seed;        /* of the hold-out and of the synthetic set */
     int threads;          /* 0: one */

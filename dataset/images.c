@@ -44,7 +44,10 @@ static int images_load(const Listing *listing, const Example *example, const Dat
     free(file);
     if (status == -1)
         return -1;
-    picture_fit(&picture, options->h, options->w, options->c, pixel);
+    if (options->resize == RESIZE_STRETCH)
+        picture_stretch(&picture, options->h, options->w, options->c, pixel);
+    else
+        picture_fit(&picture, options->h, options->w, options->c, pixel);
     picture_release(&picture);
     return 0;
 }

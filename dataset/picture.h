@@ -31,4 +31,10 @@ void picture_release(Picture *p);
  * scaled. Gray is repeated for c = 3, colour becomes luma (BT.601) for c = 1. */
 void picture_fit(const Picture *p, int h, int w, int c, uint8_t *out);
 
+/* Stretches p to h x w, whatever its sides were: each output pixel is the mean under a triangle
+ * that is two output pixels wide, or two source pixels when growing. What many call bilinear with
+ * antialiasing, and to the bit what Pillow's BILINEAR makes of 8-bit pixels: across first,
+ * weights in 22 bits, rounded after either side. Colours as above. */
+void picture_stretch(const Picture *p, int h, int w, int c, uint8_t *out);
+
 #endif

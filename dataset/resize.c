@@ -123,6 +123,81 @@ static void resize(const Picture *p, int h, int w, uint8_t *out)
     axis_release(&y);
 }
 
+/* --- stretching: in integers, so that others' results are met to the bit */
+
+enum { WEIGHT_BITS = 22 };
+
+typedef struct {
+    int first, n;
+    int32_t *weight; /* [n], their sum is about 1 << WEIGHT_BITS */
+} Triangle;
+
+/* `share` is room for the weights before they add up to 1. */
+static void triangle_make(Triangle *t, double middle, double half, int size, double *share)
+{
+    double sum = 0;
+    int end = (int)fmin(middle + half + 0.5, size);
+    t->first = (int)fmax(middle - half + 0.5, 0);
+    t->n = end - t->first;
+    for (int k = 0; k < t->n; k++) {
+        share[k] = fmax(1 - fabs(t->first + k + 0.5 - middle) / half, 0);
+        sum += share[k];
+    }
+    for (int k = 0; k < t->n; k++)
+        t->weight[k] = (int32_t)(share[k] / sum * (1 << WEIGHT_BITS) + 0.5);
+}
+
+/* n triangles over `size` pixels, with their weights in one block: free() the first's. */
+static Triangle *triangles(int size, int n)
+{
+    double step = (double)size / n, half = fmax(step, 1);
+    size_t most = (size_t)ceil(2 * half) + 2;
+    Triangle *t = xmalloc((size_t)n * sizeof *t);
+    int32_t *weight = xmalloc((size_t)n * most * sizeof *weight);
+    double *share = xmalloc(most * sizeof *share);
+    for (int i = 0; i < n; i++) {
+        t[i].weight = weight + (size_t)i * most;
+        triangle_make(&t[i], (i + 0.5) * step, half, size, share);
+        assert(t[i].n >= 1 && (size_t)t[i].n <= most && t[i].first + t[i].n <= size);
+    }
+    free(share);
+    return t;
+}
+
+static void triangles_free(Triangle *t)
+{
+    free(t[0].weight);
+    free(t);
+}
+
+/* The pixels under a triangle, `apart` bytes between them. The weights' sum may pass 1 by half a
+ * unit each: less than a level, but 255 must not become 256. */
+static uint8_t under(const Triangle *t, const uint8_t *in, size_t apart)
+{
+    int64_t sum = 1 << (WEIGHT_BITS - 1);
+    for (int k = 0; k < t->n; k++)
+        sum += (int64_t)t->weight[k] * in[(size_t)(t->first + k) * apart];
+    sum >>= WEIGHT_BITS;
+    return (uint8_t)(sum > 255 ? 255 : sum);
+}
+
+static void stretch(const Picture *p, int h, int w, uint8_t *out)
+{
+    size_t c = (size_t)p->c, row = (size_t)w * c;
+    Triangle *x = triangles(p->w, w), *y = triangles(p->h, h);
+    uint8_t *rows = xmalloc((size_t)p->h * row);
+    const uint8_t *in = p->pixel;
+    for (size_t i = 0; i < (size_t)p->h; i++, in += (size_t)p->w * c)
+        for (size_t j = 0; j < row; j++)
+            rows[i * row + j] = under(&x[j / c], in + j % c, c);
+    for (size_t i = 0; i < (size_t)h; i++)
+        for (size_t j = 0; j < row; j++)
+            out[i * row + j] = under(&y[i], rows + j, row);
+    free(rows);
+    triangles_free(x);
+    triangles_free(y);
+}
+
 static void recolour(const uint8_t *in, int in_c, size_t n, int c, uint8_t *out)
 {
     for (size_t i = 0; i < n; i++) {
@@ -134,7 +209,8 @@ static void recolour(const uint8_t *in, int in_c, size_t n, int c, uint8_t *out)
     }
 }
 
-void picture_fit(const Picture *p, int h, int w, int c, uint8_t *out)
+static void fit(const Picture *p, int h, int w, int c, uint8_t *out,
+                void (*resized)(const Picture *p, int h, int w, uint8_t *out))
 {
     assert((p->c == 1 || p->c == 3) && (c == 1 || c == 3) && h > 0 && w > 0);
     size_t n = (size_t)h * (size_t)w;
@@ -142,9 +218,19 @@ void picture_fit(const Picture *p, int h, int w, int c, uint8_t *out)
     if (p->h == h && p->w == w)
         memcpy(fitted, p->pixel, n * (size_t)p->c);
     else
-        resize(p, h, w, fitted);
+        resized(p, h, w, fitted);
     if (p->c == c)
         return;
     recolour(fitted, p->c, n, c, out);
     free(fitted);
+}
+
+void picture_fit(const Picture *p, int h, int w, int c, uint8_t *out)
+{
+    fit(p, h, w, c, out, resize);
+}
+
+void picture_stretch(const Picture *p, int h, int w, int c, uint8_t *out)
+{
+    fit(p, h, w, c, out, stretch);
 }

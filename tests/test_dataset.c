@@ -259,6 +259,53 @@ TEST(without_a_test_folder_a_share_of_each_class_is_held_out)
 }
 END
 
+TEST(the_test_set_alone_is_all_there_is_where_there_is_none)
+{
+    make_folder();
+    put_noise("a/1.png", 4, 4, 1);
+    put_noise("b/1.png", 4, 4, 2);
+    put_noise("b/2.png", 4, 4, 3);
+    DataOptions o = options(DATA_IMAGES, 4, 4, 3);
+    o.only_test = true;
+    Data data = open_data(&o);
+    ck_assert_int_eq(data.train.n, 0);
+    ck_assert_int_eq(data.test.n, 3);
+    ck_assert(data.test.label[0] == 0 && data.test.label[1] == 1 && data.test.label[2] == 1);
+    data_release(&data);
+    remove_folder();
+    make_folder();
+    put_noise("train/a/1.png", 4, 4, 1);
+    put("train/a/2.png", "damaged, and never read", 9);
+    put_noise("test/a/3.png", 4, 4, 3);
+    o = options(DATA_IMAGES, 4, 4, 3);
+    o.only_test = true;
+    data = open_data(&o);
+    ck_assert(data.train.n == 0 && data.test.n == 1 && data.skipped == 0);
+    data_release(&data);
+    remove_folder();
+}
+END
+
+TEST(pictures_are_covered_or_stretched_as_asked)
+{
+    make_folder();
+    put_noise("a/1.png", 6, 9, 1);
+    DataOptions o = options(DATA_IMAGES, 4, 4, 3);
+    o.only_test = true;
+    for (int stretch = 0; stretch < 2; stretch++) {
+        uint8_t *noise = random_bytes(6 * 9 * 3, 1), expected[48];
+        Picture p = {6, 9, 3, noise};
+        o.resize = stretch ? RESIZE_STRETCH : RESIZE_COVER;
+        Data data = open_data(&o);
+        (stretch ? picture_stretch : picture_fit)(&p, 4, 4, 3, expected);
+        ck_assert_mem_eq(data.test.pixel, expected, 48);
+        data_release(&data);
+        free(noise);
+    }
+    remove_folder();
+}
+END
+
 TEST(a_class_with_one_picture_cannot_be_split_and_is_named)
 {
     make_folder();
@@ -636,14 +683,63 @@ END
 
 TEST(a_flat_picture_stays_flat_at_every_size)
 {
-    uint8_t flat[30 * 30], out[64 * 64 * 3];
+    uint8_t flat[30 * 30], out[64 * 64 * 3], wide[64 * 64 * 3];
     memset(flat, 255, sizeof flat);
     for (int h = 1; h <= 30; h += 3)
         for (int w = 1; w <= 64; w += 7) {
             picture_fit(&(Picture){h, 31 - h, 1, flat}, w, 65 - w, 3, out);
+            picture_stretch(&(Picture){h, 31 - h, 1, flat}, w, 65 - w, 3, wide);
             for (int i = 0; i < w * (65 - w) * 3; i++)
-                ck_assert_int_eq(out[i], 255);
+                ck_assert(out[i] == 255 && wide[i] == 255);
         }
+}
+END
+
+/* Halved: triangles of two pixels each way, 3 3 1 of 7 at the ends. Doubled: 3/4 and 1/4. */
+TEST(stretching_weighs_pixels_by_a_triangle)
+{
+    uint8_t row[] = {10, 20, 90, 40}, half[2], two[] = {0, 200}, twice[4];
+    picture_stretch(&(Picture){1, 4, 1, row}, 1, 2, 1, half);
+    ck_assert_int_eq(half[0], (3 * 10 + 3 * 20 + 90 + 3) / 7); /* 25.7 */
+    ck_assert_int_eq(half[1], (20 + 3 * 90 + 3 * 40 + 3) / 7); /* 58.6 */
+    picture_stretch(&(Picture){2, 1, 1, two}, 4, 1, 1, twice);
+    ck_assert_mem_eq(twice, ((uint8_t[]){0, 50, 150, 200}), 4);
+}
+END
+
+/* The weighted mean by its definition, of pixels whose weights are looked up one by one. */
+static double slow_stretched(const Picture *p, double y, double x, double step_y, double step_x,
+                             int channel)
+{
+    double sum = 0, weights = 0, reach_y = fmax(step_y, 1), reach_x = fmax(step_x, 1);
+    for (int i = 0; i < p->h; i++)
+        for (int j = 0; j < p->w; j++) {
+            double h = 1 - fabs(i + 0.5 - y) / reach_y, w = 1 - fabs(j + 0.5 - x) / reach_x;
+            double weight = fmax(h, 0) * fmax(w, 0);
+            sum += weight * p->pixel[(i * p->w + j) * p->c + channel];
+            weights += weight;
+        }
+    return sum / weights;
+}
+
+TEST(stretching_is_the_mean_under_a_triangle_to_any_shape)
+{
+    Rng rng = rng_make(2, 0);
+    for (int round = 0; round < 60; round++) {
+        int h = 1 + (int)rng_below(&rng, 20), w = 1 + (int)rng_below(&rng, 20);
+        int in_h = 1 + (int)rng_below(&rng, 40), in_w = 1 + (int)rng_below(&rng, 40);
+        int c = round % 2 ? 3 : 1;
+        double sy = (double)in_h / h, sx = (double)in_w / w;
+        Picture p = {in_h, in_w, c, random_bytes((size_t)(in_h * in_w * c), (uint64_t)round)};
+        uint8_t out[20 * 20 * 3];
+        picture_stretch(&p, h, w, c, out);
+        for (int i = 0; i < h * w * c; i++) {
+            double y = (i / c / w + 0.5) * sy, x = (i / c % w + 0.5) * sx;
+            double want = slow_stretched(&p, y, x, sy, sx, i % c);
+            ck_assert_double_eq_tol(out[i], want, 1.01); /* rounded twice */
+        }
+        free(p.pixel);
+    }
 }
 END
 
@@ -1199,6 +1295,8 @@ END
 SUITE(dataset, class_folders_are_read_sorted_and_to_the_bit,
       val_and_validation_are_test_sets_too_and_test_may_stand_alone,
       without_a_test_folder_a_share_of_each_class_is_held_out,
+      the_test_set_alone_is_all_there_is_where_there_is_none,
+      pictures_are_covered_or_stretched_as_asked,
       a_class_with_one_picture_cannot_be_split_and_is_named,
       links_lead_to_classes_and_other_files_are_passed_over,
       damaged_pictures_are_skipped_and_counted,
@@ -1210,6 +1308,8 @@ SUITE(dataset, class_folders_are_read_sorted_and_to_the_bit,
       a_picture_of_the_right_size_is_left_alone_and_a_crop_does_not_blur,
       halving_averages_and_doubling_interpolates,
       shrinking_is_the_integral_over_each_pixels_box, a_flat_picture_stays_flat_at_every_size,
+      stretching_weighs_pixels_by_a_triangle,
+      stretching_is_the_mean_under_a_triangle_to_any_shape,
       colour_becomes_luma_and_gray_is_repeated,
       cifar_batches_are_planes_of_colour_with_a_label_before, a_broken_cifar_file_is_named,
       idx_files_are_read_under_either_name, a_broken_or_packed_idx_file_is_named,
