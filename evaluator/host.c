@@ -9,7 +9,7 @@
 
 enum { CANARY = 64, CANARY_BYTE = 0xC7 };
 
-static int argmax(const int8_t *score, int n)
+int host_argmax(const int8_t *score, int n)
 {
     int best = 0;
     for (int i = 1; i < n; i++)
@@ -18,40 +18,68 @@ static int argmax(const int8_t *score, int n)
     return best;
 }
 
-int host_accuracy(const QModel *q, const PlanOptions *options, const Dataset *d, int n, int threads,
-                  HostScore *score)
+/* Spread: they often stand class by class. */
+int host_picture(const Dataset *d, int n, int i)
 {
-    const Net *net = &q->net;
-    const Layer *last = net_output(net);
-    int classes = last->out_h * last->out_w * last->out_c, correct = 0;
+    return (int)((int64_t)i * d->n / n);
+}
+
+static int how_many(const Dataset *d, int n)
+{
+    return n > 0 && n < d->n ? n : d->n;
+}
+
+static int check_data(const Net *net, const Dataset *d)
+{
     if (d->h != net->h || d->w != net->w || d->c != net->c)
         return errorf("the network takes images of %d x %d x %d, the data has %d x %d x %d", net->h,
                       net->w, net->c, d->h, d->w, d->c);
-    if (d->n == 0)
-        return errorf("there is no picture to classify");
+    return d->n > 0 ? 0 : errorf("there is no picture to classify");
+}
+
+int host_outputs(const QModel *q, const PlanOptions *options, const Dataset *d, int n, int threads,
+                 int8_t *output)
+{
+    const Net *net = &q->net;
+    const size_t bytes = net_tensor_bytes(net, net->n_layers - 1);
     Plan plan;
     Lowered lowered;
+    if (check_data(net, d) != 0)
+        return -1;
     plan_make(net, options, &plan);
     if (lower(q, &plan, &lowered) != 0)
         return -1;
-    n = n > 0 && n < d->n ? n : d->n;
-#pragma omp parallel num_threads(threads > 0 ? threads : omp_get_max_threads()) \
-    reduction(+ : correct)
+    n = how_many(d, n);
+#pragma omp parallel num_threads(threads > 0 ? threads : omp_get_max_threads())
     {
         int8_t *arena = xaligned(plan.arena), *image = xmalloc(net_tensor_bytes(net, NET_IMAGE));
 #pragma omp for schedule(dynamic, 8)
         for (int i = 0; i < n; i++) {
-            int picture = (int)((int64_t)i * d->n / n); /* spread: they often stand class by class */
-            dataset_int8(d, picture, image);
-            const int8_t *score_of = lowered_run(&lowered, net, image, arena);
-            correct += argmax(score_of, classes) == d->label[picture];
+            dataset_int8(d, host_picture(d, n, i), image);
+            memcpy(output + (size_t)i * bytes, lowered_run(&lowered, net, image, arena), bytes);
         }
         free(arena);
         free(image);
     }
     lowered_release(&lowered);
-    *score = (HostScore){.correct = correct, .n = n, .accuracy = (double)correct / n};
     return 0;
+}
+
+int host_accuracy(const QModel *q, const PlanOptions *options, const Dataset *d, int n, int threads,
+                  HostScore *score)
+{
+    const size_t classes = net_tensor_bytes(&q->net, q->net.n_layers - 1);
+    int correct = 0;
+    n = how_many(d, n);
+    int8_t *output = xmalloc((size_t)n * classes);
+    int status = host_outputs(q, options, d, n, threads, output);
+    for (int i = 0; i < n && status == 0; i++)
+        correct += host_argmax(output + (size_t)i * classes, (int)classes) ==
+                   d->label[host_picture(d, n, i)];
+    free(output);
+    if (status == 0)
+        *score = (HostScore){.correct = correct, .n = n, .accuracy = (double)correct / n};
+    return status;
 }
 
 /* One run in an arena full of `fill`. Raises *touched to the end of the bytes

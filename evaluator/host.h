@@ -10,6 +10,15 @@ typedef struct {
     double accuracy; /* correct / n */
 } HostScore;
 
+/* What the network answers to n pictures of d (0: all of them), in parallel: output [n][bytes of
+ * the last tensor]. They are spread over all, the i-th is picture host_picture(d, n, i). threads
+ * 0: one a core. -1 with errorf(). */
+int host_outputs(const QModel *q, const PlanOptions *options, const Dataset *d, int n, int threads,
+                 int8_t *output);
+int host_picture(const Dataset *d, int n, int i);
+/* The largest of n scores; of several the first, as elsewhere. */
+int host_argmax(const int8_t *score, int n);
+
 /* Every picture of d (or n of them, spread over all, when n > 0), in parallel. -1 with errorf(). */
 int host_accuracy(const QModel *q, const PlanOptions *options, const Dataset *d, int n, int threads,
                   HostScore *score);
