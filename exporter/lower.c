@@ -34,7 +34,7 @@ typedef struct {
     uint32_t maker[NET_MAX_LAYERS + 1]; /* the op that makes it; before the pass's: it is there */
 } Pass;
 
-/* ---- entries --------------------------------------------------------------------------------- */
+/* ---- entries ------------------------------------------------------------------------------- */
 
 static uint16_t add_tensor(Lowering *x, TbTensor tensor, LoweredTensor from)
 {
@@ -59,7 +59,7 @@ static uint32_t add_op(Lowering *x, TbOp op, int step, int layer)
     return x->n_ops++;
 }
 
-/* ---- tensors --------------------------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------------------------- */
 
 static PlanRange whole_of(const Net *net, int t)
 {
@@ -106,7 +106,7 @@ static void lower_move(Lowering *x, int segment, int t)
     add_op(x, op, STEP_COPY, t - 1);
 }
 
-/* ---- tiles ----------------------------------------------------------------------------------- */
+/* ---- tiles --------------------------------------------------------------------------------- */
 
 static bool pulls(const Lowering *x, const PlanSegment *s)
 {
@@ -153,7 +153,7 @@ static Pass pass_of(Lowering *x, int segment, int tile)
     return p;
 }
 
-/* ---- what an op reads ------------------------------------------------------------------------ */
+/* ---- what an op reads ---------------------------------------------------------------------- */
 
 /* A layer's input as the op sees it: where, of what size, padded by how much. */
 typedef struct {
@@ -237,7 +237,7 @@ static void set_output(TbOp *op, const Lowering *x, const Pass *p, int i)
     op->out_zero = x->q->tensor[1 + i].zero;
 }
 
-/* ---- ops ------------------------------------------------------------------------------------- */
+/* ---- ops ----------------------------------------------------------------------------------- */
 
 /* What does not depend on where it is executed. */
 static TbOp op_of(const QModel *q, const Plan *plan, int i)
@@ -374,7 +374,7 @@ static void lower_pass(Lowering *x, int segment, int tile)
     }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 static int check_segment(const Lowering *x, int segment)
 {
@@ -456,7 +456,7 @@ void lowered_release(Lowered *lowered)
     lowered->block = NULL;
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------------- */
 
 typedef struct {
     const Net *net;

@@ -21,7 +21,7 @@
 /* What an entry of the tables stands for, for people who read them. */
 typedef struct {
     uint8_t step;  /* operator or step of the plan */
-    int16_t layer; /* which layer; STEP_BLOCK the projection, STEP_COPY the tensor's, or NET_IMAGE */
+    int16_t layer; /* or NET_IMAGE; a block's projection, the one whose tensor is copied */
 } LoweredOp;
 typedef enum { TENSOR_OF_PLAN, TENSOR_MOVED, TENSOR_VIEW } TensorKind;
 typedef struct {

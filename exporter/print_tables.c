@@ -10,7 +10,7 @@ static uint32_t up_to_4(uint32_t n)
     return (n + 3) / 4 * 4;
 }
 
-/* ---- words about layers and tensors ---------------------------------------------------------- */
+/* ---- words about layers and tensors -------------------------------------------------------- */
 
 static bool has_window(const Layer *l)
 {
@@ -60,7 +60,7 @@ static const char *weights_shape(const Layer *l)
            : l->op == OP_LOOKUP ? "[256], of -128 first" : "[out_c][kh][kw][in_c]";
 }
 
-/* ---- where a layer's constants lie in the arrays ---------------------------------------------- */
+/* ---- where a layer's constants lie in the arrays ------------------------------------------- */
 
 typedef struct {
     uint32_t weights, bias, multiplier; /* shift as multiplier */
@@ -98,7 +98,7 @@ static void print_declarations(FILE *f, const Net *net)
     fputc('\n', f);
 }
 
-/* ---- tensors ---------------------------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------------------------- */
 
 static void print_planned(FILE *f, const Listing *x, int t)
 {
@@ -159,7 +159,7 @@ static void print_tensors(FILE *f, const Listing *x)
     fputs("};\n\n", f);
 }
 
-/* ---- segments --------------------------------------------------------------------------------- */
+/* ---- segments ------------------------------------------------------------------------------ */
 
 static void print_segments(FILE *f, const Listing *x)
 {
@@ -248,7 +248,7 @@ static void print_segment_comment(FILE *f, const Listing *x, int segment)
     fputs(" */\n", f);
 }
 
-/* ---- ops -------------------------------------------------------------------------------------- */
+/* ---- ops ----------------------------------------------------------------------------------- */
 
 static void print_step_comment(FILE *f, const Listing *x, int i)
 {
@@ -352,9 +352,10 @@ static void print_op(FILE *f, const Listing *x, int i)
 static void print_ops(FILE *f, const Listing *x)
 {
     const TbModel *m = &x->lowered->model;
-    fputs("/* What is done, in this order. Within a segment rows flow: an op runs when a later one\n"
-          " * needs its next row. Layers that look at a pixel at a time are, on whole tensors, one\n"
-          " * row of all pixels. Bytes live: tensors somebody still needs, rings, scratch. */\n", f);
+    fputs("/* What is done, in this order. Within a segment rows flow: an op runs when a later\n"
+          " * one needs its next row. Layers that look at a pixel at a time are, on whole tensors,\n"
+          " * one row of all pixels. Bytes live: tensors still needed, rings, scratch. */\n",
+          f);
     fprintf(f, "static const TbOp op[%d] = {", m->n_ops);
     for (int s = 0; s < m->n_segments; s++) {
         print_segment_comment(f, x, s);
@@ -373,7 +374,7 @@ static void print_model(FILE *f, const TbModel *m)
                "};\n", m->n_ops, m->n_tensors, m->n_segments);
 }
 
-/* ---- constants -------------------------------------------------------------------------------- */
+/* ---- constants ----------------------------------------------------------------------------- */
 
 static void print_weights(FILE *f, const QModel *q)
 {

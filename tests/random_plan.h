@@ -130,7 +130,7 @@ static inline void random_end(Net *net, int at, Rng *rng)
  * are never read. Some are large. */
 static inline void random_chain(Net *net, Rng *rng)
 {
-    int most = one_in(rng, 8) ? 60 : 24, n = between(rng, 0, one_in(rng, 8) ? 14 : 6);
+    int most = one_in(rng, 3) ? 56 : 24, n = between(rng, 0, one_in(rng, 8) ? 14 : 6);
     bool chain = !one_in(rng, 4);
     do {
         int at = NET_IMAGE;
@@ -304,7 +304,8 @@ static inline void random_blocks(const Net *net, Plan *plan, int first, int end,
     for (int i = first; i < end; i++)
         if (may_be_block(net, i, end) && one_in(rng, 2)) {
             int most = net->layer[i + 2].out_h;
-            plan->block[i + 2] = (uint8_t)between(rng, 1, most < PLAN_MAX_BLOCK ? most : PLAN_MAX_BLOCK);
+            most = most < PLAN_MAX_BLOCK ? most : PLAN_MAX_BLOCK;
+            plan->block[i + 2] = (uint8_t)between(rng, 1, most);
             i += 2;
         }
 }
@@ -428,7 +429,8 @@ static inline void size_rings(const Net *net, Plan *plan, int segment, Flow *f)
     for (int tile = 0; tile < s->rows * s->columns; tile++) {
         flow_run(f, net, plan, segment, tile);
         for (int slot = 0; slot <= s->n; slot++) {
-            int w = f->range[slot].x1 - f->range[slot].x0, h = f->range[slot].y1 - f->range[slot].y0;
+            PlanRange r = f->range[slot];
+            int w = r.x1 - r.x0, h = r.y1 - r.y0;
             int kept = s->tiled && slot > 0 ? h : f->kept[slot];
             rows[slot] = kept > rows[slot] ? kept : rows[slot];
             columns[slot] = w > columns[slot] ? w : columns[slot];
@@ -605,9 +607,9 @@ static inline void print_net(const Net *net)
         printf("%3d  %-10s reads %d", i, op_name((Op)l->op), l->input);
         if (op_has_two_inputs((Op)l->op))
             printf(" and %d", l->input2);
-        printf("  %dx%d stride %dx%d pad %dx%d  %d x %d x %d -> %d x %d x %d\n", l->kh, l->kw, l->sh,
-               l->sw, l->pad_top, l->pad_left, l->in_h, l->in_w, l->in_c, l->out_h, l->out_w,
-               l->out_c);
+        printf("  %dx%d stride %dx%d pad %dx%d  %d x %d x %d -> %d x %d x %d\n", l->kh, l->kw,
+               l->sh, l->sw, l->pad_top, l->pad_left, l->in_h, l->in_w, l->in_c, l->out_h,
+               l->out_w, l->out_c);
     }
 }
 
@@ -690,7 +692,8 @@ static inline int plan_case_run(PlanCase *c, const Plan *plan)
 /* Any policy with any budget. */
 static inline void made_plan(const Net *net, Plan *plan, Rng *rng)
 {
-    PlanOptions o = {.policy = (uint8_t)rng_below(rng, N_POLICIES + 2), .image_outside = one_in(rng, 2)};
+    PlanOptions o = {.policy = (uint8_t)rng_below(rng, N_POLICIES + 4),
+                     .image_outside = one_in(rng, 2)};
     if (o.policy >= N_POLICIES) /* the one with the most to go wrong */
         o.policy = POLICY_STREAM;
     if (o.policy == POLICY_STREAM && !one_in(rng, 3)) {

@@ -8,7 +8,7 @@
 
 #include <dirent.h>
 
-/* ---- a folder for each test ------------------------------------------------------------------ */
+/* ---- a folder for each test ---------------------------------------------------------------- */
 
 static char folder[64];
 
@@ -64,7 +64,7 @@ static char *read_exported(const char *name)
     return text;
 }
 
-/* ---- networks -------------------------------------------------------------------------------- */
+/* ---- networks ------------------------------------------------------------------------------ */
 
 static const Target target = {.name = "a target", .core = "cortex-m4",
                               .latency = {.unit = "instructions", .error = 0.05, .fixed = 1000}};
@@ -133,7 +133,7 @@ static int entries(const char *path)
     return n;
 }
 
-/* ---- tests ----------------------------------------------------------------------------------- */
+/* ---- tests --------------------------------------------------------------------------------- */
 
 TEST(the_folder_has_everything_and_nothing_stays_beside_it)
 {
@@ -375,7 +375,8 @@ TEST(two_networks_share_a_program)
     must("gcc -std=c99 -Wall -Wextra -Werror -Ikws -Ivww -o both both.c kws/kws.c vww/vww.c "
          "kws/tb_*.c && ./both");
     must("make -s -C kws host && cd kws && ./kws_host | grep 'sample equal'");
-    must("! grep -rniE '(^|[^a-z0-9_\"])model_' kws && grep '\"model_t\"' kws/kws.h && test ! -e kws/model.c");
+    must("! grep -rniE '(^|[^a-z0-9_\"])model_' kws && "
+         "grep '\"model_t\"' kws/kws.h && test ! -e kws/model.c");
     if (have("arm-none-eabi-gcc"))
         must("make -s -C vww && arm-none-eabi-size -A vww/vww.elf | grep tb_rodata");
     ExportOptions options = {.dir = "nowhere", .prefix = "9", .target = &target};
@@ -495,6 +496,7 @@ END
 SUITE(export, the_folder_has_everything_and_nothing_stays_beside_it,
       only_what_thimble_wrote_is_replaced, the_same_network_gives_the_same_text,
       what_is_printed_compiles_without_a_warning, the_exported_program_answers_as_the_host_does,
-      a_cpp_program_calls_it, two_networks_share_a_program, the_predicted_flash_is_the_size_of_the_object,
+      a_cpp_program_calls_it, two_networks_share_a_program,
+      the_predicted_flash_is_the_size_of_the_object,
       a_network_of_one_pool_is_a_network, the_runtime_is_looked_for_where_the_user_says,
       numbers_are_printed_as_people_and_compilers_read_them)

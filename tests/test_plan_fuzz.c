@@ -4,9 +4,9 @@
 /* Pairs of each kind, unless THIMBLE_FUZZ says how many; under a sanitizer a pair takes ten times
  * as long. */
 #ifdef __SANITIZE_ADDRESS__
-enum { PAIRS = 1000 };
+enum { PAIRS = 600 };
 #else
-enum { PAIRS = 10000 };
+enum { PAIRS = 6000 };
 #endif
 
 static int pairs(void)
