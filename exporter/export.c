@@ -211,7 +211,7 @@ static const char use_inside[] =
     "    #include \"model.h\"\n"
     "    static int8_t arena[MODEL_ARENA_BYTES] __attribute__((aligned(MODEL_ARENA_ALIGN)));\n"
     "\n"
-    "    int8_t *image = model_input(arena);        /* fill: [h][w][c], int8 = pixel - 128 */\n"
+    "    int8_t *image = model_input(arena);        /* fill: [h][w][c] */\n"
     "    model_run(arena, NULL);                    /* the image is overwritten */\n"
     "    const int8_t *score = model_output(arena); /* the class is the largest */\n";
 
@@ -222,7 +222,7 @@ static const char use_outside[] =
     "    static int8_t arena[MODEL_ARENA_BYTES] __attribute__((aligned(MODEL_ARENA_ALIGN)));\n"
     "\n"
     "    static void row(void *context, int y, int x0, int x1, int8_t *to); /* in what order:\n"
-    "                       model.h. Columns [x0, x1) of row y, [x][c], int8 = pixel - 128 */\n"
+    "                       model.h. Columns [x0, x1) of row y, [x][c] */\n"
     "    const TbInput image = {row, NULL};\n"
     "    model_run(arena, &image);\n"
     "    const int8_t *score = model_output(arena); /* the class is the largest */\n";
@@ -250,7 +250,8 @@ static const char readme[] =
     "6. model_run() has no state of its own: any thread may run it, each in its own arena.\n"
     "7. Other sensors: q = real / MODEL_INPUT_SCALE + MODEL_INPUT_ZERO, rounded and clamped to\n"
     "   -128..127.\n"
-    "8. A probability, if you want one: softmax of (q - MODEL_OUTPUT_ZERO) * MODEL_OUTPUT_SCALE.\n"
+    "8. An output means (q - MODEL_OUTPUT_ZERO) * MODEL_OUTPUT_SCALE. Probabilities are the\n"
+    "   softmax of that, unless the network ends with one itself.\n"
     "9. To see where the time goes, call model_run_segment() for 0 to MODEL_N_SEGMENTS - 1 with a\n"
     "   timer between.\n"
     "10. To check your build, run the input in model_sample.h: MODEL_OUTPUT_BYTES must be equal\n"
@@ -258,14 +259,15 @@ static const char readme[] =
 
 static void print_readme(FILE *f, const Listing *x)
 {
-    const Net *net = &x->q->net;
     fputs("An int8 network for a microcontroller, written by thimble\n"
           "==========================================================\n", f);
     print_line(f, x->options->title ? x->options->title : "a network");
-    fprintf(f, "\n\n    input     %d x %d x %d int8\n    output    %u int8\n", net->h, net->w,
-            net->c, net_tensor_bytes(net, net->n_layers - 1));
+    fputs("\n\n", f);
+    print_shapes(f, x, "    ");
     print_costs(f, x, "    ");
-    fprintf(f, "\n%s%s", x->plan->image_outside ? use_outside : use_inside, readme);
+    fprintf(f, "\n%s\nInput: ", x->plan->image_outside ? use_outside : use_inside);
+    print_input(f, x);
+    fputs(readme, f);
 }
 
 static void print_board(FILE *f, const Listing *x)

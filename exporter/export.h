@@ -23,6 +23,7 @@ typedef struct {
     const char *const *class_name; /* [classes] or NULL */
     const int8_t *sample;      /* an input the main checks itself with, and its label; or NULL */
     int sample_label;
+    const char *input;         /* how the int8 input is made, in a few words; NULL: of pixels */
 } ExportOptions;
 
 /* -1 with errorf(); an existing folder is replaced, with all that is in it, only

@@ -91,12 +91,32 @@ void print_words(FILE *f, const int32_t *v, int n)
     row_end(&r);
 }
 
-/* ---- what it is and what it costs ----------------------------------------------------------- */
+/* ---- what it is and what it costs ---------------------------------------------------------- */
 
 static void print_shape(FILE *f, const char *what, int h, int w, int c, QTensor t)
 {
-    fprintf(f, " *   %-9s %d x %d x %d int8, real = (q %c %d) * %.6g\n", what, h, w, c,
+    fprintf(f, "%-9s %d x %d x %d int8, real = (q %c %d) * %.6g\n", what, h, w, c,
             t.zero < 0 ? '+' : '-', abs(t.zero), (double)t.scale);
+}
+
+void print_shapes(FILE *f, const Listing *x, const char *margin)
+{
+    const Net *net = &x->q->net;
+    const Layer *last = net_output(net);
+    fputs(margin, f);
+    print_shape(f, "input", net->h, net->w, net->c, x->q->tensor[0]);
+    fputs(margin, f);
+    print_shape(f, "output", last->out_h, last->out_w, last->out_c, x->q->tensor[net->n_layers]);
+}
+
+void print_input(FILE *f, const Listing *x)
+{
+    QTensor in = x->q->tensor[0];
+    if (x->options->input)
+        fprintf(f, "%s.\n", x->options->input);
+    else
+        fprintf(f, "int8 = pixel - 128; a pixel p of 0..255 means (p - %d) * %.6g to the network.\n",
+                in.zero + 128, (double)in.scale);
 }
 
 /* The runtime's code is only known where it was measured. */
@@ -152,20 +172,17 @@ void print_costs(FILE *f, const Listing *x, const char *margin)
 
 void print_facts(FILE *f, const Listing *x)
 {
-    const Net *net = &x->q->net;
-    const Layer *last = net_output(net);
     fputs(" *\n *   title     ", f);
     print_line(f, x->options->title ? x->options->title : "a network");
     fputc('\n', f);
-    print_shape(f, "input", net->h, net->w, net->c, x->q->tensor[0]);
-    print_shape(f, "output", last->out_h, last->out_w, last->out_c, x->q->tensor[net->n_layers]);
+    print_shapes(f, x, " *   ");
     print_costs(f, x, " *   ");
 }
 
 /* ---- model.h ---------------------------------------------------------------------------- */
 
 static const char usage_inside[] =
-    " *     fill model_input(arena) with MODEL_INPUT_BYTES: [h][w][c], int8 = pixel - 128\n"
+    " *     fill model_input(arena) with MODEL_INPUT_BYTES: [h][w][c]\n"
     " *     model_run(arena, NULL);\n"
     " *     read MODEL_OUTPUT_BYTES at model_output(arena); the class is the largest\n"
     " *\n"
@@ -174,7 +191,7 @@ static const char usage_inside[] =
 static const char usage_outside[] =
     " *     static void row(void *context, int y, int x0, int x1, int8_t *to)\n"
     " *     {\n"
-    " *         columns [x0, x1) of row y: (x1 - x0) * MODEL_INPUT_C bytes, int8 = pixel - 128\n"
+    " *         columns [x0, x1) of row y: (x1 - x0) * MODEL_INPUT_C bytes\n"
     " *     }\n"
     " *     const TbInput image = {row, context};\n"
     " *\n"
@@ -189,7 +206,7 @@ static void print_row_order(FILE *f, const Listing *x)
     const PlanSegment *s = &x->plan->segment[0];
     int tiles = s->rows * s->columns;
     if (tiles == 1)
-        fputs(" * from the top down, whole and each at most once, so that a camera may bring them.\n",
+        fputs(" * from the top down, whole, each at most once, so that a camera may bring them.\n",
               f);
     else
         fprintf(f, " * in %d %s, rows from the top down in each and some asked for again, so that\n"
@@ -199,7 +216,6 @@ static void print_row_order(FILE *f, const Listing *x)
 
 static void print_usage(FILE *f, const Listing *x)
 {
-    QTensor in = x->q->tensor[0];
     fputs(" *\n"
           " *     static int8_t arena[MODEL_ARENA_BYTES] "
           "__attribute__((aligned(MODEL_ARENA_ALIGN)));\n"
@@ -208,9 +224,10 @@ static void print_usage(FILE *f, const Listing *x)
     if (x->plan->image_outside)
         print_row_order(f, x);
     fputs(" * The arena starts at a multiple of MODEL_ARENA_ALIGN and belongs to the network only\n"
-          " * while it runs. Nothing else is written: the model is constant and lives in flash.\n", f);
-    fprintf(f, " * A pixel p of 0..255 means (p - %d) * %.6g to the network.\n", in.zero + 128,
-            (double)in.scale);
+          " * while it runs. Nothing else is written: the model is constant and lives in flash.\n",
+          f);
+    fputs(" * Input: ", f);
+    print_input(f, x);
 }
 
 static void print_sizes(FILE *f, const Listing *x)
@@ -272,7 +289,8 @@ void print_model_h(FILE *f, const Listing *x)
           "static inline void model_run(int8_t *arena, const TbInput *input)\n{\n"
           "    tb_run(&model_tables, arena, input);\n}\n\n"
           "/* One part of it, 0 <= segment < MODEL_N_SEGMENTS in this order: for a profiler. */\n"
-          "static inline void model_run_segment(int segment, int8_t *arena, const TbInput *input)\n{\n"
+          "static inline void model_run_segment(int segment, int8_t *arena, const TbInput *input)\n"
+          "{\n"
           "    tb_run_segment(&model_tables, segment, arena, input);\n}\n\n"
           "static inline const int8_t *model_output(const int8_t *arena)\n{\n"
           "    return arena + MODEL_OUTPUT_OFFSET;\n}\n\n"

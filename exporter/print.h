@@ -51,6 +51,10 @@ typedef struct {
 const char *print_number(uint64_t n, Number *number);
 /* A C literal of type float. */
 const char *print_float(float value, Number *number);
+/* Input and output, a line each behind the margin. */
+void print_shapes(FILE *f, const Listing *listing, const char *margin);
+/* "int8 = pixel - 128; ..." or what the options say, and the line's end. */
+void print_input(FILE *f, const Listing *listing);
 /* Arena, flash, stack, MACs and time, a line each behind the margin. */
 void print_costs(FILE *f, const Listing *listing, const char *margin);
 /* One line that may stand in a comment, of a title that says anything. */
