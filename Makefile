@@ -3,6 +3,7 @@
 # make          builds ./thimble           make bench    speed, as figures and ratios
 # make asan     the tests under ASan/UBSan  make arrows   who may include whom
 # make fuzz     PAIRS=20000 networks and plans against layer-by-layer execution
+# make fuzz-tflite  SECONDS=600  any bytes whatever as a .tflite model
 # make install  PREFIX=/usr/local           make clean
 
 CC      ?= gcc
