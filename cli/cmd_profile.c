@@ -45,23 +45,6 @@ static const struct argp_option OPTIONS[] = {
     {"db", 'd', "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 2},
     {0}};
 
-/* As the configs say sizes: 4096, 64KiB. */
-static uint64_t parse_size(struct argp_state *state, const char *text)
-{
-    struct {
-        uint64_t sram;
-    } size = {0};
-    static const Key keys[] = {{.name = "--sram", .type = KEY_BYTES, .size = sizeof(uint64_t)},
-                               {.type = KEY_END}};
-    char *assignment = xasprintf("--sram=%s", text);
-    if (schema_set(assignment, keys, &size) != 0)
-        argp_error(state, "%s", error_text());
-    free(assignment);
-    if (size.sram == 0 || size.sram > UINT32_MAX)
-        argp_error(state, "--sram: '%s' is no arena's size: from 1 byte to 4 GiB", text);
-    return size.sram;
-}
-
 static void parse_schedule(struct argp_state *state, ProfileArgs *a, const char *text)
 {
     Policy policy;
@@ -98,7 +81,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->target = arg;
         return 0;
     case OPT_SRAM:
-        a->sram = parse_size(state, arg);
+        a->sram = command_sram(state, arg);
         return 0;
     case OPT_RECOMPUTE:
         a->recompute = (int)command_int(state, "--recompute", arg, 1, 1000);

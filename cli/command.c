@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "cli/schema.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -83,6 +84,22 @@ int64_t command_int(struct argp_state *state, const char *what, const char *text
         argp_error(state, "%s must be a whole number from %" PRId64 " to %" PRId64 ", not '%s'",
                    what, least, most, text);
     return value;
+}
+
+uint64_t command_sram(struct argp_state *state, const char *text)
+{
+    struct {
+        uint64_t sram;
+    } size = {0};
+    static const Key keys[] = {{.name = "--sram", .type = KEY_BYTES, .size = sizeof(uint64_t)},
+                               {.type = KEY_END}};
+    char *assignment = xasprintf("--sram=%s", text);
+    if (schema_set(assignment, keys, &size) != 0)
+        argp_error(state, "%s", error_text());
+    free(assignment);
+    if (size.sram == 0 || size.sram > UINT32_MAX)
+        argp_error(state, "--sram: '%s' is no arena's size: from 1 byte to 4 GiB", text);
+    return size.sram;
 }
 
 Format command_format(struct argp_state *state, const char *text)

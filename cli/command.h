@@ -45,6 +45,8 @@ void command_parse(const struct argp *argp, int argc, char **argv, void *input);
 int64_t command_int(struct argp_state *state, const char *what, const char *text, int64_t least,
                     int64_t most);
 Format command_format(struct argp_state *state, const char *text);
+/* --sram: bytes of an arena, as the configs say sizes: 4096, 64KiB. */
+uint64_t command_sram(struct argp_state *state, const char *text);
 
 /* What the commands that only look share: --db, -f and one argument. Their option
  * parser calls command_common() for the keys it does not know itself; `missing` is

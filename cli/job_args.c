@@ -1,11 +1,16 @@
 #include "cli/job_args.h"
 
 #include "base/alloc.h"
+#include "base/error.h"
 #include "cli/command.h"
+#include "cli/schema.h"
+#include "estimator/stream.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-enum { OPT_DB = 'd', OPT_SET = 's', OPT_THREADS = 't', OPT_SEED = 512, OPT_SCHEDULE };
+enum { OPT_DB = 'd', OPT_SET = 's', OPT_THREADS = 't', OPT_SEED = 512, OPT_SCHEDULE, OPT_IMAGE,
+       OPT_SRAM, OPT_RECOMPUTE };
 
 void job_args_add(JobArgs *a, const char *key, const char *value, struct argp_state *state)
 {
@@ -48,6 +53,14 @@ static const struct argp_option job_options[] = {
 
 const struct argp job_args = {.options = job_options, .parser = parse_job};
 
+static void parse_schedule(struct argp_state *state, NetArgs *a, const char *text)
+{
+    Policy policy;
+    if (policy_parse(text, &policy) != 0)
+        argp_error(state, "%s", error_text());
+    a->schedule = text;
+}
+
 static error_t parse_net(int key, char *arg, struct argp_state *state)
 {
     NetArgs *a = state->input;
@@ -56,7 +69,18 @@ static error_t parse_net(int key, char *arg, struct argp_state *state)
         a->db = arg;
         return 0;
     case OPT_SCHEDULE:
-        a->schedule = arg;
+        parse_schedule(state, a, arg);
+        return 0;
+    case OPT_IMAGE:
+        if (strcmp(arg, "outside") != 0 && strcmp(arg, "resident") != 0)
+            argp_error(state, "--image: '%s' is neither outside nor resident", arg);
+        a->image = arg;
+        return 0;
+    case OPT_SRAM:
+        a->sram = (uint32_t)command_sram(state, arg);
+        return 0;
+    case OPT_RECOMPUTE:
+        a->recompute = (int)command_int(state, "--recompute", arg, 1, 1000);
         return 0;
     case ARGP_KEY_ARG:
         if (a->what)
@@ -65,7 +89,9 @@ static error_t parse_net(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!a->what)
-            argp_error(state, "which network? RUN:best or RUN:NUMBER");
+            argp_error(state, "which network? RUN:best, RUN:NUMBER or MODEL.tflite");
+        if (a->sram && a->recompute)
+            argp_error(state, "--sram and --recompute: one budget at a time");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -73,8 +99,34 @@ static error_t parse_net(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option net_options[] = {
-    {"schedule", OPT_SCHEDULE, "NAME", 0, "layerwise or inplace [the run's]", 0},
+    {"schedule", OPT_SCHEDULE, "NAME", 0,
+     "layerwise, inplace, patch or stream [stream; a run's own]", 0},
+    {"image", OPT_IMAGE, "PLACE", 0,
+     "resident in the arena, or outside: asked for row by row [resident; a run's own]", 0},
+    {"sram", OPT_SRAM, "SIZE", 0,
+     "the arena's limit, e.g. 16KiB; stream computes twice what it must to stay below", 0},
+    {"recompute", OPT_RECOMPUTE, "PERCENT", 0, "stream: the least arena with so many more MACs", 0},
     {"db", OPT_DB, "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},
     {0}};
 
 const struct argp net_args = {.options = net_options, .parser = parse_net};
+
+int net_args_plan(const NetArgs *a, const Net *net, PlanOptions *plan)
+{
+    Policy policy;
+    if (a->schedule && policy_parse(a->schedule, &policy) == 0)
+        plan->policy = (uint8_t)policy;
+    if (a->image)
+        plan->image_outside = strcmp(a->image, "outside") == 0;
+    if (a->recompute && plan->policy != POLICY_STREAM)
+        return errorf("--recompute is for --schedule stream");
+    if (a->recompute)
+        plan->sram = stream_sram(net, plan->image_outside, a->recompute / 100.0);
+    if (!a->sram)
+        return 0;
+    plan->sram = a->sram;
+    uint32_t arena = plan_arena(net, plan);
+    return arena <= a->sram ? 0
+                            : errorf("the arena takes %s under %s, --sram is %s", text_bytes(arena),
+                                     policy_name((Policy)plan->policy), text_bytes(a->sram));
+}

@@ -5,6 +5,8 @@
 #ifndef JOB_ARGS_H
 #define JOB_ARGS_H
 
+#include "estimator/plan.h"
+
 #include <argp.h>
 
 /* --set, --seed, --threads: what changes a job. */
@@ -18,11 +20,19 @@ extern const struct argp job_args;
 void job_args_add(JobArgs *a, const char *key, const char *value, struct argp_state *state);
 void job_args_release(JobArgs *a);
 
-/* One network of a run: RUN:best or RUN:NUMBER, --db, --schedule. */
+/* One network, RUN:best, RUN:NUMBER or MODEL.tflite, and how it is planned: --schedule, --image,
+ * --sram, --recompute; --db. */
 typedef struct {
-    const char *what, *db, *schedule;
+    const char *what, *db;
+    const char *schedule; /* NULL: its own */
+    const char *image;    /* "outside", "resident"; NULL: its own */
+    uint32_t sram;        /* 0: its own */
+    int recompute;        /* percent; 0: its own */
 } NetArgs;
 
 extern const struct argp net_args;
+/* These options over a plan's own. -1 with errorf() when the network then does not fit into
+ * --sram. */
+int net_args_plan(const NetArgs *a, const Net *net, PlanOptions *plan);
 
 #endif

@@ -1,6 +1,7 @@
 #include "cli/profile_page.h"
 
 #include "base/alloc.h"
+#include "cli/json_table.h"
 #include "cli/profile_json.h"
 #include "cli/schema.h"
 #include "estimator/tflm.h"
@@ -177,21 +178,6 @@ int profile_print_summary(const Profile *p, FILE *out)
 #define GET(key) " json_extract(value, '$." key "') "
 #define SHAPE(key) GET(key "[0]") "||'x'||" GET(key "[1]") "||'x'||" GET(key "[2]")
 
-/* The rows are released. */
-static int print_query(json_t *rows, const char *sql, Format format, FILE *out)
-{
-    Results *r;
-    char *text = json_dumps(rows, JSON_COMPACT);
-    int status = results_open(&r, ":memory:", false); /* for its printing: nothing is stored */
-    if (status == 0) {
-        status = results_query(r, sql, (const char *const[]){text}, 1, format, out);
-        results_close(r);
-    }
-    free(text);
-    json_decref(rows);
-    return status;
-}
-
 static const char layers_table[] =
     "SELECT" GET("layer") "AS \"#\"," GET("op") "||' '||"
     " CASE WHEN" GET("kernel[0]") "*" GET("kernel[1]") "*" GET("stride[0]") "> 1 THEN"
@@ -235,7 +221,7 @@ static char *with_unit(const Profile *p, const char *sql)
 static int print_table(const Profile *p, json_t *rows, const char *sql, FILE *out)
 {
     char *titled = with_unit(p, sql);
-    int status = print_query(rows, titled, FORMAT_TABLE, out);
+    int status = json_table(rows, titled, FORMAT_TABLE, out);
     free(titled);
     return status;
 }
@@ -244,7 +230,7 @@ int profile_print_layers(const Profile *p, Format format, FILE *out)
 {
     json_t *rows = profile_json_layers(p);
     return format == FORMAT_TABLE ? print_table(p, rows, layers_table, out)
-                                  : print_query(rows, layers_csv, format, out);
+                                  : json_table(rows, layers_csv, format, out);
 }
 
 static const char schedules_table[] =
@@ -261,7 +247,7 @@ int profile_print_schedules(const Profile *p, Format format, FILE *out)
 {
     json_t *rows = profile_json_schedules(p);
     return format == FORMAT_TABLE ? print_table(p, rows, schedules_table, out)
-                                  : print_query(rows, schedules_csv, format, out);
+                                  : json_table(rows, schedules_csv, format, out);
 }
 
 static const char front_table[] =
@@ -273,6 +259,6 @@ static const char front_csv[] = "SELECT" GET("arena_bytes") "AS arena_bytes," GE
 
 int profile_print_front(const Profile *p, Format format, FILE *out)
 {
-    return print_query(profile_json_front(p), format == FORMAT_TABLE ? front_table : front_csv,
-                       format, out);
+    return json_table(profile_json_front(p), format == FORMAT_TABLE ? front_table : front_csv,
+                      format, out);
 }

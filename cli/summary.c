@@ -24,6 +24,13 @@ static void print_beside(const char *what, double predicted, double measured, co
         printf("%+.2f %%\n", off);
 }
 
+int summary_verdict(const Cost *cost, const DeviceRun *d)
+{
+    if (d->n_equal != d->n_inputs || !d->canaries || d->arena != cost->sram)
+        return errorf("the board disagrees with the host or with the plan");
+    return 0;
+}
+
 int summary_device(const Target *t, const Cost *cost, const DeviceRun *d)
 {
     printf("\n  on qemu:%-4s %14s %14s\n", t->core, "predicted", "measured");
@@ -33,9 +40,7 @@ int summary_device(const Target *t, const Cost *cost, const DeviceRun *d)
     print_beside("latency", cost->latency, (double)d->instructions, t->latency.unit);
     printf("  outputs      %d of %d inputs equal to the host's byte for byte; canaries %s\n",
            d->n_equal, d->n_inputs, d->canaries ? "untouched" : "OVERWRITTEN");
-    if (d->n_equal != d->n_inputs || !d->canaries || d->arena != cost->sram)
-        return errorf("the board disagrees with the host or with the plan");
-    return 0;
+    return summary_verdict(cost, d);
 }
 
 int pipeline_summary(Pipeline *p)

@@ -8,8 +8,10 @@
  * board disagreed with the host or with the plan. */
 int pipeline_summary(Pipeline *p);
 
-/* Arena, flash, stack and latency as they were predicted and as they are. -1 with errorf() when
- * outputs, canaries or arena are not as they should be. */
+/* -1 with errorf() when outputs, canaries or arena are not as they should be. */
+int summary_verdict(const Cost *cost, const DeviceRun *d);
+/* Arena, flash, stack and latency as they were predicted and as they are. Returns
+ * summary_verdict(). */
 int summary_device(const Target *t, const Cost *cost, const DeviceRun *d);
 
 #endif

@@ -115,7 +115,7 @@ void print_input(FILE *f, const Listing *x)
     if (x->options->input)
         fprintf(f, "%s.\n", x->options->input);
     else
-        fprintf(f, "int8 = pixel - 128; a pixel p of 0..255 means (p - %d) * %.6g to the network.\n",
+        fprintf(f, "int8 = pixel - 128; a pixel p of 0..255 is (p - %d) * %.6g to the network.\n",
                 in.zero + 128, (double)in.scale);
 }
 
