@@ -37,6 +37,7 @@ static uint32_t weight_of(const Label *l, uint32_t in_row)
     return l->rings + l->shared + l->need * in_row;
 }
 
+/* Unless one that is there is as good in both; those that it beats go. */
 static void keep_label(Labels *list, const Label *l, uint32_t in_row)
 {
     uint32_t weight = weight_of(l, in_row);
@@ -206,6 +207,8 @@ static bool streams(const Search *s, int i, int j)
     Label l = label_empty(&s->step[j - 1]);
     Strips all = strips_of(1, s->step[j - 1].out_w);
     uint32_t distance;
+    if (j - i > LONGEST)
+        return false;
     for (int m = j - 1; m >= i; m--) {
         if (!l.empty && !s->step[m + 1].chained)
             return false;
@@ -251,7 +254,7 @@ static void run(Search *s, uint32_t budget, bool again, bool least_peak)
         end_group(s, j);
         end_segments(s, j, 1);
         for (int n = 2; again && n <= MAX_STRIPS && s->step[j - 1].out_w >= 2 * n; n += 1 + n / 4)
-            end_segments(s, j, n);
+            end_segments(s, j, n); /* 2, 3, 4, 6 */
     }
 }
 
@@ -315,8 +318,7 @@ static int walk(const Net *net, bool image_outside, uint64_t most_macs, StreamPo
 int stream_front(const Net *net, bool image_outside, StreamPoint *point, int most)
 {
     int n = walk(net, image_outside, UINT64_MAX, point, most), kept = 0;
-    for (int i = 0; i < n; i++) /* the same work in less memory replaces what went before */
-    {
+    for (int i = 0; i < n; i++) { /* the same work in less memory replaces what went before */
         while (kept > 0 && point[kept - 1].macs >= point[i].macs)
             kept--;
         point[kept++] = point[i];
