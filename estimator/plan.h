@@ -36,7 +36,8 @@ typedef struct {
     uint8_t policy;
     bool image_outside; /* the image is pulled row by row and not in the arena */
     uint32_t sram;      /* stream: bytes the arena may take, so that more is computed twice only
-                           where it must be; 0: nothing computed twice, least arena then */
+                           where it must be; 0: nothing computed twice, least arena then. Where
+                           nothing fits the plan is larger: look at its arena */
 } PlanOptions;
 
 /* What a plan does beside layers; in tables over kernels they stand after the operators. */
@@ -129,6 +130,10 @@ typedef struct {
 PlanSize plan_size(const Net *net, const Plan *plan);
 /* The same of a layer-by-layer plan, from the layers alone. */
 PlanSize plan_size_of_layers(const Net *net, bool image_outside);
+
+/* Entries of the segment table that a segment of the plan becomes, in order of execution: the
+ * tensors that move before it, then one a tile, or one a layer of a tile. */
+int plan_runs(const Plan *plan, int segment);
 
 /* Multiply-accumulates of a layer as executed (halos and blocks computed again included), over
  * those of the layer run once: 1 when nothing is computed twice. */

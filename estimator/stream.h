@@ -23,7 +23,8 @@
 #include "estimator/plan.h"
 
 /* options->sram 0, or large enough: nothing computed twice, least arena. Else the
- * least work within it; when nothing fits, the least arena found. */
+ * least work within it. When nothing fits, again the plan that computes nothing
+ * twice: stream_front() knows how far down one can go. */
 void stream_make(const Net *net, const PlanOptions *options, Plan *plan);
 
 typedef struct {
