@@ -209,6 +209,15 @@ PlanSize plan_size_of_layers(const Net *net, bool image_outside)
     return size;
 }
 
+int plan_runs(const Plan *plan, int segment)
+{
+    const PlanSegment *s = &plan->segment[segment], *last = &plan->segment[plan->n_segments - 1];
+    int runs = s->rows * s->columns * (s->tiled ? s->n : 1);
+    for (int t = 0; t <= last->first + last->n; t++)
+        runs += plan->tensor[t].move == segment;
+    return runs;
+}
+
 /* One for each tensor that has a place, and one for each read that begins later. */
 static uint32_t views_of_tile(const Net *net, const Plan *plan, const PlanSegment *s, int tile)
 {
@@ -243,7 +252,7 @@ static void add_segment(const Net *net, const Plan *plan, int segment, PlanSize 
     size->n_ops += tiles * ops;
     for (uint32_t tile = 0; tiles > 1 && tile < tiles; tile++)
         size->n_tensors += views_of_tile(net, plan, s, (int)tile);
-    size->n_segments += tiles * (s->tiled ? s->n : 1u);
+    size->n_segments += (uint32_t)plan_runs(plan, segment);
 }
 
 PlanSize plan_size(const Net *net, const Plan *plan)
@@ -256,7 +265,6 @@ PlanSize plan_size(const Net *net, const Plan *plan)
             continue;
         size.n_ops++;
         size.n_tensors++;
-        size.n_segments++;
         size.steps |= 1u << STEP_COPY;
     }
     return size;

@@ -52,6 +52,9 @@ TEST(the_tables_have_the_entries_the_estimator_counts)
         ck_assert_uint_eq(size.n_ops, t.model.n_ops);
         ck_assert_uint_eq(size.n_tensors, t.model.n_tensors);
         ck_assert_uint_eq(size.n_segments, t.model.n_segments);
+        for (int s = 0, entry = 0; s < plan.n_segments; s++)
+            for (int n = plan_runs(&plan, s); n > 0; n--)
+                ck_assert_int_eq(t.segment_from[entry++].segment, s);
         ck_assert_uint_eq(size.steps & ~steps, 0);
         ck_assert_uint_eq(steps & ~size.steps, 0);
         lowered_release(&t);
