@@ -19,7 +19,7 @@ static const char DOC[] =
     "accuracy, sram, flash, MACs and latency together."
     "\vMost accurate first. Fitness is what the winner is chosen by: the accuracy, or with score "
     "cross_entropy exp(-cross entropy). Accuracy is that of the validation images; sram is the "
-    "arena, input image inside; sizes and latency are predicted. In json and csv accuracies are "
+    "arena; the table says whether the input image is inside. Sizes and latency are predicted. In json and csv accuracies are "
     "fractions. The same rows are the view `pareto` in the database.\n\n"
     "Examples:\n"
     "  thimble pareto last\n"

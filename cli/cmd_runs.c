@@ -18,8 +18,8 @@ static const char DOC[] =
     "The runs in a database: state, candidates evaluated, and of the winner (before there is one, "
     "of the fittest so far) the validation accuracy, the int8 test accuracy, sram and flash."
     "\vA run is running, done, failed or interrupted: its process is gone, and "
-    "`thimble search --resume ID` goes on where it was. sram is the arena, input image inside; in "
-    "json and csv accuracies are fractions and times seconds.\n\n"
+    "`thimble search --resume ID` goes on where it was. sram is the arena; image says "
+    "whether the input image is inside it. In json and csv accuracies are fractions and times seconds.\n\n"
     "Examples:\n"
     "  thimble runs\n"
     "  thimble runs --db old.db -f csv > runs.csv";

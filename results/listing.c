@@ -38,13 +38,13 @@ static const char RUNS_TABLE[] =
     "SELECT r.id, r.name, " RUN_STATE " AS state, r.phase, r.target,"
     " coalesce(c.evaluated, 0) AS evaluated, percent(b.accuracy) AS \"best %\","
     " percent(b.int8_accuracy) AS \"int8 %\", b.sram AS \"sram B\", kib(b.sram) AS \"KiB\","
-    " b.flash AS \"flash B\", kib(b.flash) AS \"KiB\", elapsed(r.seconds) AS elapsed,"
+    " r.image, b.flash AS \"flash B\", kib(b.flash) AS \"KiB\", elapsed(r.seconds) AS elapsed,"
     " datetime(r.started, 'localtime') AS started" FROM_RUNS;
 
 static const char RUNS_DATA[] =
     "SELECT r.id, r.name, " RUN_STATE " AS state, r.phase, r.target,"
     " coalesce(c.evaluated, 0) AS evaluated, b.accuracy AS best_accuracy, b.int8_accuracy, b.sram,"
-    " b.flash, r.seconds, r.started" FROM_RUNS;
+    " r.image, b.flash, r.seconds, r.started" FROM_RUNS;
 
 static int count(Results *r, const char *sql, int64_t *n)
 {
@@ -86,8 +86,8 @@ static char *columns(const RunRow *run, bool state, Format format)
     const char *status = state ? "c.state, " : "";
     if (format != FORMAT_TABLE)
         return sqlite3_mprintf("c.number, c.generation, %sc.fitness, c.accuracy, c.sram, c.flash,"
-                               " c.macs, c.latency, %Q AS latency_unit, c.genotype",
-                               status, run->latency_unit);
+                               " c.macs, c.latency, %Q AS latency_unit, %Q AS image, c.genotype",
+                               status, run->latency_unit, run->image);
     return sqlite3_mprintf(
         "c.number, c.generation AS gen, %sfraction(c.fitness) AS fitness,"
         " percent(c.accuracy) AS \"accuracy %%\", c.sram AS \"sram B\", kib(c.sram) AS \"KiB\","
@@ -104,8 +104,8 @@ static int run_of(Results *r, int64_t id, RunRow *run)
 
 static void footnote(const RunRow *run, int64_t shown, int64_t all, FILE *out)
 {
-    fprintf(out, "\nsram: the arena%s%s%s, input image inside; sizes and latency are predicted\n",
-            *run->policy ? " planned as '" : "", run->policy, *run->policy ? "'" : "");
+    fprintf(out, "\nsram: the arena%s%s%s, input image %s; sizes and latency are predicted\n",
+            *run->policy ? " planned as '" : "", run->policy, *run->policy ? "'" : "", run->image);
     if (shown < all)
         fprintf(out, "%" PRId64 " of %" PRId64 " candidates; --all shows the others too\n", shown,
                 all);
@@ -257,7 +257,7 @@ static const char RUN_KEYS[] =
     " percent(b.accuracy) || ' % of the validation images, float' AS accuracy,"
     " percent(b.test_accuracy) || ' % of the test images, float' AS \"test accuracy\","
     " percent(b.int8_accuracy) || ' % of the test images, int8' AS \"int8 accuracy\","
-    " size(b.sram) || ', input image inside' AS sram, size(b.flash) AS flash,"
+    " size(b.sram) || ', input image ' || r.image AS sram, size(b.flash) AS flash,"
     " iif(b.macs IS NULL, NULL, printf('%,d', b.macs)) AS macs,"
     " tidy(b.latency) || ' ' || nullif(r.latency_unit, '') AS latency, b.genotype"
     " FROM run AS r LEFT JOIN best AS b ON b.run = r.id WHERE r.id = ?1";
@@ -318,7 +318,7 @@ static const char CANDIDATE_KEYS[] =
     " percent(c.accuracy) || ' % of the validation images, float' AS accuracy,"
     " percent(c.test_accuracy) || ' % of the test images, float' AS \"test accuracy\","
     " percent(c.int8_accuracy) || ' % of the test images, int8' AS \"int8 accuracy\","
-    " r.target, size(c.sram) || ', input image inside'"
+    " r.target, size(c.sram) || ', input image ' || r.image"
     " || coalesce(', policy ' || nullif(r.policy, ''), '') AS sram,"
     " size(c.flash) AS flash, printf('%,d', c.macs) AS macs,"
     " tidy(c.latency) || ' ' || nullif(r.latency_unit, '')"
@@ -328,7 +328,7 @@ static const char CANDIDATE_KEYS[] =
     " FROM candidate AS c JOIN run AS r ON r.id = c.run WHERE c.id = ?1";
 
 static const char CANDIDATE_LAYERS[] =
-    "SELECT number AS \"#\", op, shape, weights AS \"weights B\", macs, in_bytes AS \"in B\","
+    "SELECT number AS \"#\", segment, op, shape, weights AS \"weights B\", macs, in_bytes AS \"in B\","
     " out_bytes AS \"out B\", scratch AS \"scratch B\", live AS \"live B\","
     " tidy(latency) AS latency, tidy(measured) AS measured,"
     " CASE WHEN live = max(live) OVER () THEN '<- peak' ELSE '' END AS \"\""
@@ -337,15 +337,15 @@ static const char CANDIDATE_LAYERS[] =
 /* Each quantity of each newest measurement is a line, beside what was predicted for that run. */
 static const char CANDIDATE_MEASUREMENTS[] =
     "WITH m AS (SELECT * FROM measured WHERE candidate = ?1),"
-    " line(id, place, source, policy, what, predicted, measured) AS ("
-    " SELECT id, 1, source, policy, 'sram B', predicted_arena, arena FROM m"
-    " UNION ALL SELECT id, 2, source, policy, 'flash B', predicted_flash, flash FROM m"
-    " UNION ALL SELECT id, 3, source, policy, 'stack B', predicted_stack, stack FROM m"
-    " UNION ALL SELECT id, 4, source, policy, 'instructions', predicted_latency, instructions"
-    " FROM m"
-    " UNION ALL SELECT id, 5, source, policy, 'equal outputs of ' || n_inputs, n_inputs, n_equal"
-    " FROM m)"
-    " SELECT source, policy, what, iif(predicted IS NULL, NULL, printf('%,d', round(predicted)))"
+    " line(id, place, source, policy, image, what, predicted, measured) AS ("
+    " SELECT id, 1, source, policy, image, 'sram B', predicted_arena, arena FROM m"
+    " UNION ALL SELECT id, 2, source, policy, image, 'flash B', predicted_flash, flash FROM m"
+    " UNION ALL SELECT id, 3, source, policy, image, 'stack B', predicted_stack, stack FROM m"
+    " UNION ALL SELECT id, 4, source, policy, image, 'instructions', predicted_latency,"
+    " instructions FROM m"
+    " UNION ALL SELECT id, 5, source, policy, image, 'equal outputs of ' || n_inputs, n_inputs,"
+    " n_equal FROM m)"
+    " SELECT source, policy, image, what, iif(predicted IS NULL, NULL, printf('%,d', round(predicted)))"
     " AS predicted, printf('%,d', measured) AS measured, iif(predicted > 0,"
     " printf('%+.2f', 100.0 * (measured / (1.0 * predicted) - 1)), NULL) AS \"error %\""
     " FROM line WHERE measured IS NOT NULL ORDER BY id, place";
@@ -355,7 +355,8 @@ int listing_candidate(Results *r, int64_t candidate, FILE *out)
     Number id = number(candidate);
     if (query_print_keys(r, CANDIDATE_KEYS, (const char *[]){id.text}, 1, out) != 0)
         return -1;
-    if (section(r, "layers", CANDIDATE_LAYERS, candidate, out) != 0)
+    if (section(r, "layers; live is while the segment runs, measured is the whole segment's, at its "
+                   "last layer", CANDIDATE_LAYERS, candidate, out) != 0)
         return -1;
     return section(r, "predicted and measured", CANDIDATE_MEASUREMENTS, candidate, out);
 }

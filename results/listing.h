@@ -2,8 +2,9 @@
  *
  * As a table sizes are exact bytes with KiB beside them and accuracies percent;
  * as json and csv they are plain numbers: bytes and fractions. sram is the
- * arena with the input image inside. -1 with errorf(); nothing to show is an
- * error as well, one that says so. */
+ * arena, and beside it or below stands whether the input image is inside it or
+ * outside. -1 with errorf(); nothing to show is an error as well, one that says
+ * so. */
 #ifndef LISTING_H
 #define LISTING_H
 
@@ -39,7 +40,7 @@ int listing_front(Results *r, int64_t run, int limit, FILE *out);
 int listing_spaces(Results *r, int64_t run, int min_feasible, bool cdf, Format format, FILE *out);
 
 /* Everything about one run or candidate (its row's id), as a page to read. The newest measurement
- * of each source and policy stands beside its own prediction; error % is 100 (measured / predicted
+ * of each source, policy and image stands beside its own prediction; error % is 100 (measured / predicted
  * - 1), as in all of thimble. */
 int listing_run(Results *r, int64_t run, FILE *out);
 int listing_candidate(Results *r, int64_t candidate, FILE *out);

@@ -15,9 +15,9 @@ int results_run_new(Results *r, const RunRow *row, int64_t *id)
 {
     static const char sql[] =
         "INSERT INTO run (name, state, phase, config, target, space, version, latency_unit, policy,"
-        " seed, seconds) VALUES (coalesce(?1, ''), coalesce(?2, 'running'), coalesce(?3, 'space'),"
-        " coalesce(?4, ''), coalesce(?5, ''), coalesce(?6, ''), coalesce(?7, ''), coalesce(?8, ''),"
-        " coalesce(?9, ''), ?10, ?11)";
+        " image, seed, seconds) VALUES (coalesce(?1, ''), coalesce(?2, 'running'),"
+        " coalesce(?3, 'space'), coalesce(?4, ''), coalesce(?5, ''), coalesce(?6, ''),"
+        " coalesce(?7, ''), coalesce(?8, ''), coalesce(?9, ''), coalesce(?10, 'inside'), ?11, ?12)";
     if (store_change(r, sql,
                      (Value[]){text(row->name),
                                text(row->state),
@@ -28,6 +28,7 @@ int results_run_new(Results *r, const RunRow *row, int64_t *id)
                                text(row->version),
                                text(row->latency_unit),
                                text(row->policy),
+                               text(row->image),
                                integer(row->seed),
                                real(row->seconds),
                                {0}}) != 0)
@@ -104,10 +105,11 @@ static void read_run(sqlite3_stmt *s, RunRow *row)
         .version = store_text(s, 7),
         .latency_unit = store_text(s, 8),
         .policy = store_text(s, 9),
-        .started = store_text(s, 10),
-        .seed = sqlite3_column_int64(s, 11),
-        .winner = sqlite3_column_int64(s, 12), /* NULL is 0 */
-        .seconds = sqlite3_column_double(s, 13),
+        .image = store_text(s, 10),
+        .started = store_text(s, 11),
+        .seed = sqlite3_column_int64(s, 12),
+        .winner = sqlite3_column_int64(s, 13), /* NULL is 0 */
+        .seconds = sqlite3_column_double(s, 14),
     };
 }
 
@@ -116,7 +118,7 @@ int results_run_get(Results *r, int64_t run, RunRow *row)
     sqlite3_stmt *s;
     if (store_prepare(r,
                       "SELECT id, name, state, phase, config, target, space, version, latency_unit,"
-                      " policy, started, seed, winner, seconds FROM run WHERE id = ?1",
+                      " policy, image, started, seed, winner, seconds FROM run WHERE id = ?1",
                       (Value[]){integer(run), {0}}, &s) != 0)
         return -1;
     int status = store_step(r, s);
@@ -128,8 +130,9 @@ int results_run_get(Results *r, int64_t run, RunRow *row)
 
 void results_run_release(RunRow *row)
 {
-    const char *texts[] = {row->name,  row->state,   row->phase,        row->config, row->target,
-                           row->space, row->version, row->latency_unit, row->policy, row->started};
+    const char *texts[] = {row->name,    row->state,        row->phase,  row->config,
+                           row->target,  row->space,        row->version, row->latency_unit,
+                           row->policy,  row->image,        row->started};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free((char *)texts[i]);
     *row = (RunRow){0};
@@ -359,7 +362,7 @@ static int put_layers(Results *r, int64_t candidate, const LayerRow *rows, int n
     for (int i = 0; i < n && status == 0; i++) {
         const LayerRow *l = &rows[i];
         status = store_change(
-            r, "INSERT INTO layer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            r, "INSERT INTO layer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             (Value[]){integer(candidate),
                       integer(l->index),
                       text(l->op),
@@ -372,6 +375,7 @@ static int put_layers(Results *r, int64_t candidate, const LayerRow *rows, int n
                       integer(l->live),
                       known(l->latency),
                       known(l->measured),
+                      integer(l->segment),
                       {0}});
     }
     return status;
@@ -386,13 +390,14 @@ int results_measurement_put(Results *r, const MeasurementRow *row)
 {
     return store_change(
         r,
-        "INSERT INTO measurement (candidate, source, policy, instructions, arena, stack, flash,"
-        " n_inputs, n_equal, predicted_arena, predicted_flash, predicted_stack, predicted_latency)"
-        " VALUES (?1, coalesce(?2, ''), coalesce(?3, ''), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
-        " ?13)",
+        "INSERT INTO measurement (candidate, source, policy, image, instructions, arena, stack,"
+        " flash, n_inputs, n_equal, predicted_arena, predicted_flash, predicted_stack,"
+        " predicted_latency) VALUES (?1, coalesce(?2, ''), coalesce(?3, ''),"
+        " coalesce(?4, 'inside'), ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         (Value[]){integer(row->candidate),
                   text(row->source),
                   text(row->policy),
+                  text(row->image),
                   known_integer(row->instructions),
                   known_integer(row->arena),
                   known_integer(row->stack),

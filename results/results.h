@@ -38,13 +38,14 @@ typedef struct {
     const char *target, *space, *version;
     const char *latency_unit;         /* of every latency in this run: "instructions", "cycles" */
     const char *policy;               /* the memory policy its sram was planned with: "stream" */
+    const char *image;                /* "inside" or "outside" the arena: whether sram counts it */
     const char *started;              /* filled in by get: UTC, "2026-11-21 00:52:52" */
     int64_t seed;
     int64_t winner;                   /* candidate id, 0 before there is one */
     double seconds;                   /* of work so far, over all resumes */
 } RunRow;
 
-/* A NULL text is "", a NULL state running, a NULL phase space. */
+/* A NULL text is "", a NULL state running, a NULL phase space, a NULL image inside. */
 int results_run_new(Results *r, const RunRow *row, int64_t *id);
 /* NULL leaves the state or the phase as it is; running and done forget why it once failed. */
 int results_run_set(Results *r, int64_t run, const char *state, const char *phase);
@@ -99,7 +100,7 @@ typedef struct {
     double fitness;         /* and accuracies: negative when not known */
     double accuracy;        /* float, validation images */
     double test_accuracy, int8_accuracy; /* float and int8, test images */
-    int64_t sram, flash, macs;
+    int64_t sram, flash, macs; /* macs: as executed, what a plan computes twice included */
     double latency;
 } CandidateRow;
 /* Inserts, or updates the candidate of this hash: what the row does not know
@@ -113,12 +114,16 @@ int results_candidate_by_number(Results *r, int64_t run, int number, CandidateRo
 int results_candidate_best(Results *r, int64_t run, CandidateRow *row);
 void results_candidate_release(CandidateRow *row);
 
-/* --- layers of a candidate: replaces what was there. */
+/* --- layers of a candidate: replaces what was there. Rows flow through all layers of a segment, so
+ * live bytes and what was measured are the segment's. */
 typedef struct {
-    int index;
+    int index, segment;
     const char *op, *shape; /* "24x24x96" */
-    int64_t weights, macs, in_bytes, out_bytes, scratch, live;
-    double latency, measured; /* predicted, measured (negative: not) */
+    int64_t weights, macs;  /* macs: as executed */
+    int64_t in_bytes, out_bytes, scratch;
+    int64_t live;     /* while its segment runs */
+    double latency;   /* predicted */
+    double measured;  /* of the segment, at its last layer; negative: not known */
 } LayerRow;
 int results_layers_put(Results *r, int64_t candidate, const LayerRow *rows, int n);
 
@@ -131,6 +136,7 @@ typedef struct {
     int64_t candidate;
     const char *source;   /* "qemu:cortex-m7", "host", "board" */
     const char *policy;
+    const char *image;    /* "inside" or "outside" the arena; NULL: inside */
     int64_t instructions, arena, stack, flash; /* negative: not measured */
     int64_t n_inputs, n_equal;
     int64_t predicted_arena, predicted_flash, predicted_stack; /* negative: not known */

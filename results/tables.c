@@ -81,9 +81,9 @@ static const char CANDIDATE_TABLES[] =
     "    accuracy REAL,               -- fractions: float weights, validation images\n"
     "    test_accuracy REAL,          -- float weights, test images\n"
     "    int8_accuracy REAL,          -- int8 through the runtime, test images\n"
-    "    sram INTEGER NOT NULL,       -- predicted bytes of the arena, input image inside\n"
+    "    sram INTEGER NOT NULL,       -- predicted bytes of the arena; run.image: is the image in it\n"
     "    flash INTEGER NOT NULL,      -- predicted bytes of weights, constants and code\n"
-    "    macs INTEGER NOT NULL,\n"
+    "    macs INTEGER NOT NULL,       -- as executed: what a plan computes twice counts twice\n"
     "    latency REAL NOT NULL,       -- predicted, in the run's latency_unit\n"
     "    UNIQUE (run, hash),\n"
     "    UNIQUE (run, number)\n"
@@ -96,13 +96,13 @@ static const char CANDIDATE_TABLES[] =
     "    op TEXT NOT NULL,\n"
     "    shape TEXT NOT NULL,         -- of the output: 24x24x96\n"
     "    weights INTEGER NOT NULL,    -- bytes\n"
-    "    macs INTEGER NOT NULL,\n"
+    "    macs INTEGER NOT NULL,       -- as executed\n"
     "    in_bytes INTEGER NOT NULL,\n"
     "    out_bytes INTEGER NOT NULL,\n"
     "    scratch INTEGER NOT NULL,    -- bytes\n"
-    "    live INTEGER NOT NULL,       -- bytes of the arena while it runs; largest: the peak\n"
+    "    live INTEGER NOT NULL,       -- bytes of the arena while its segment runs; largest: the peak\n"
     "    latency REAL,                -- predicted\n"
-    "    measured REAL,               -- where it ran\n"
+    "    measured REAL,               -- of the whole segment, at its last layer; NULL at others\n"
     "    PRIMARY KEY (candidate, number)\n"
     ") STRICT, WITHOUT ROWID;\n"
     "CREATE TABLE measurement (       -- what a candidate took where it ran\n"
@@ -177,12 +177,40 @@ static const char NEWEST_VIEW[] =
     "        SELECT max(n.id) FROM measurement AS n\n"
     "        WHERE n.candidate = m.candidate AND n.source = m.source AND n.policy = m.policy);\n";
 
+/* Streamed plans: several layers run as one segment, and the input image may be outside the arena.
+ * Before, every plan had a segment a layer and the image inside. */
+static const char SEGMENTS[] =
+    "ALTER TABLE run ADD COLUMN image TEXT NOT NULL DEFAULT 'inside'\n"
+    "    CHECK (image IN ('inside', 'outside')) /* of the arena: whether sram counts it */;\n"
+    "ALTER TABLE measurement ADD COLUMN image TEXT NOT NULL DEFAULT 'inside'\n"
+    "    CHECK (image IN ('inside', 'outside')) /* of the arena, in what ran */;\n"
+    "ALTER TABLE layer ADD COLUMN segment INTEGER NOT NULL DEFAULT 0\n"
+    "    /* of the plan, from 0: live and measured are the segment's, GROUP BY candidate, segment */;\n"
+    "UPDATE layer SET segment = number;\n";
+
+static const char IMAGE_VIEWS[] =
+    "DROP VIEW feasible;\n"
+    "CREATE VIEW feasible AS -- what was evaluated: only candidates that fit the target are\n"
+    "    SELECT c.run, c.number, c.generation, c.accuracy, c.test_accuracy, c.int8_accuracy,\n"
+    "           c.sram, round(c.sram / 1024.0, 1) AS sram_kib, r.image,\n"
+    "           c.flash, round(c.flash / 1024.0, 1) AS flash_kib,\n"
+    "           c.macs, c.latency, r.latency_unit, c.fitness, c.genotype, c.hash, c.id\n"
+    "    FROM candidate AS c JOIN run AS r ON r.id = c.run\n"
+    "    WHERE c.state = 'done';\n"
+    "DROP VIEW measured;\n"
+    "CREATE VIEW measured AS -- the newest measurement of each candidate, source, policy and image\n"
+    "    SELECT m.* FROM measurement AS m WHERE m.id = (\n"
+    "        SELECT max(n.id) FROM measurement AS n\n"
+    "        WHERE n.candidate = m.candidate AND n.source = m.source AND n.policy = m.policy\n"
+    "          AND n.image = m.image);\n";
+
 /* A step takes a database from the version of its place to the next one: never change a step
- * that was released, add one. Its parts run one after the other. */
+ * that was released but for its comments, add one. Its parts run one after the other. */
 enum { STEP_PARTS = 3 };
 static const char *const STEPS[][STEP_PARTS] = {
     {RUN_TABLES, CANDIDATE_TABLES, VIEWS},
     {PREDICTIONS, NEWEST_VIEW},
+    {SEGMENTS, IMAGE_VIEWS},
 };
 enum { VERSION = sizeof STEPS / sizeof *STEPS };
 

@@ -294,7 +294,7 @@ TEST(the_commands_print_what_is_in_the_database)
     make_database();
     Ran ran = RUN(cmd_runs, "thimble runs", "--db", db, "-f", "csv");
     ck_assert_int_eq(ran.status, 0);
-    HAS(ran.out, "2,faces,interrupted,space,m4,3,0.7,,1200,2000,0,");
+    HAS(ran.out, "2,faces,interrupted,space,m4,3,0.7,,1200,inside,2000,0,");
     ran = RUN(cmd_candidates, "thimble candidates", "last", "--db", db, "--sort", "sram", "--limit",
               "1");
     ck_assert_int_eq(ran.status, 0);

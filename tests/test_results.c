@@ -143,6 +143,7 @@ TEST(a_run_is_read_as_it_was_written)
     ck_assert_str_eq(row.version, "0.1");
     ck_assert_str_eq(row.latency_unit, "instructions");
     ck_assert_str_eq(row.policy, "stream");
+    ck_assert_str_eq(row.image, "inside"); /* as where nothing is said of it */
     ck_assert_uint_eq(strlen(row.started), strlen("2026-11-21 00:52:52"));
     ck_assert_int_eq(row.seed, 7);
     ck_assert_int_eq(row.winner, 0);
@@ -197,6 +198,7 @@ TEST(what_belongs_to_a_run_that_is_not_there_is_refused)
     OK(results_candidate_put(r, run, &c));
     REFUSED(results_run_set_winner(r, other, c.id), "no run");
     REFUSED(results_run_set(r, run, "sleeping", NULL), "CHECK");
+    REFUSED(results_run_new(r, &(RunRow){.image = "resident"}, &other), "CHECK");
     c.state = "sleeping";
     REFUSED(results_candidate_put(r, run, &c), "CHECK");
     results_close(r);
@@ -348,6 +350,8 @@ TEST(spaces_epochs_generations_and_layers_replace_their_like)
     OK(results_layers_put(r, c.id, layers, 2));
     ck_assert_int_eq(number(r, "SELECT count(*) FROM layer"), 2);
     ck_assert_int_eq(number(r, "SELECT count(*) FROM layer WHERE measured IS NULL"), 1);
+    ck_assert_int_eq(number(r, "SELECT sum(measured) = 2 AND max(live) = 7 FROM layer"
+                               " GROUP BY candidate, segment"), 1);
     LayerRow twice[] = {{.index = 0, .op = "pool", .shape = "1"},
                         {.index = 0, .op = "pool", .shape = "1"}};
     REFUSED(results_layers_put(r, c.id, twice, 2), "UNIQUE");
@@ -389,7 +393,10 @@ TEST(measurements_and_calibrations_are_kept_one_after_the_other)
     OK(results_measurement_put(r, &m));
     m.policy = "stream", m.source = "board";
     OK(results_measurement_put(r, &m));
-    ck_assert_int_eq(number(r, "SELECT count(*) FROM measured"), 3);
+    m.image = "outside";
+    OK(results_measurement_put(r, &m));
+    ck_assert_int_eq(number(r, "SELECT count(*) FROM measured"), 4);
+    ck_assert_int_eq(number(r, "SELECT count(*) FROM measured WHERE image = 'inside'"), 3);
     CalibrationRow cal = {
         .target = "m4", .unit = "instructions", .coefficients = "1 2", .error = 0.02};
     OK(results_calibration_put(r, &cal));
@@ -891,8 +898,8 @@ END
 /* --- databases of older versions */
 
 /* As the first version made and filled it: a run planned for a board with one policy, measured
- * there, there with another policy, and on another board. */
-static void make_version_1(const char *name)
+ * there, there with another policy, and on another board. Maybe an update to a later one. */
+static void make_version(int version, const char *name)
 {
     Results r = {.path = xstrdup(in_dir(name))};
     ck_assert_int_eq(sqlite3_open(r.path, &r.db), SQLITE_OK);
@@ -908,18 +915,27 @@ static void make_version_1(const char *name)
             "INSERT INTO measurement (candidate, source, policy, instructions, arena, stack, flash)"
             " VALUES (1, 'qemu:cortex-m7', 'inplace', 440, 100, 5, 190),"
             "        (1, 'qemu:cortex-m7', 'layerwise', 450, 120, 5, 180),"
-            "        (1, 'qemu:cortex-m4', 'inplace', 500, 100, 5, 170);"));
+            "        (1, 'qemu:cortex-m4', 'inplace', 500, 100, 5, 170);"
+            "INSERT INTO layer VALUES (1, 0, 'conv', '2x2x2', 1, 2, 3, 4, 5, 100, 7, 8),"
+            "                         (1, 1, 'add', '2x2x2', 1, 2, 3, 4, 5, 60, NULL, 9);"));
+    OK(tables_take_steps(&r, 1, version));
     sqlite3_close(r.db);
     free(r.path);
 }
 
 static void is_whole(Results *r)
 {
-    ck_assert_int_eq(number(r, "PRAGMA user_version"), 2);
+    ck_assert_int_eq(number(r, "PRAGMA user_version"), 3);
     char *text = query(r, FORMAT_CSV, "SELECT predicted_arena AS a, predicted_flash AS f,"
                                       " predicted_stack AS s, predicted_latency AS l"
                                       " FROM measured ORDER BY id");
     ck_assert_str_eq(text, "a,f,s,l\r\n100,200,,400\r\n,,,\r\n100,,,\r\n");
+    free(text);
+    text = query(r, FORMAT_CSV, "SELECT number, segment, live, measured FROM layer");
+    ck_assert_str_eq(text, "number,segment,live,measured\r\n0,0,100,8\r\n1,1,60,9\r\n");
+    free(text);
+    text = query(r, FORMAT_CSV, "SELECT DISTINCT f.image, m.image FROM feasible AS f, measured AS m");
+    ck_assert_str_eq(text, "image,image\r\ninside,inside\r\n");
     free(text);
     ck_assert_int_eq(number(r, "SELECT count(*) FROM best, pareto WHERE best.id = pareto.id"), 1);
     ck_assert_int_eq(number(r, "SELECT count(*) FROM run WHERE error IS NULL"), 1);
@@ -928,11 +944,13 @@ static void is_whole(Results *r)
     free(text);
 }
 
-TEST(a_database_of_version_1_is_brought_up_to_date_by_writer_and_reader)
+TEST(a_database_of_any_version_is_brought_up_to_date_by_writer_and_reader)
 {
-    for (int read_only = 0; read_only < 2; read_only++) {
-        const char *name = read_only ? "read.db" : "write.db";
-        make_version_1(name);
+    for (int i = 0; i < 6; i++) {
+        const char *names[] = {"write1.db", "read1.db", "write2.db", "read2.db", "write.db", "read.db"};
+        const char *name = names[i];
+        bool read_only = i % 2;
+        make_version(1 + i / 2, name);
         Results *r = opened(name, read_only);
         is_whole(r);
         if (read_only)
@@ -953,7 +971,7 @@ END
 TEST(an_old_database_that_two_open_is_updated_once)
 {
     for (int round = 0; round < 10; round++) {
-        make_version_1("both.db");
+        make_version(1 + round % 2, "both.db");
         pid_t child[2];
         for (int i = 0; i < 2; i++) {
             fflush(NULL);
@@ -986,7 +1004,7 @@ static int old_and_read_only(void)
 
 TEST(an_old_database_that_cannot_be_written_says_what_to_do)
 {
-    make_version_1("old.db");
+    make_version(1, "old.db");
     ck_assert_int_eq(chmod(in_dir("old.db"), 0444), 0);
     ck_assert_int_eq(chmod(dir, 0755), 0);
     ck_assert_int_eq(without_privileges(old_and_read_only), 0);
@@ -1005,7 +1023,7 @@ TEST(an_empty_database_becomes_ours_and_an_opened_one_stays)
     const char *names[] = {"a.db", "b.db"};
     for (int i = 0; i < 2; i++) {
         Results *r = opened(names[i], false);
-        ck_assert_int_eq(number(r, "PRAGMA user_version"), 2);
+        ck_assert_int_eq(number(r, "PRAGMA user_version"), 3);
         ck_assert_int_eq(number(r, "PRAGMA application_id"), 0x74686d62);
         ck_assert_int_eq(number(r, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"), 9);
         ck_assert_int_eq(
@@ -1247,7 +1265,7 @@ TEST(a_query_that_would_write_is_refused_and_changes_nothing)
         }
         char *after = query(r, FORMAT_JSON, "SELECT * FROM run, sqlite_schema");
         ck_assert_str_eq(before, after);
-        ck_assert_int_eq(number(r, "PRAGMA user_version"), 2);
+        ck_assert_int_eq(number(r, "PRAGMA user_version"), 3);
         free(before);
         free(after);
         results_close(r);
@@ -1299,9 +1317,9 @@ TEST(a_run_whose_process_is_gone_is_listed_as_interrupted)
     OK(results_run_set_winner(r, done, c.id));
     OK(listing_runs(r, FORMAT_CSV, out));
     char *text = printed(out);
-    HAS(text, "1,ours,running,space,m4,0,,,,,0,");
-    HAS(text, "2,dead,interrupted,space,m4,0,,,,,0,");
-    HAS(text, "3,done,done,done,m4,2,0.5,,2048,4096,0,"); /* the winner's, though not the best */
+    HAS(text, "1,ours,running,space,m4,0,,,,inside,,0,");
+    HAS(text, "2,dead,interrupted,space,m4,0,,,,inside,,0,");
+    HAS(text, "3,done,done,done,m4,2,0.5,,2048,inside,4096,0,"); /* the winner's, though not the best */
     free(text);
     c.int8_accuracy = 0.4375;
     OK(results_candidate_put(r, done, &c));
@@ -1312,8 +1330,8 @@ TEST(a_run_whose_process_is_gone_is_listed_as_interrupted)
     OK(listing_runs(r, FORMAT_CSV, out));
     OK(listing_runs(r, FORMAT_TABLE, out));
     text = printed(out);
-    HAS(text, "2,dead,interrupted,space,m4,2,0.5,0.4375,2048,4096,0,");
-    HAS(text, "3,done,done,done,m4,2,0.5,0.4375,2048,4096,0,");
+    HAS(text, "2,dead,interrupted,space,m4,2,0.5,0.4375,2048,inside,4096,0,");
+    HAS(text, "3,done,done,done,m4,2,0.5,0.4375,2048,inside,4096,0,");
     HAS(text, "evaluated  best %  int8 %  sram B");
     HAS(text, "        2   50.00   43.75    2048");
     free(text);
@@ -1341,14 +1359,14 @@ TEST(candidates_are_sorted_limited_and_say_what_is_left_out)
     char *text = printed(out);
     ck_assert_str_eq(
         text,
-        "number,generation,fitness,accuracy,sram,flash,macs,latency,latency_unit,genotype\r\n"
-        "1,0,0.9,0.9,10,2,1000,10,instructions,w0.5 k3\r\n"
-        "2,0,0.7,0.7,20,3,1000,10,instructions,w0.5 k3\r\n"
-        "number,generation,state,fitness,accuracy,sram,flash,macs,latency,latency_unit,genotype\r\n"
-        "1,0,done,0.9,0.9,10,2,1000,10,instructions,w0.5 k3\r\n"
-        "2,0,done,0.7,0.7,20,3,1000,10,instructions,w0.5 k3\r\n"
-        "0,0,done,0.5,0.5,30,1,1000,10,instructions,w0.5 k3\r\n"
-        "3,0,running,,,5,4,1000,10,instructions,w0.5 k3\r\n"
+        "number,generation,fitness,accuracy,sram,flash,macs,latency,latency_unit,image,genotype\r\n"
+        "1,0,0.9,0.9,10,2,1000,10,instructions,inside,w0.5 k3\r\n"
+        "2,0,0.7,0.7,20,3,1000,10,instructions,inside,w0.5 k3\r\n"
+        "number,generation,state,fitness,accuracy,sram,flash,macs,latency,latency_unit,image,genotype\r\n"
+        "1,0,done,0.9,0.9,10,2,1000,10,instructions,inside,w0.5 k3\r\n"
+        "2,0,done,0.7,0.7,20,3,1000,10,instructions,inside,w0.5 k3\r\n"
+        "0,0,done,0.5,0.5,30,1,1000,10,instructions,inside,w0.5 k3\r\n"
+        "3,0,running,,,5,4,1000,10,instructions,inside,w0.5 k3\r\n"
         "number  gen  fitness  accuracy %  sram B  KiB  flash B  KiB  macs  latency "
         "[instructions]  genotype\n"
         "------  ---  -------  ----------  ------  ---  -------  ---  ----  "
@@ -1365,6 +1383,38 @@ TEST(candidates_are_sorted_limited_and_say_what_is_left_out)
     OK(sort_parse("latency", &sort));
     ck_assert_int_eq(sort, SORT_LATENCY);
     REFUSED(sort_parse("beauty", &sort), "beauty");
+    results_close(r);
+    clean();
+}
+END
+
+TEST(an_image_outside_the_arena_is_said_wherever_sram_is)
+{
+    Results *r = opened("a.db", false);
+    int64_t run;
+    RunRow row;
+    OK(results_run_new(r, &(RunRow){.name = "x", .policy = "stream", .image = "outside"}, &run));
+    OK(results_run_get(r, run, &row));
+    ck_assert_str_eq(row.image, "outside");
+    results_run_release(&row);
+    CandidateRow c = candidate(0, 0.5, 2048, 1);
+    OK(results_candidate_put(r, run, &c));
+    ck_assert_int_eq(number(r, "SELECT count(*) FROM pareto WHERE image = 'outside'"), 1);
+    FILE *out = tmpfile();
+    OK(listing_runs(r, FORMAT_TABLE, out));
+    OK(listing_pareto(r, run, FORMAT_TABLE, out));
+    OK(listing_candidates(r, run, SORT_SRAM, 1, FORMAT_JSON, out));
+    OK(listing_run(r, run, out));
+    OK(listing_candidate(r, c.id, out));
+    char *text = printed(out);
+    ck_assert_ptr_null(strstr(text, "inside"));
+    HAS(text, "2.0  outside ");
+    HAS(text, "planned as 'stream', input image outside; sizes");
+    HAS(text, "\"sram\": 2048,");
+    HAS(text, "\"image\": \"outside\"");
+    HAS(text, "2,048 B (2.0 KiB), input image outside\n");
+    HAS(text, "2,048 B (2.0 KiB), input image outside, policy stream\n");
+    free(text);
     results_close(r);
     clean();
 }
@@ -1423,18 +1473,19 @@ TEST(a_run_and_a_candidate_are_shown_in_full)
     CandidateRow c = candidate(0, 0.875, 23456, 204800);
     c.test_accuracy = 0.75, c.macs = 12345678, c.latency = 1000;
     OK(results_candidate_put(r, run, &c));
-    LayerRow layers[] = {{0, "conv", "32x32x8", 216, 100, 10, 20, 0, 500, 1.5, -1},
-                         {1, "depthwise", "16x16x8", 72, 200, 20, 30, 4, 900, 2.5, 3}};
-    OK(results_layers_put(r, c.id, layers, 2));
+    LayerRow layers[] = {{0, 0, "conv", "32x32x8", 216, 100, 10, 20, 0, 500, 1.5, 2},
+                         {1, 1, "depthwise", "16x16x8", 72, 200, 20, 30, 4, 900, 2.5, -1},
+                         {2, 1, "pointwise", "16x16x8", 64, 200, 20, 30, 0, 900, 2.5, 4}};
+    OK(results_layers_put(r, c.id, layers, 3));
     OK(results_calibration_put(
         r, &(CalibrationRow){
                .target = "m4", .unit = "instructions", .coefficients = "x", .error = 0.025}));
-    MeasurementRow m7 = {c.id, "qemu:cortex-m7", "stream", 9, 9, 9, 9, 10, 9, 9, 9, 9, 9};
-    MeasurementRow m4 = {c.id, "qemu:cortex-m4", "inplace", 1500, 30000, 880, 210000,
+    MeasurementRow m7 = {c.id, "qemu:cortex-m7", "stream", NULL, 9, 9, 9, 9, 10, 9, 9, 9, 9, 9};
+    MeasurementRow m4 = {c.id, "qemu:cortex-m4", "inplace", "outside", 1500, 30000, 880, 210000,
                          4,    4,                30000,     -1,   800,   1200};
     OK(results_measurement_put(r, &m7)); /* the next one counts */
     OK(results_measurement_put(r, &m4));
-    m7 = (MeasurementRow){c.id, "qemu:cortex-m7", "stream", 1250, 23456, 900, -1,
+    m7 = (MeasurementRow){c.id, "qemu:cortex-m7", "stream", "inside", 1250, 23456, 900, -1,
                           10,   10,               23456,    -1,   -1,    1000};
     OK(results_measurement_put(r, &m7));
     OK(results_run_fail(r, run, "no more\nroom"));
@@ -1460,18 +1511,19 @@ TEST(a_run_and_a_candidate_are_shown_in_full)
     HAS(text, "12,345,678");
     HAS(text, "1,000 instructions (calibrated 20");
     HAS(text, "mean error 2.50 %)");
-    HAS(text, "3.000  <- peak\n");
-    ck_assert_ptr_null(strstr(strstr(text, "<- peak") + 1, "<- peak"));
+    HAS(text, "500    1.500     2.000");
+    HAS(text, "900    2.500         -  <- peak\n"); /* of a segment of two layers */
+    HAS(text, "900    2.500     4.000  <- peak\n");
     HAS(text, "\n"
-              "qemu:cortex-m4  inplace  sram B                  30,000    30,000    +0.00\n"
-              "qemu:cortex-m4  inplace  flash B                      -   210,000        -\n"
-              "qemu:cortex-m4  inplace  stack B                    800       880   +10.00\n"
-              "qemu:cortex-m4  inplace  instructions             1,200     1,500   +25.00\n"
-              "qemu:cortex-m4  inplace  equal outputs of 4           4         4    +0.00\n"
-              "qemu:cortex-m7  stream   sram B                  23,456    23,456    +0.00\n"
-              "qemu:cortex-m7  stream   stack B                      -       900        -\n"
-              "qemu:cortex-m7  stream   instructions             1,000     1,250   +25.00\n"
-              "qemu:cortex-m7  stream   equal outputs of 10         10        10    +0.00\n");
+              "qemu:cortex-m4  inplace  outside  sram B                  30,000    30,000    +0.00\n"
+              "qemu:cortex-m4  inplace  outside  flash B                      -   210,000        -\n"
+              "qemu:cortex-m4  inplace  outside  stack B                    800       880   +10.00\n"
+              "qemu:cortex-m4  inplace  outside  instructions             1,200     1,500   +25.00\n"
+              "qemu:cortex-m4  inplace  outside  equal outputs of 4           4         4    +0.00\n"
+              "qemu:cortex-m7  stream   inside   sram B                  23,456    23,456    +0.00\n"
+              "qemu:cortex-m7  stream   inside   stack B                      -       900        -\n"
+              "qemu:cortex-m7  stream   inside   instructions             1,000     1,250   +25.00\n"
+              "qemu:cortex-m7  stream   inside   equal outputs of 10         10        10    +0.00\n");
     ck_assert_ptr_null(strstr(text, "     9 "));
     free(text);
     results_close(r);
@@ -1501,7 +1553,7 @@ SUITE(results,
       wrong_files_are_named_and_left_alone,
       a_damaged_database_is_an_error_and_no_crash,
       what_cannot_be_written_can_still_be_read,
-      a_database_of_version_1_is_brought_up_to_date_by_writer_and_reader,
+      a_database_of_any_version_is_brought_up_to_date_by_writer_and_reader,
       an_old_database_that_two_open_is_updated_once,
       an_old_database_that_cannot_be_written_says_what_to_do,
       an_empty_database_becomes_ours_and_an_opened_one_stays,
@@ -1513,5 +1565,6 @@ SUITE(results,
       a_query_that_would_write_is_refused_and_changes_nothing,
       a_run_whose_process_is_gone_is_listed_as_interrupted,
       candidates_are_sorted_limited_and_say_what_is_left_out,
+      an_image_outside_the_arena_is_said_wherever_sram_is,
       a_latency_unit_cannot_break_out_of_its_column_name,
       a_run_and_a_candidate_are_shown_in_full)
