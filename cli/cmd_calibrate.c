@@ -8,7 +8,6 @@
 #include "cli/config.h"
 #include "cli/version.h"
 #include "evaluator/device.h"
-#include "nn/pass.h"
 #include "quant/qmodel.h"
 
 #include <math.h>
@@ -56,89 +55,248 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const char DOC[] =
     "Measures what the runtime takes on a target's core: executes random networks with random "
-    "weights under QEMU, counts the instructions of every layer and fits the latency model; reads "
-    "the bytes of every kernel from the ELF. Writes YAML that configs/targets include."
+    "weights under QEMU, each layer by layer and under a plan that streams, with and without a "
+    "budget and the image, counts the instructions of every segment and fits the latency model; "
+    "reads the bytes of every kernel from the ELF. Writes YAML that configs/targets include."
     "\vThe error printed is that of networks that were not used for the fit. Minutes; the unit is "
     "executed instructions, never milliseconds.\n\n"
     "Example:\n"
     "  thimble calibrate --target cortex-m4 -o configs/calibration/cortex-m4.yaml";
 
-/* A network that has every operator and shapes from wide to tiny: a random stem,
- * random blocks, a pool of each kind. */
+/* ---- networks that have every operator, and shapes from wide to tiny ---- */
+
+static int between(Rng *rng, int low, int high) /* both included */
+{
+    return low + (int)rng_below(rng, (uint32_t)(high - low + 1));
+}
+
+static bool one_in(Rng *rng, uint32_t n)
+{
+    return rng_below(rng, n) == 0;
+}
+
+static Size2 odd_kernel(Rng *rng, int least)
+{
+    Size2 k = square(least + 2 * between(rng, 0, 2));
+    if (one_in(rng, 4))
+        k.w = (uint8_t)(least + 2 * between(rng, 0, 2));
+    return k;
+}
+
+static Size2 random_stride(const Layer *in, Rng *rng)
+{
+    return square(in->out_h >= 6 && in->out_w >= 6 && one_in(rng, 3) ? 2 : 1);
+}
+
+static int random_block(Net *net, int at, Rng *rng)
+{
+    const Layer *in = &net->layer[at];
+    BlockShape shape = {.expands = !one_in(rng, 6), .kernel = odd_kernel(rng, 3),
+                        .stride = random_stride(in, rng), .out_c = 8 * between(rng, 1, 8)};
+    shape.residual = shape.stride.h == 1 && one_in(rng, 2);
+    shape.out_c = shape.residual ? in->out_c : shape.out_c;
+    shape.mid = shape.expands ? in->out_c * between(rng, 2, 6) : in->out_c;
+    return net_block(net, at, &shape);
+}
+
+/* A bottleneck with squeeze-and-excite, as MobileNetV3 and some of MCUNet's have it. */
+static int random_excited(Net *net, int at, Rng *rng)
+{
+    int c = 8 * between(rng, 2, 8);
+    at = net_pointwise(net, at, c, ACT_NONE);
+    at = net_lookup(net, net_depthwise(net, at, odd_kernel(rng, 3), square(1), ACT_RELU6));
+    int vector = net_pointwise(net, net_mean(net, at, true, true), c / 4, ACT_RELU6);
+    vector = net_lookup(net, net_pointwise(net, vector, c, ACT_NONE));
+    return net_pointwise(net, net_gate(net, at, vector), 8 * between(rng, 1, 6), ACT_NONE);
+}
+
+static int random_pool(Net *net, int at, Rng *rng)
+{
+    const Layer *in = &net->layer[at];
+    if (in->out_h < 4 || in->out_w < 4)
+        return at;
+    Size2 kernel = {(uint8_t)between(rng, 2, 4), (uint8_t)between(rng, 2, 4)};
+    return net_pool(net, one_in(rng, 2) ? OP_AVG_POOL : OP_MAX_POOL, at, kernel,
+                    square(between(rng, 1, 2)));
+}
+
+static int random_part(Net *net, int at, Rng *rng)
+{
+    switch (rng_below(rng, 10)) {
+    case 0:
+        return net_conv(net, at, 8 * between(rng, 1, 6), odd_kernel(rng, 1),
+                        random_stride(&net->layer[at], rng), ACT_RELU6);
+    case 1:
+        return random_excited(net, at, rng);
+    case 2:
+    case 3:
+        return random_pool(net, at, rng);
+    default:
+        return random_block(net, at, rng);
+    }
+}
+
 static void random_net(Net *net, Rng *rng)
 {
-    int r = 12 + (int)rng_below(rng, 30), k = 1 + 2 * (int)rng_below(rng, 3);
-    net_begin(net, r, r, rng_below(rng, 4) ? 3 : 1);
-    int at = net_conv(net, NET_IMAGE, 8 * (1 + (int)rng_below(rng, 4)), square(k ? k : 3),
-                      square(1 + (int)rng_below(rng, 2)), ACT_RELU6);
-    int blocks = 3 + (int)rng_below(rng, 4);
-    for (int b = 0; b < blocks; b++) {
-        const Layer *in = &net->layer[at];
-        bool stride = in->out_h >= 6 && rng_below(rng, 3) == 0, same = !stride && rng_below(rng, 2);
-        BlockShape shape = {.expands = rng_below(rng, 6) != 0,
-                            .out_c = same ? in->out_c : 8 * (1 + (int)rng_below(rng, 8)),
-                            .kernel = square(3 + 2 * (int)rng_below(rng, 3)),
-                            .stride = square(stride ? 2 : 1),
-                            .residual = same};
-        shape.mid = shape.expands ? in->out_c * (2 + (int)rng_below(rng, 5)) : in->out_c;
-        at = net_block(net, at, &shape);
-        if (net->layer[at].out_h >= 4 && rng_below(rng, 4) == 0)
-            at = net_pool(net, rng_below(rng, 2) ? OP_AVG_POOL : OP_MAX_POOL, at,
-                          square(2 + (int)rng_below(rng, 2)), square(1 + (int)rng_below(rng, 2)));
-    }
-    at = net_global_pool(net, at);
-    net_dense(net, at, 2 + (int)rng_below(rng, 20), ACT_NONE);
+    int r = between(rng, 12, 56);
+    net_begin(net, r, one_in(rng, 4) ? between(rng, 12, 56) : r, one_in(rng, 4) ? 1 : 3);
+    int at = net_conv(net, NET_IMAGE, 8 * between(rng, 1, 4), odd_kernel(rng, 1),
+                      square(between(rng, r > 40 ? 2 : 1, 2)), ACT_RELU6);
+    for (int parts = between(rng, 1, 7); parts > 0; parts--)
+        at = random_part(net, at, rng);
+    at = one_in(rng, 4) ? net_mean(net, at, true, true) : net_global_pool(net, at);
+    at = net_dense(net, at, between(rng, 2, one_in(rng, 3) ? 200 : 20), ACT_NONE);
+    if (one_in(rng, 2))
+        net_softmax(net, at);
 }
 
-/* Random weights and the ranges that random images give. */
+/* ---- their weights: random, such that outputs spread over int8 ---- */
+
+static double random_scale(const Layer *l, int i, Rng *rng)
+{
+    double around = 1;
+    switch ((Op)l->op) {
+    case OP_ADD:
+        around = i < 2 ? 0.45 : 1.0 / (1 << 19); /* the sum has 20 bits more */
+        break;
+    case OP_MEAN:
+        around = 1.0 / (l->kh * l->kw);
+        break;
+    case OP_GATE:
+        around = 1.0 / 128;
+        break;
+    case OP_SOFTMAX:
+        around = 1 << 22; /* of values 1/16 apart, 26 bits behind the point */
+        break;
+    case OP_CONV:
+    case OP_DEPTHWISE:
+    case OP_POINTWISE:
+    case OP_DENSE: /* deviations: 74 of weights and of inputs, 64 of outputs */
+        around = 64 / (74 * 74 * sqrt((double)layer_weights(l) / l->out_c));
+        break;
+    case OP_AVG_POOL:
+    case OP_MAX_POOL:
+    case OP_GLOBAL_POOL:
+    case OP_LOOKUP:
+    case N_OPS:
+        break;
+    }
+    return around * (0.75 + 0.5 * rng_uniform(rng));
+}
+
+static void random_constants(QLayer *t, const Layer *l, Rng *rng)
+{
+    for (uint32_t i = 0; i < layer_constants(l); i++)
+        t->weights[i] = (int8_t)rng_next(rng);
+    for (int i = 0; i < l->out_c && op_has_weights((Op)l->op); i++)
+        t->bias[i] = between(rng, -1000, 1000);
+    for (int i = 0; i < qmodel_multipliers(l); i++)
+        quantize_multiplier(random_scale(l, i, rng), &t->multiplier[i], &t->shift[i]);
+}
+
 static int random_model(const Net *net, Rng *rng, QModel *q)
 {
-    enum { IMAGES = 4 };
-    Model m;
-    float lo[NET_MAX_LAYERS], hi[NET_MAX_LAYERS];
-    size_t n = (size_t)IMAGES * net_tensor_bytes(net, NET_IMAGE);
-    float *images = xmalloc(sizeof(float) * n);
-    for (size_t i = 0; i < n; i++)
-        images[i] = (float)rng_normal(rng);
-    for (int i = 0; i < net->n_layers; i++) {
-        lo[i] = INFINITY;
-        hi[i] = -INFINITY;
+    qmodel_init(q, net);
+    for (int i = 0; i <= net->n_layers; i++) {
+        const Layer *l = i > 0 ? &net->layer[i - 1] : NULL;
+        bool keeps = l && (l->op == OP_AVG_POOL || l->op == OP_MAX_POOL || l->op == OP_GLOBAL_POOL);
+        q->tensor[i].zero = keeps ? q->tensor[1 + l->input].zero : (int8_t)between(rng, -40, 40);
+        if (l)
+            random_constants(&q->layer[i - 1], l, rng);
     }
-    Workspace *ws = workspace_new();
-    model_init(&m, net);
-    model_randomise(&m, rng);
-    nn_recalibrate(&m, ws, images, IMAGES, 0);
-    nn_ranges(&m, ws, images, IMAGES, lo, hi);
-    int status = qmodel_make(q, &m, lo, hi, 1.0f / 64, 0);
-    model_release(&m);
-    workspace_free(ws);
-    free(images);
-    return status;
+    if (qmodel_check(q) == 0)
+        return 0;
+    qmodel_release(q);
+    return -1;
 }
 
-static int measure(const Net *net, const Target *t, Rng *rng, DeviceRun *run)
+/* ---- their plans ---- */
+
+/* One run of a network under a plan. */
+typedef struct {
+    Net net;
+    PlanOptions options;
+    Plan plan;
+    DeviceRun run;
+} Measured;
+
+enum { PLANS = 2 }; /* of each network: layer by layer, and one that streams or has patches */
+
+static PlanOptions options_of(const Net *net, int i, Rng *rng)
+{
+    PlanOptions o = {.policy = POLICY_LAYERWISE};
+    if (i % PLANS == 0)
+        return o;
+    int kind = i / PLANS % 8;
+    o.policy = kind == 7 ? POLICY_PATCH : POLICY_STREAM;
+    o.image_outside = kind % 2 == 0;
+    if (kind == 7 || kind < 2)
+        return o;
+    o.sram = (uint32_t)((0.4 + 0.5 * rng_uniform(rng)) * plan_arena(net, &o));
+    return o;
+}
+
+static int measure(Measured *m, const Target *t, Rng *rng)
 {
     QModel q;
-    if (random_model(net, rng, &q) != 0)
+    if (random_model(&m->net, rng, &q) != 0)
         return -1;
-    size_t bytes = net_tensor_bytes(net, NET_IMAGE);
+    size_t bytes = net_tensor_bytes(&m->net, NET_IMAGE);
     int8_t *image = xmalloc(bytes);
     for (size_t i = 0; i < bytes; i++)
         image[i] = (int8_t)rng_next(rng);
     DeviceOptions o = {
-        .target = t, .plan = {.policy = POLICY_LAYERWISE}, .images = image, .n_images = 1, .timeout_s = 120};
-    int status = device_run(&q, &o, run);
-    if (status == 0 && (run->n_equal != 1 || !run->canaries))
+        .target = t, .plan = m->options, .images = image, .n_images = 1, .timeout_s = 120};
+    int status = device_run(&q, &o, &m->run);
+    if (status == 0 && (m->run.n_equal != 1 || !m->run.canaries))
         status = errorf("the board's output differs from the host's: not worth timing");
     free(image);
     qmodel_release(&q);
     return status;
 }
 
-typedef struct {
-    Net net;
-    DeviceRun run;
-} Measured;
+static int measure_all(const CalibrateArgs *a, const Target *t, Measured *m)
+{
+    Progress bar;
+    int status = 0;
+    progress_begin(&bar, "calibrate", a->nets * PLANS, 0);
+    for (int i = 0; i < a->nets * PLANS && status == 0; i++) {
+        Rng rng = rng_make(a->seed, (uint64_t)(i / PLANS));
+        random_net(&m[i].net, &rng);
+        m[i].options = options_of(&m[i].net, i, &rng);
+        plan_make(&m[i].net, &m[i].options, &m[i].plan);
+        status = measure(&m[i], t, &rng);
+        progress_step(&bar, i + 1, "plans");
+    }
+    progress_end(&bar);
+    return status;
+}
+
+/* ---- the fit ---- */
+
+/* A plan has as many samples as segments; a board tells of so many entries at most. */
+static int samples_of(const Measured *m, LatencySample *sample)
+{
+    int n = 0, entry = 0;
+    for (; n < m->plan.n_segments; n++) {
+        int end = entry + plan_runs(&m->plan, n);
+        if (end > DEVICE_MAX_SEGMENTS)
+            break;
+        latency_features(&m->net, &m->plan, n, &sample[n]);
+        for (sample[n].measured = 0; entry < end; entry++)
+            sample[n].measured += (double)m->run.layer[entry];
+    }
+    return n;
+}
+
+/* What is between the segments, where all of them were told of. */
+static double between_segments(const Measured *m, const LatencySample *sample, int n)
+{
+    double rest = (double)m->run.instructions;
+    for (int i = 0; i < n; i++)
+        rest -= sample[i].measured;
+    return n == m->plan.n_segments ? rest : 0;
+}
 
 static void fit(Target *t, const Measured *m, int n)
 {
@@ -146,12 +304,9 @@ static void fit(Target *t, const Measured *m, int n)
     int count = 0;
     double fixed = 0;
     for (int i = 0; i < n; i++) {
-        double sum = 0;
-        for (int l = 0; l < m[i].net.n_layers; l++) {
-            samples[count++] = (LatencySample){m[i].net.layer[l], (double)m[i].run.layer[l]};
-            sum += (double)m[i].run.layer[l];
-        }
-        fixed += ((double)m[i].run.instructions - sum) / n;
+        int more = samples_of(&m[i], samples + count);
+        fixed += between_segments(&m[i], samples + count, more) / n;
+        count += more;
     }
     latency_fit(&t->latency, samples, count);
     t->latency.fixed = fixed > 0 ? fixed : 0;
@@ -161,46 +316,60 @@ static void fit(Target *t, const Measured *m, int n)
 /* Four decimals are more than the fit knows, and a person reads them. */
 static void round_coefficients(Latency *l)
 {
-    for (int op = 0; op < N_OPS; op++)
+    for (int step = 0; step < N_STEPS; step++)
         for (int f = 0; f < N_FEATURES; f++)
-            l->weight[op][f] = round(l->weight[op][f] * 1e4) / 1e4;
+            l->weight[step][f] = round(l->weight[step][f] * 1e4) / 1e4;
     l->fixed = round(l->fixed);
     l->error = round(l->error * 1e4) / 1e4;
 }
 
-static double mean_error(const Target *t, const Measured *m, int n, double *worst)
+typedef struct {
+    double mean, worst;
+} Error;
+
+/* Of every `step`th run. */
+static Error error_of(const Target *t, const Measured *m, int n, int step)
 {
-    double sum = 0;
-    *worst = 0;
-    for (int i = 0; i < n; i++) {
-        double e = fabs(latency_net(&t->latency, &m[i].net) / (double)m[i].run.instructions - 1);
-        sum += e / n;
-        *worst = e > *worst ? e : *worst;
+    Error error = {0, 0};
+    for (int i = 0; i < n; i += step) {
+        double time = latency_plan(&t->latency, &m[i].net, &m[i].plan);
+        double e = fabs(time / (double)m[i].run.instructions - 1);
+        error.mean += e / ((n + step - 1) / step);
+        error.worst = e > error.worst ? e : error.worst;
     }
-    return sum;
+    return error;
 }
 
-static int measure_all(const CalibrateArgs *a, const Target *t, Measured *m)
+static void say(const CalibrateArgs *a, const Target *t, const Measured *judged, int n)
 {
-    Progress bar;
-    int status = 0;
-    progress_begin(&bar, "calibrate", a->nets, 0);
-    for (int i = 0; i < a->nets && status == 0; i++) {
-        Rng rng = rng_make(a->seed, (uint64_t)i);
-        random_net(&m[i].net, &rng);
-        status = measure(&m[i].net, t, &rng, &m[i].run);
-        progress_step(&bar, i + 1, "networks");
-    }
-    progress_end(&bar);
-    return status;
+    Error layers = error_of(t, judged, n, PLANS), plans = error_of(t, judged + 1, n - 1, PLANS);
+    log_info("%s: %d networks fitted, %d judged: mean error %.2f %%, worst %.2f %% layer by layer; "
+             "mean %.2f %%, worst %.2f %% of other plans; peak stack %u bytes",
+             a->target, a->nets - n / PLANS, n / PLANS, 100 * layers.mean, 100 * layers.worst,
+             100 * plans.mean, 100 * plans.worst, t->code.stack);
+}
+
+static void learn(const CalibrateArgs *a, Target *t, const Measured *m)
+{
+    int n = a->nets * PLANS, n_fit = a->nets * 2 / 3 * PLANS;
+    memset(&t->latency, 0, sizeof t->latency);
+    strcpy(t->latency.unit, "instructions");
+    snprintf(t->latency.source, sizeof t->latency.source, "qemu %s -icount, runtime of thimble %s",
+             t->machine, THIMBLE_NUMBER);
+    fit(t, m, n_fit);
+    round_coefficients(&t->latency);
+    t->latency.error = error_of(t, m + n_fit, n - n_fit, 1).mean;
+    round_coefficients(&t->latency);
+    for (int i = 0; i < n; i++)
+        t->code.stack = m[i].run.stack > t->code.stack ? m[i].run.stack : t->code.stack;
+    say(a, t, m + n_fit, n - n_fit);
 }
 
 static int write_result(const CalibrateArgs *a, const Target *t)
 {
     char *coefficients = config_calibration(t);
     char *text = xasprintf("# Made by: thimble calibrate --target %s --nets %d --seed %llu\n"
-                           "# Coefficients: call, row, output pixel, output, MAC inside the image "
-                           "(estimator/latency.h).\n%s",
+                           "# What the coefficients are of: estimator/latency.h.\n%s",
                            a->target, a->nets, (unsigned long long)a->seed, coefficients);
     int status = 0;
     if (a->out)
@@ -219,26 +388,12 @@ int cmd_calibrate(int argc, char **argv)
     Target t;
     if (config_target(&t, a.target) != 0)
         return command_fail(EXIT_USAGE);
-    int n_fit = a.nets * 2 / 3;
-    Measured *m = xcalloc((size_t)a.nets, sizeof *m);
+    Measured *m = xcalloc((size_t)a.nets * PLANS, sizeof *m);
     int status = device_code_size(t.core, &t.code);
     if (status == 0)
         status = measure_all(&a, &t, m);
     if (status == 0) {
-        double worst;
-        memset(&t.latency, 0, sizeof t.latency);
-        strcpy(t.latency.unit, "instructions");
-        snprintf(t.latency.source, sizeof t.latency.source,
-                 "qemu %s -icount, runtime of thimble %s", t.machine, THIMBLE_NUMBER);
-        fit(&t, m, n_fit);
-        round_coefficients(&t.latency);
-        t.latency.error = mean_error(&t, m + n_fit, a.nets - n_fit, &worst);
-        round_coefficients(&t.latency);
-        for (int i = 0; i < a.nets; i++)
-            t.code.stack = m[i].run.stack > t.code.stack ? m[i].run.stack : t.code.stack;
-        log_info("%s: %d networks fitted, %d judged: mean error %.2f %%, worst %.2f %%; peak stack "
-                 "%u bytes",
-                 a.target, n_fit, a.nets - n_fit, 100 * t.latency.error, 100 * worst, t.code.stack);
+        learn(&a, &t, m);
         status = write_result(&a, &t);
     }
     free(m);

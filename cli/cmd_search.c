@@ -160,6 +160,7 @@ static int new_run(Results *r, const Job *job, int64_t *run)
                   .version = THIMBLE_VERSION,
                   .latency_unit = job->target.latency.unit,
                   .policy = policy_name((Policy)job->plan.policy),
+                  .image = pipeline_image(job),
                   .seed = (int64_t)job->seed};
     int status = results_run_new(r, &row, run);
     free(config);
@@ -219,7 +220,7 @@ static int load_job(const SearchArgs *a, Job *job)
     if (config_load(job, a->what, (const char *const *)a->job.set, a->job.n_sets) != 0)
         return EXIT_USAGE;
     job->threads = a->job.threads ? a->job.threads : job->threads;
-    if (config_resolve(job) != 0)
+    if (config_resolve(job) != 0 || pipeline_check(job) != 0)
         return EXIT_USAGE;
     return a->supernet || data_classes(&job->data) > 0 ? EXIT_OK : EXIT_JOB;
 }
@@ -245,6 +246,8 @@ static int reuse_supernet(Results *r, const SearchArgs *a, bool has_job, Task *t
     for (int i = 0; !has_job && i < a->job.n_sets; i++)
         if (config_set(&t->job, a->job.set[i]) != 0)
             return EXIT_USAGE;
+    if (pipeline_check(&t->job) != 0)
+        return EXIT_USAGE;
     if (take_supernet(r, t->supernet, &t->job) != 0)
         return EXIT_JOB;
     return data_classes(&t->job.data) > 0 ? EXIT_OK : EXIT_JOB;

@@ -79,8 +79,13 @@ static const Key latency_keys[] = {
     VALUE("fixed", KEY_NUMBER, Latency, fixed, 0, 0, "once a network"),
 #define X(op, word)                                                                               \
     {.name = word, .type = KEY_NUMBERS, .offset = offsetof(Latency, weight[OP_##op]),             \
-     .size = N_FEATURES, .help = "call, row, pixel, output, mac"},
+     .size = N_FEATURES, .help = "op, row, pixel, output, mac"},
     NET_OPS(X)
+#undef X
+#define X(step, word)                                                                             \
+    {.name = word, .type = KEY_NUMBERS, .offset = offsetof(Latency, weight[STEP_##step]),         \
+     .size = N_FEATURES, .help = "see estimator/latency.h"},
+    PLAN_STEPS(X)
 #undef X
     {.type = KEY_END}};
 
@@ -282,7 +287,7 @@ static int find_fixed_space(Job *job)
                   job->width, job->resolution.h, job->resolution.w);
 }
 
-/* What lets the modules find one seed, one number of threads, one policy. */
+/* What lets the modules find one seed, one number of threads, one plan. */
 static void spread(Job *job)
 {
     int threads = job->threads;
@@ -320,12 +325,12 @@ int config_resolve(Job *job)
         return errorf("data.raw: height, width and channels of a file's tensor are needed");
     if (d->format == DATA_RAW)
         job->data.c = d->raw_c;
+    resolve_limits(&job->limits, &job->target); /* a plan's budget is one of them */
     spread(job);
     if (!job->target.name[0])
         return errorf("the job names no target");
     if (!job->space.name[0])
         return errorf("the job names no space");
-    resolve_limits(&job->limits, &job->target);
     if (job->limits.latency > 0 && !job->target.latency.unit[0])
         return errorf("limits.latency: the target '%s' has no latency model", job->target.name);
     if (job->search.parents > job->search.population)

@@ -103,8 +103,7 @@ static const struct argp_option net_options[] = {
      "layerwise, inplace, patch or stream [stream; a run's own]", 0},
     {"image", OPT_IMAGE, "PLACE", 0,
      "resident in the arena, or outside: asked for row by row [resident; a run's own]", 0},
-    {"sram", OPT_SRAM, "SIZE", 0,
-     "the arena's limit, e.g. 16KiB; stream computes twice what it must to stay below", 0},
+    {"sram", OPT_SRAM, "SIZE", 0, "the arena's limit; stream recomputes to keep it", 0},
     {"recompute", OPT_RECOMPUTE, "PERCENT", 0, "stream: the least arena with so many more MACs", 0},
     {"db", OPT_DB, "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},
     {0}};

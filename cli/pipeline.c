@@ -11,6 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+int pipeline_check(const Job *job)
+{
+    if (job->schedule < N_POLICIES)
+        return 0;
+    return errorf("schedule: %s is an account of memory for `thimble space`, not a plan that runs",
+                  policy_name((Policy)job->schedule));
+}
+
+const char *pipeline_image(const Job *job)
+{
+    bool outside = job->plan.image_outside && job->plan.policy != POLICY_TINYENGINE;
+    return outside ? "outside" : "inside";
+}
+
 void pipeline_init(Pipeline *p, const Job *job, Results *db, int64_t run)
 {
     *p = (Pipeline){.job = *job, .db = db, .run = run, .counted = clock_seconds()};
@@ -61,9 +75,10 @@ void pipeline_sweep(const Job *job, Sweep *s)
     sweep_run(&job->space, &job->target, &job->limits, &o, s);
     progress_end(&bar);
     log_info("stage 1: %d spaces x %d networks in %.2f s; limits %s of SRAM, %s of flash, schedule "
-             "%s; a space counts when %d fit",
+             "%s, image %s; a space counts when %d fit",
              s->n, o.samples, clock_seconds() - bar.start, text_bytes(job->limits.sram),
-             text_bytes(job->limits.flash), policy_name((Policy)job->plan.policy), o.min_feasible);
+             text_bytes(job->limits.flash), policy_name((Policy)job->plan.policy),
+             pipeline_image(job), o.min_feasible);
     if (s->best < 0)
         return;
     const SweepRow *best = &s->row[s->best];

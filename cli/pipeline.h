@@ -41,6 +41,11 @@ typedef struct {
 void pipeline_sweep(const Job *job, Sweep *s);
 int pipeline_record_sweep(Results *db, int64_t run, const Space *space, const Sweep *s);
 
+/* -1 with errorf() when the job's schedule is one that is never executed. */
+int pipeline_check(const Job *job);
+/* Where its plan has the input image: "inside" the arena or "outside". */
+const char *pipeline_image(const Job *job);
+
 /* Everything after it is released by pipeline_release(), whatever failed. */
 void pipeline_init(Pipeline *p, const Job *job, Results *db, int64_t run);
 void pipeline_release(Pipeline *p);

@@ -90,11 +90,9 @@ bool profile_is_peak(const Profile *p, int layer)
 
 uint64_t profile_macs_inside(const Net *net)
 {
-    double macs = 0, features[N_FEATURES];
-    for (int i = 0; i < net->n_layers; i++) {
-        layer_features(&net->layer[i], features);
-        macs += op_has_weights((Op)net->layer[i].op) ? features[FEATURE_MAC] : 0;
-    }
+    double macs = 0;
+    for (int i = 0; i < net->n_layers; i++)
+        macs += layer_macs_inside(&net->layer[i]);
     return (uint64_t)macs;
 }
 
@@ -119,8 +117,7 @@ double profile_latency_of_layer(const Profile *p, int layer)
     const Layer *l = &p->net.layer[layer];
     if (!profile_has_latency(&p->target.latency, (Op)l->op))
         return -1;
-    return latency_layer(&p->target.latency, l) *
-           plan_work(&p->net, &p->plan[p->image], layer);
+    return latency_in_plan(&p->target.latency, &p->net, &p->plan[p->image], layer);
 }
 
 /* --- what is in the arena */

@@ -9,7 +9,8 @@
 static void print_front(Pipeline *p)
 {
     printf("\nFront: no other candidate is better in one figure and as good in the others (float, "
-           "supernet's weights, validation images)\n");
+           "supernet's weights, validation images; sram with the image %s)\n",
+           pipeline_image(&p->job));
     fflush(stdout);
     listing_front(p->db, p->run, 12, stdout);
 }
@@ -62,8 +63,8 @@ int pipeline_summary(Pipeline *p)
            "fine-tuning "
            "%.2f %%)\n",
            100 * row.test_accuracy, 100 * row.int8_accuracy, p->data.test.n, 100 * row.accuracy);
-    printf("  SRAM         %s of %s, image inside, %s\n", text_bytes(cost->sram),
-           text_bytes(job->limits.sram), policy_name((Policy)job->plan.policy));
+    printf("  SRAM         %s of %s, image %s, schedule %s\n", text_bytes(cost->sram),
+           text_bytes(job->limits.sram), pipeline_image(job), policy_name((Policy)job->plan.policy));
     printf("  flash        %s of %s, of it model %s\n", text_bytes(cost->flash),
            text_bytes(job->limits.flash), text_bytes(cost->model_flash));
     printf("  MACs         %s\n", text_count((double)cost->macs));

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "evaluator/host.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,30 +44,62 @@ static int store_qmodel(Pipeline *p, const QModel *q, int number)
     return status;
 }
 
+static LayerRow layer_row(const Pipeline *p, const Net *net, const Plan *plan, int layer)
+{
+    const Layer *l = &net->layer[layer];
+    return (LayerRow){.index = layer,
+                      .op = op_name((Op)l->op),
+                      .weights = layer_weights(l),
+                      .macs = llround((double)layer_macs(l) * plan_work(net, plan, layer)),
+                      .in_bytes = (int64_t)l->in_h * l->in_w * l->in_c,
+                      .out_bytes = net_tensor_bytes(net, layer),
+                      .scratch = plan->scratch[layer].bytes,
+                      .latency = latency_layer(&p->job.target.latency, l),
+                      .measured = -1};
+}
+
+/* Of `n` entries of the executed table from `first`; -1 when the board did not tell of them all. */
+static double measured_entries(const DeviceRun *measured, int first, int n)
+{
+    double sum = 0;
+    if (!measured || first + n > measured->n_layers)
+        return -1;
+    for (int i = first; i < first + n; i++)
+        sum += (double)measured->layer[i];
+    return sum;
+}
+
 static int store_layers(Pipeline *p, int64_t candidate, const QModel *q, const DeviceRun *measured)
 {
-    LayerRow rows[NET_MAX_LAYERS];
+    LayerRow row[NET_MAX_LAYERS];
     char shape[NET_MAX_LAYERS][24];
     Plan plan;
+    int entry = 0;
     plan_make(&q->net, &p->job.plan, &plan);
-    for (int i = 0; i < q->net.n_layers; i++) {
-        const Layer *l = &q->net.layer[i];
-        snprintf(shape[i], sizeof shape[i], "%dx%dx%d", l->out_h, l->out_w, l->out_c);
-        rows[i] = (LayerRow){.index = i,
-                             .op = op_name((Op)l->op),
-                             .shape = shape[i],
-                             .weights = layer_weights(l),
-                             .macs = (int64_t)layer_macs(l),
-                             .in_bytes = (int64_t)l->in_h * l->in_w * l->in_c,
-                             .out_bytes = net_tensor_bytes(&q->net, i),
-                             .scratch = plan.scratch[i].bytes,
-                             .live = plan_live(&plan, &q->net, i),
-                             .latency = latency_layer(&p->job.target.latency, l),
-                             .measured = -1};
-        if (measured && i < measured->n_layers)
-            rows[i].measured = (double)measured->layer[i];
+    for (int s = 0; s < plan.n_segments; s++) {
+        int first = plan.segment[s].first, end = first + plan.segment[s].n;
+        int runs = plan_runs(&plan, s);
+        int64_t live = plan_live(&plan, &q->net, s);
+        for (int i = first; i < end; i++) {
+            const Layer *l = &q->net.layer[i];
+            snprintf(shape[i], sizeof shape[i], "%dx%dx%d", l->out_h, l->out_w, l->out_c);
+            row[i] = layer_row(p, &q->net, &plan, i);
+            row[i].segment = s;
+            row[i].shape = shape[i];
+            row[i].live = live;
+        }
+        row[end - 1].measured = measured_entries(measured, entry, runs);
+        entry += runs;
     }
-    return results_layers_put(p->db, candidate, rows, q->net.n_layers);
+    return results_layers_put(p->db, candidate, row, q->net.n_layers);
+}
+
+/* Whether this was predicted for the candidate, and not for the other schedule, budget or target
+ * that `thimble run` may have asked for: its layers stand beside its own figures. */
+static bool is_own(const CandidateRow *row, const Cost *cost)
+{
+    return row->sram == cost->sram && row->flash == cost->flash &&
+           row->macs == (int64_t)cost->macs && row->latency == cost->latency;
 }
 
 int pipeline_measure(Pipeline *p, const QModel *q, const CandidateRow *row, int n, DeviceRun *run)
@@ -94,6 +127,7 @@ int pipeline_measure(Pipeline *p, const QModel *q, const CandidateRow *row, int 
     MeasurementRow m = {.candidate = row->id,
                         .source = source,
                         .policy = policy_name((Policy)p->job.plan.policy),
+                        .image = pipeline_image(&p->job),
                         .instructions = (int64_t)run->instructions,
                         .arena = run->arena,
                         .stack = run->stack,
@@ -107,7 +141,7 @@ int pipeline_measure(Pipeline *p, const QModel *q, const CandidateRow *row, int 
                             strcmp(t->latency.unit, "instructions") == 0 ? cost.latency : -1};
     if (results_measurement_put(p->db, &m) != 0)
         return -1;
-    return store_layers(p, row->id, q, run);
+    return is_own(row, &cost) ? store_layers(p, row->id, q, run) : 0;
 }
 
 /* Float and int8 accuracy on all test images, into the winner's row. */
@@ -250,7 +284,7 @@ static int open_job(Pipeline *p, Results *db, int64_t run, const char *schedule,
         genotype_parse(&job.space, genotype, &g) != 0)
         return -1;
     job.schedule = (int)policy;
-    if (config_resolve(&job) != 0)
+    if (config_resolve(&job) != 0 || pipeline_check(&job) != 0)
         return -1;
     pipeline_init(p, &job, db, run);
     p->width = g.width;

@@ -62,7 +62,7 @@ static Cost cost_of_layers(const Net *net, const Target *target, const PlanOptio
     Cost cost = {.sram = plan_arena(net, options),
                  .model_flash = flash_of_model(net, &size),
                  .macs = net_macs(net),
-                 .latency = latency_net(&target->latency, net)};
+                 .latency = latency_net(&target->latency, net, options->image_outside)};
     cost.flash = cost.model_flash + flash_of_code(&target->code, &size);
     return cost;
 }

@@ -1,199 +1,420 @@
 #include "estimator/latency.h"
 
 #include <assert.h>
-#include <math.h>
+#include <string.h>
 
-/* Along one axis: taps that fall inside the image, summed over all outputs. */
-static int64_t taps_inside(int in, int out, int k, int s, int pad)
+static int at_most(int a, int b)
 {
-    int64_t taps = 0;
-    for (int o = 0; o < out; o++) {
-        int from = o * s - pad, to = from + k;
-        from = from > 0 ? from : 0;
-        to = to < in ? to : in;
-        taps += to > from ? to - from : 0;
-    }
-    return taps;
+    return a < b ? a : b;
+}
+
+/* ---- what one kernel does ---------------------------------------------------------------- */
+
+/* Of a layer along one axis: outputs, and taps of their windows that are inside the image. */
+typedef struct {
+    double made, taps;
+} Axis;
+
+/* Outputs [from, to): only windows at the borders lose taps. */
+static Axis axis_of(int in, int k, int s, int pad, int from, int to)
+{
+    int64_t taps = (int64_t)(to - from) * k;
+    for (int o = from; o < to && o * s < pad; o++)
+        taps -= pad - o * s < k ? pad - o * s : k;
+    for (int o = to - 1; o >= from && o * s - pad + k > in; o--)
+        taps -= o * s - pad < in ? o * s - pad + k - in : k;
+    return (Axis){to - from, (double)taps};
+}
+
+static Axis rows_of(const Layer *l, int from, int to)
+{
+    return axis_of(l->in_h, l->kh, l->sh, l->pad_top, from, to);
+}
+
+static Axis columns_of(const Layer *l, int from, int to)
+{
+    return axis_of(l->in_w, l->kw, l->sw, l->pad_left, from, to);
+}
+
+/* Outputs that are made together (runtime/tb_window.h, tb_channels.h): a group too short takes as
+ * long as a whole one. */
+static int groups_of(const Layer *l)
+{
+    return (l->out_c + 3) / 4;
+}
+
+static bool mixes_channels(const Layer *l)
+{
+    return l->op == OP_CONV || l->op == OP_POINTWISE || l->op == OP_DENSE;
 }
 
 /* Multiply-accumulates the kernel really does: of a pool, values it looks at. */
-static double macs_inside(const Layer *l)
+static double macs_of(const Layer *l, double taps)
 {
-    double taps = (double)taps_inside(l->in_h, l->out_h, l->kh, l->sh, l->pad_top) *
-                  (double)taps_inside(l->in_w, l->out_w, l->kw, l->sw, l->pad_left);
-    switch ((Op)l->op) {
-    case OP_CONV:
-    case OP_POINTWISE:
-    case OP_DENSE:
-        return taps * l->in_c * l->out_c;
-    case OP_DEPTHWISE:
-    case OP_AVG_POOL:
-    case OP_MAX_POOL:
-    case OP_GLOBAL_POOL:
-    case OP_MEAN:
-        return taps * l->out_c;
-    case OP_ADD:
-    case OP_GATE:
-    case OP_LOOKUP:
-    case OP_SOFTMAX:
-    case N_OPS:
-        break;
-    }
-    return 0;
+    if (mixes_channels(l))
+        return taps * l->in_c * 4 * groups_of(l);
+    return l->op == OP_ADD || l->op == OP_GATE || l->op == OP_LOOKUP || l->op == OP_SOFTMAX
+               ? 0 : taps * l->out_c;
+}
+
+double layer_macs_inside(const Layer *l)
+{
+    double taps = rows_of(l, 0, l->out_h).taps * columns_of(l, 0, l->out_w).taps;
+    return op_has_weights((Op)l->op) ? taps * l->out_c * (mixes_channels(l) ? l->in_c : 1) : 0;
+}
+
+/* Begun `passes` times, so many calls of the kernel in all. */
+static void set_features(const Layer *l, double passes, double calls, Axis y, Axis x, double *f)
+{
+    bool walks = mixes_channels(l) || l->op == OP_DEPTHWISE;
+    f[FEATURE_CALL] = passes;
+    f[FEATURE_ROW] = calls;
+    f[FEATURE_PIXEL] = walks ? y.taps * x.made * groups_of(l) : y.made * x.made;
+    f[FEATURE_OUTPUT] = y.made * x.made * l->out_c;
+    f[FEATURE_MAC] = macs_of(l, y.taps * x.taps);
+}
+
+/* Looks at one pixel at a time: alone, and where tensors are whole, it is called once. */
+static bool is_pixelwise(const Layer *l)
+{
+    bool each = l->op == OP_ADD || l->op == OP_GATE || l->op == OP_LOOKUP || l->op == OP_SOFTMAX;
+    return (each || l->op == OP_POINTWISE) && (uint32_t)l->in_h * l->in_w <= UINT16_MAX;
 }
 
 void layer_features(const Layer *l, double features[N_FEATURES])
 {
-    double pixels = (double)l->out_h * l->out_w;
-    features[FEATURE_CALL] = 1;
-    features[FEATURE_ROW] = l->out_h;
-    features[FEATURE_PIXEL] = pixels;
-    features[FEATURE_OUTPUT] = pixels * l->out_c;
-    features[FEATURE_MAC] = macs_inside(l);
+    set_features(l, 1, is_pixelwise(l) ? 1 : l->out_h, rows_of(l, 0, l->out_h),
+                 columns_of(l, 0, l->out_w), features);
+}
+
+static void input_features(double rows, double bytes, double *f)
+{
+    memset(f, 0, sizeof *f * N_FEATURES);
+    f[FEATURE_ROW] = rows;
+    f[FEATURE_OUTPUT] = bytes;
+}
+
+static void copy_features(double bytes, double *f)
+{
+    memset(f, 0, sizeof *f * N_FEATURES);
+    f[FEATURE_ROW] = 1;
+    f[FEATURE_OUTPUT] = bytes;
+}
+
+static void sum_pool_features(const Layer *l, double *f)
+{
+    memset(f, 0, sizeof *f * N_FEATURES);
+    f[FEATURE_ROW] = l->in_h;
+    f[FEATURE_OUTPUT] = (double)l->in_h * l->in_c;
+    f[FEATURE_MAC] = (double)l->in_h * l->in_w * l->in_c;
+}
+
+/* ---- what a segment does ----------------------------------------------------------------- */
+
+/* All tiles together, which are rows times columns: so are their features. */
+typedef struct {
+    const Net *net;
+    const Plan *plan;
+    const PlanSegment *s;
+    bool pulled;
+    double tiles;
+    double rows, columns; /* of an image that is pulled */
+    Axis y[NET_MAX_LAYERS], x[NET_MAX_LAYERS]; /* of the segment's layers */
+} Passes;
+
+/* A tensor's rows that somebody asks for; tensors are numbered as in plan_ranges(). */
+static void ask(const Passes *p, int *rows, int layer, int n)
+{
+    int first = p->s->first, tensor = layer >= first ? 1 + layer - first : 0;
+    if (layer >= first || layer == p->net->layer[first].input)
+        rows[tensor] = rows[tensor] > n ? rows[tensor] : n;
+}
+
+/* Strides and pools may leave some of the last rows, so nobody makes them; a block asks for all
+ * that a call of it could use. */
+static void rows_asked(const Passes *p, int *rows)
+{
+    memset(rows, 0, sizeof *rows * (p->s->n + 1u));
+    rows[p->s->n] = p->net->layer[p->s->first + p->s->n - 1].out_h;
+    for (int i = p->s->n - 1; i >= 0; i--) {
+        const Layer *l = &p->net->layer[p->s->first + i];
+        int block = p->plan->block[p->s->first + i], made = rows[1 + i];
+        const Layer *window = block ? l - 1 : l, *reads = block ? l - 2 : l;
+        if (made == 0)
+            continue;
+        if (l->op == OP_ADD || l->op == OP_GATE)
+            ask(p, rows, l->input2, l->op == OP_ADD ? made : 1);
+        if (block) {
+            made = (made + block - 1) / block * block;
+            rows[1 + i] = at_most(made, l->out_h);
+            i -= 2;
+        }
+        ask(p, rows, reads->input,
+            at_most((made - 1) * window->sh - window->pad_top + window->kh, window->in_h));
+    }
+}
+
+static void whole_passes(Passes *p)
+{
+    bool streams = !p->s->tiled && (p->s->n > 1 || p->pulled);
+    int rows[NET_MAX_LAYERS + 1];
+    if (streams)
+        rows_asked(p, rows);
+    for (int i = 0; i < p->s->n; i++) {
+        const Layer *l = &p->net->layer[p->s->first + i];
+        p->y[i] = rows_of(l, 0, streams ? rows[1 + i] : l->out_h);
+        p->x[i] = columns_of(l, 0, l->out_w);
+    }
+    p->rows = streams ? rows[0] : p->net->h;
+    p->columns = p->net->w;
+}
+
+static void add_axis(Axis *sum, Axis a)
+{
+    sum->made += a.made;
+    sum->taps += a.taps;
+}
+
+static void tiled_passes(Passes *p)
+{
+    const PlanSegment *s = p->s;
+    PlanRange r[NET_MAX_LAYERS + 1];
+    memset(p->y, 0, sizeof(Axis) * s->n);
+    memset(p->x, 0, sizeof(Axis) * s->n);
+    p->rows = p->columns = 0;
+    for (int row = 0; row < s->rows; row++) {
+        plan_ranges(p->net, s, row * s->columns, r);
+        p->rows += r[0].y1 - r[0].y0;
+        for (int i = 0; i < s->n; i++)
+            add_axis(&p->y[i], rows_of(&p->net->layer[s->first + i], r[1 + i].y0, r[1 + i].y1));
+    }
+    for (int column = 0; column < s->columns; column++) {
+        plan_ranges(p->net, s, column, r);
+        p->columns += r[0].x1 - r[0].x0;
+        for (int i = 0; i < s->n; i++)
+            add_axis(&p->x[i], columns_of(&p->net->layer[s->first + i], r[1 + i].x0, r[1 + i].x1));
+    }
+}
+
+static void look_at_segment(Passes *p, const Net *net, const Plan *plan, int segment)
+{
+    p->net = net;
+    p->plan = plan;
+    p->s = &plan->segment[segment];
+    p->pulled = p->s->first == 0 && plan->image_outside;
+    p->tiles = p->s->rows * p->s->columns;
+    if (p->tiles > 1)
+        tiled_passes(p);
+    else
+        whole_passes(p);
+}
+
+/* Does the output lie beside the input or, when each value follows from one, exactly on it? */
+static bool may_write(const Passes *p, int out, int in, bool each)
+{
+    int segment = (int)(p->s - p->plan->segment);
+    uint32_t a = plan_offset(p->plan, out, segment), b = plan_offset(p->plan, in, segment);
+    return a + p->plan->tensor[out].bytes <= b || b + p->plan->tensor[in].bytes <= a ||
+           (each && a == b);
+}
+
+/* A call a tile instead of one a row: as exporter/lower.c decides it, whose tables the tests
+ * compare with this. */
+static bool is_one_call(const Passes *p, const Layer *l)
+{
+    int in = 1 + l->input, in2 = 1 + l->input2, out = 1 + p->s->first;
+    bool each = l->op != OP_POINTWISE;
+    if (p->s->n > 1 || p->s->columns > 1 || p->pulled || !is_pixelwise(l) ||
+        !may_write(p, out, in, each))
+        return false;
+    return !op_has_two_inputs((Op)l->op) || may_write(p, out, in2, l->op == OP_ADD);
+}
+
+static void layer_in_segment(const Passes *p, int i, double *f)
+{
+    const Layer *l = &p->net->layer[p->s->first + i];
+    double calls = is_one_call(p, l) ? p->tiles : p->y[i].made * p->s->columns;
+    set_features(l, calls > 0 ? p->tiles : 0, calls, p->y[i], p->x[i], f);
+}
+
+/* Rows of its input that a block expands for rows [0, end) of its output, so many a call. */
+static double expanded_rows(const Layer *depthwise, int block, int end)
+{
+    int rows = 0;
+    for (int y = 0; y < end; y += block) {
+        int made = end - y < block ? end - y : block;
+        int from = y * depthwise->sh - depthwise->pad_top;
+        int to = from + (made - 1) * depthwise->sh + depthwise->kh;
+        rows += (to < depthwise->in_h ? to : depthwise->in_h) - (from > 0 ? from : 0);
+    }
+    return rows;
+}
+
+/* Columns likewise: a window that slides keeps what it shares with the next one. */
+static double expanded_columns(const Passes *p, int expand)
+{
+    const Layer *d = &p->net->layer[p->s->first + expand + 1];
+    int end = (d->out_w - 1) * d->sw - d->pad_left + d->kw;
+    if (d->kw <= d->sw)
+        return p->x[expand + 1].taps;
+    if (p->tiles > 1)
+        return p->x[expand].made;
+    return end < d->in_w ? end : d->in_w;
+}
+
+/* i: the projection; the two layers before it are its expansion and depthwise. A window of the
+ * depthwise is whole, also at the image's border, but pixels beyond it are not expanded. */
+static void block_features(const Passes *p, int i, double *f)
+{
+    const Layer *project = &p->net->layer[p->s->first + i], *depthwise = project - 1;
+    int rows = p->plan->block[p->s->first + i], kept = depthwise->kw - depthwise->sw;
+    int made = (int)p->y[i].made, calls = (made + rows - 1) / rows;
+    double slides = ((made - calls) * depthwise->sh + calls * depthwise->kh) * p->x[i].made;
+    double expanded = expanded_rows(depthwise, rows, made) * expanded_columns(p, i - 2);
+    double pixels = made * p->x[i].made, c = depthwise->in_c;
+    f[BLOCK_SLIDE] = slides;
+    f[BLOCK_MOVED] = kept > 0 ? slides * kept * c : 0;
+    f[BLOCK_OUTPUT] = expanded * c + pixels * (c + project->out_c);
+    f[BLOCK_TAP] = pixels * c * depthwise->kh * depthwise->kw;
+    f[BLOCK_MAC] = expanded * project[-2].in_c * c + pixels * c * project->out_c;
+}
+
+enum { PULL = -1, NO_KERNEL = -1 };
+
+/* Which kernel layer i of the segment, or PULL, uses and what it does there. NO_KERNEL: nothing
+ * is pulled, or the layer is a part of a block, whose projection it is counted with. */
+static int kernel_in_segment(const Passes *p, int i, double *f)
+{
+    int layer = p->s->first + i, end = p->s->first + p->s->n;
+    const uint8_t *block = p->plan->block;
+    if (i == PULL) {
+        input_features(p->rows * p->s->columns, p->rows * p->columns * p->net->c, f);
+        return p->pulled ? STEP_INPUT : NO_KERNEL;
+    }
+    if ((layer + 1 < end && block[layer + 1]) || (layer + 2 < end && block[layer + 2]))
+        return NO_KERNEL;
+    if (block[layer]) {
+        block_features(p, i, f);
+        return STEP_BLOCK;
+    }
+    if (plan_sums(p->net, p->plan, layer)) {
+        sum_pool_features(&p->net->layer[layer], f);
+        return STEP_SUM_POOL;
+    }
+    layer_in_segment(p, i, f);
+    return p->net->layer[layer].op;
+}
+
+static bool copy_before(const Net *net, const Plan *plan, int segment, int tensor, double *f)
+{
+    if (plan->tensor[tensor].move != segment)
+        return false;
+    copy_features(net_tensor_bytes(net, tensor - 1), f);
+    return true;
+}
+
+static void add_features(LatencySample *sample, int step, const double *f)
+{
+    for (int k = 0; k < N_FEATURES; k++)
+        sample->features[step][k] += f[k];
+}
+
+void latency_features(const Net *net, const Plan *plan, int segment, LatencySample *sample)
+{
+    Passes p;
+    double f[N_FEATURES];
+    look_at_segment(&p, net, plan, segment);
+    memset(sample->features, 0, sizeof sample->features);
+    for (int i = PULL; i < p.s->n; i++) {
+        int step = kernel_in_segment(&p, i, f);
+        if (step != NO_KERNEL)
+            add_features(sample, step, f);
+    }
+    for (int t = 0; t <= net->n_layers; t++)
+        if (copy_before(net, plan, segment, t, f))
+            add_features(sample, STEP_COPY, f);
+}
+
+/* ---- how long that takes ----------------------------------------------------------------- */
+
+static double time_of(const Latency *latency, int step, const double *f)
+{
+    double time = 0;
+    for (int k = 0; k < N_FEATURES; k++)
+        time += latency->weight[step][k] * f[k];
+    return time;
 }
 
 double latency_layer(const Latency *latency, const Layer *l)
 {
-    double features[N_FEATURES], time = 0;
+    double f[N_FEATURES];
     assert(l->op < N_OPS);
-    layer_features(l, features);
-    for (int f = 0; f < N_FEATURES; f++)
-        time += latency->weight[l->op][f] * features[f];
-    return time;
+    layer_features(l, f);
+    return time_of(latency, l->op, f);
 }
 
-double latency_net(const Latency *latency, const Net *net)
+static double time_in_segment(const Latency *latency, const Passes *p, int i)
 {
-    if (!latency->unit[0])
-        return 0;
-    double time = latency->fixed;
-    for (int i = 0; i < net->n_layers; i++)
-        time += latency_layer(latency, &net->layer[i]);
-    return time;
+    double f[N_FEATURES];
+    int step = kernel_in_segment(p, i, f);
+    return step == NO_KERNEL ? 0 : time_of(latency, step, f);
+}
+
+static double time_of_copy(const Latency *latency, const Net *net, const Plan *plan, int segment,
+                           int tensor)
+{
+    double f[N_FEATURES];
+    return copy_before(net, plan, segment, tensor, f) ? time_of(latency, STEP_COPY, f) : 0;
+}
+
+double latency_in_plan(const Latency *latency, const Net *net, const Plan *plan, int layer)
+{
+    Passes p;
+    int segment = 0;
+    while (layer >= plan->segment[segment].first + plan->segment[segment].n)
+        segment++;
+    look_at_segment(&p, net, plan, segment);
+    double time = time_in_segment(latency, &p, layer - p.s->first);
+    if (layer > p.s->first)
+        return time;
+    for (int t = 0; t <= net->n_layers; t++)
+        time += time_of_copy(latency, net, plan, segment, t);
+    return time + time_in_segment(latency, &p, PULL);
 }
 
 double latency_plan(const Latency *latency, const Net *net, const Plan *plan)
 {
+    Passes p;
     if (!latency->unit[0])
         return 0;
     double time = latency->fixed;
-    for (int i = 0; i < net->n_layers; i++)
-        time += latency_layer(latency, &net->layer[i]) * plan_work(net, plan, i);
+    for (int s = 0; s < plan->n_segments; s++) {
+        look_at_segment(&p, net, plan, s);
+        for (int i = PULL; i < p.s->n; i++)
+            time += time_in_segment(latency, &p, i);
+    }
+    for (int t = 0; t <= net->n_layers; t++)
+        if (plan->tensor[t].move != PLAN_STAYS)
+            time += time_of_copy(latency, net, plan, plan->tensor[t].move, t);
     return time;
 }
 
-/* ---- the fit ---- */
-
-/* Sums over the samples of one operator. A sample's row is its features over
- * its measured time, so that 1 is the right prediction and errors are relative. */
-typedef struct {
-    double a[N_FEATURES][N_FEATURES], b[N_FEATURES]; /* row' row, row' 1 */
-    double n;
-} Normal;
-
-static Normal normal_of(const LatencySample *samples, int n, int op)
+/* An image that is pulled comes row by row, as far as the first layer needs it, which is never one
+ * call then. */
+double latency_net(const Latency *latency, const Net *net, bool image_outside)
 {
-    Normal sum = {.n = 0};
-    for (int i = 0; i < n; i++) {
-        if (samples[i].layer.op != op || samples[i].measured <= 0)
-            continue;
-        double row[N_FEATURES];
-        layer_features(&samples[i].layer, row);
-        for (int f = 0; f < N_FEATURES; f++)
-            row[f] /= samples[i].measured;
-        for (int f = 0; f < N_FEATURES; f++) {
-            sum.b[f] += row[f];
-            for (int g = 0; g < N_FEATURES; g++)
-                sum.a[f][g] += row[f] * row[g];
-        }
-        sum.n++;
+    double time = latency->fixed, f[N_FEATURES];
+    const Layer *first = &net->layer[0];
+    if (!latency->unit[0])
+        return 0;
+    for (int i = 0; i < net->n_layers; i++)
+        time += latency_layer(latency, &net->layer[i]);
+    if (image_outside && net_last_reader(net, NET_IMAGE) == 0) {
+        int rows = at_most((first->out_h - 1) * first->sh - first->pad_top + first->kh, net->h);
+        input_features(rows, (double)rows * net->w * net->c, f);
+        time += time_of(latency, STEP_INPUT, f);
+        layer_features(first, f);
+        time += latency->weight[first->op][FEATURE_ROW] * (first->out_h - f[FEATURE_ROW]);
     }
-    return sum;
-}
-
-/* Every feature scaled to unit length: the pivots below compare with 1. */
-static void scale(Normal *sum, double length[N_FEATURES])
-{
-    for (int f = 0; f < N_FEATURES; f++)
-        length[f] = sum->a[f][f] > 0 ? sqrt(sum->a[f][f]) : 1;
-    for (int f = 0; f < N_FEATURES; f++) {
-        sum->b[f] /= length[f];
-        for (int g = 0; g < N_FEATURES; g++)
-            sum->a[f][g] /= length[f] * length[g];
-    }
-}
-
-/* Gauss-Jordan on the features in `chosen`, the others zero; symmetric and
- * positive, so without exchanging rows. False when they depend on each other. */
-static bool solve(const Normal *sum, unsigned chosen, double x[N_FEATURES])
-{
-    Normal m = *sum;
-    for (int f = 0; f < N_FEATURES; f++) {
-        if (!(chosen >> f & 1))
-            continue;
-        if (m.a[f][f] < 1e-12)
-            return false;
-        for (int r = 0; r < N_FEATURES; r++) {
-            if (r == f || !(chosen >> r & 1))
-                continue;
-            double factor = m.a[r][f] / m.a[f][f];
-            for (int c = 0; c < N_FEATURES; c++)
-                m.a[r][c] -= factor * m.a[f][c];
-            m.b[r] -= factor * m.b[f];
-        }
-    }
-    for (int f = 0; f < N_FEATURES; f++)
-        x[f] = chosen >> f & 1 ? m.b[f] / m.a[f][f] : 0;
-    return true;
-}
-
-/* Sum of squared relative errors. */
-static double squares(const Normal *sum, const double x[N_FEATURES])
-{
-    double s = sum->n;
-    for (int f = 0; f < N_FEATURES; f++) {
-        s -= 2 * x[f] * sum->b[f];
-        for (int g = 0; g < N_FEATURES; g++)
-            s += x[f] * x[g] * sum->a[f][g];
-    }
-    return s;
-}
-
-static bool none_negative(const double x[N_FEATURES])
-{
-    for (int f = 0; f < N_FEATURES; f++)
-        if (x[f] < 0)
-            return false;
-    return true;
-}
-
-/* The best solution without negative coefficients is the plain least squares
- * of those that are not zero: with five features we try all 31 subsets. */
-static void solve_not_negative(const Normal *sum, double best[N_FEATURES])
-{
-    double least = INFINITY, x[N_FEATURES];
-    for (unsigned chosen = 1; chosen < 1u << N_FEATURES; chosen++) {
-        if (!solve(sum, chosen, x) || !none_negative(x))
-            continue;
-        double s = squares(sum, x);
-        if (s < least - 1e-9 * sum->n) { /* of equals the one with the fewest features */
-            least = s;
-            for (int f = 0; f < N_FEATURES; f++)
-                best[f] = x[f];
-        }
-    }
-}
-
-void latency_fit(Latency *latency, const LatencySample *samples, int n)
-{
-    for (int op = 0; op < N_OPS; op++) {
-        Normal sum = normal_of(samples, n, op);
-        double length[N_FEATURES], x[N_FEATURES] = {0};
-        if (sum.n == 0)
-            continue;
-        scale(&sum, length);
-        solve_not_negative(&sum, x);
-        for (int f = 0; f < N_FEATURES; f++)
-            latency->weight[op][f] = x[f] / length[f];
-    }
+    return time;
 }

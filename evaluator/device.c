@@ -164,7 +164,7 @@ static void read_fact(const char *line, DeviceRun *run, const Expected *expected
     char word[8];
     if (sscanf(line, "instructions %llu", &n) == 1) {
         run->instructions = n;
-    } else if (sscanf(line, "segment %u %llu", &i, &n) == 2 && i < NET_MAX_LAYERS) {
+    } else if (sscanf(line, "segment %u %llu", &i, &n) == 2 && i < DEVICE_MAX_SEGMENTS) {
         run->layer[i] = n;
         run->n_layers = (int)i + 1;
     } else if (sscanf(line, "arena %llu", &n) == 1) {

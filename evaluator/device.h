@@ -9,10 +9,13 @@
 #include "estimator/estimator.h"
 #include "quant/qmodel.h"
 
+enum { DEVICE_MAX_SEGMENTS = 1024 };
+
 typedef struct {
     uint64_t instructions;       /* of one inference, executed */
-    uint64_t layer[NET_MAX_LAYERS]; /* of each segment; 0 beyond */
-    int n_layers;
+    uint64_t layer[DEVICE_MAX_SEGMENTS]; /* of each segment that is executed (plan_runs()), in
+                                            order; 0 beyond */
+    int n_layers;                /* how many, as far as there is room */
     uint32_t arena;              /* high-water mark, bytes, by canaries and two fills */
     uint32_t stack;              /* peak, bytes, by painting */
     uint32_t text, rodata, data, bss; /* of model and runtime in the ELF; no start-up, no libc */

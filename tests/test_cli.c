@@ -89,7 +89,10 @@ static const Bad bads[] = {
     {DEMO "--set limits.sram=64kb", 2, "could be 1,000 or 1,024 bytes"},
     {DEMO "--set limits.sarm=1", 2, "did you mean 'sram'?"},
     {DEMO "--set target=cortexm7", 2, "there is no targets/cortexm7.yaml; there are: cortex-m4, cortex-m7"},
-    {DEMO "--set schedule=steam", 2, "'steam' is not one of: layerwise, inplace"},
+    {DEMO "--set schedule=steam", 2, "'steam' is not one of: layerwise, inplace, patch, stream"},
+    {DEMO "--set schedule=tinyengine", 2, "schedule: tinyengine is an account of memory for `thimble space`"},
+    {"$T search --supernet 1 --set schedule=tinyengine --db $D/good.db", 2, "tinyengine is an account of memory"},
+    {DEMO "--set image=inside", 2, "'inside' is not one of: resident, outside"},
     {DEMO "--set stage2.algorithm=magic", 2, "'magic' is not one of: evolution, random"},
     {DEMO "--set limits.sram=500", 1, "networks that fit 500 B (0.5 KiB) of SRAM"},
     {DEMO "--resume --set seed=7 --set limits.sram=200", 1, "raise the limits"},
@@ -122,7 +125,9 @@ static const Bad bads[] = {
     /* exporting */
     {"$T export 1:best --db $D/good.db -o $D/text", 1, "text"},
     {"$T run 1:best --db $D/good.db --on qemu:nothing", 1, "there is no targets/nothing.yaml"},
-    {"$T run 1:best --db $D/good.db --schedule backwards", 1, "backwards"},
+    {"$T run 1:best --db $D/good.db --schedule backwards", 2, "backwards"},
+    {"$T run 1:best --db $D/good.db --schedule tinyengine", 2, "tinyengine"},
+    {"$T export 1:best --db $D/good.db --schedule tinyengine -o $D/out", 2, "tinyengine"},
 };
 
 /* A picture of one pixel. */

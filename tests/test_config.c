@@ -78,8 +78,38 @@ TEST(a_limit_that_is_left_out_is_the_targets_less_its_reserve)
     ck_assert_msg(config_load(&job, "configs/jobs/demo.yaml", sets, 4) == 0, "%s", error_text());
     ck_assert_uint_eq(job.limits.sram, (320 - 32) * 1024);
     ck_assert_uint_eq(job.limits.flash, (1024 - 64) * 1024);
+    ck_assert_uint_eq(job.plan.sram, job.limits.sram); /* where plans compute things twice, too */
+    ck_assert_uint_eq(job.search.plan.sram, job.limits.sram);
     ck_assert_int_eq(job.supernet.threads, 3);
     ck_assert_int_eq(job.search.threads, 3);
+}
+END
+
+TEST(plans_are_streamed_with_the_image_inside_where_nothing_else_is_asked_for)
+{
+    static const char base[] = "target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n";
+    static const struct {
+        const char *text;
+        PlanOptions plan;
+    } jobs[] = {{"", {.policy = POLICY_STREAM}},
+                {"image: outside\n", {.policy = POLICY_STREAM, .image_outside = true}},
+                {"schedule: patch\nimage: resident\n", {.policy = POLICY_PATCH}},
+                {"schedule: tinyengine\n", {.policy = POLICY_TINYENGINE}}};
+    for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++) {
+        Job job, back;
+        char *text = xasprintf("%s%slimits: {sram: 20KiB}\n", base, jobs[i].text);
+        ck_assert_msg(config_parse(&job, text, "text") == 0, "%s", error_text());
+        char *whole = config_text(&job);
+        ck_assert_msg(config_parse(&back, whole, "whole") == 0, "%s", error_text());
+        const PlanOptions *plans[] = {&job.plan, &job.sweep.plan, &job.search.plan, &back.plan};
+        for (int k = 0; k < 4; k++) {
+            ck_assert_uint_eq(plans[k]->policy, jobs[i].plan.policy);
+            ck_assert(plans[k]->image_outside == jobs[i].plan.image_outside);
+            ck_assert_uint_eq(plans[k]->sram, 20 * 1024);
+        }
+        free(whole);
+        free(text);
+    }
 }
 END
 
@@ -137,7 +167,8 @@ static const Wrong wrongs[] = {
     {"seed: one", "bad.yaml:1: seed: 'one' is not an integer"},
     {"seed: 1.5", "seed: '1.5' is not an integer"},
     {"threads: -2", "threads: -2 is out of bounds, it must be 0 to 1024"},
-    {"schedule: streem", "schedule: 'streem' is not one of: layerwise, inplace"},
+    {"schedule: streem", "schedule: 'streem' is not one of: layerwise, inplace, patch, stream, tinyengine"},
+    {"image: inside", "image: 'inside' is not one of: resident, outside"},
     {"target: cortex-m9", "there is no targets/cortex-m9.yaml; there are: "},
     {"space: mcunett", "there is no spaces/mcunett.yaml; there are: "},
     {"target: ./nowhere.yaml", "there is no file ./nowhere.yaml"},
@@ -229,6 +260,7 @@ END
 SUITE(config, every_job_and_target_that_comes_along_loads, the_effective_config_reads_back_to_itself,
       a_job_is_found_by_name_and_its_data_from_any_folder,
       a_limit_that_is_left_out_is_the_targets_less_its_reserve,
+      plans_are_streamed_with_the_image_inside_where_nothing_else_is_asked_for,
       published_networks_have_their_published_macs_and_weights,
       what_is_wrong_gets_file_line_and_the_right_word, assignments_are_checked_like_the_file,
       files_that_include_each_other_are_an_error, random_bytes_never_crash_the_reader)

@@ -155,33 +155,43 @@ END
 
 TEST(what_is_evaluated_fits_is_new_and_has_its_parents)
 {
-    for (int a = 0; a < N_ALGORITHMS; a++) {
+    for (int i = 0; i < 2 * N_ALGORITHMS; i++) {
+        int a = i % N_ALGORITHMS, kib = i < N_ALGORITHMS ? 90 : 16;
         Log *log = log_new(6);
         Candidate winner;
         log->options.algorithm = (Algorithm)a;
-        log->limits = (Limits){.sram = 90 * 1024, .flash = 360 * 1024, .macs = 13000000};
+        log->limits = (Limits){.sram = (uint64_t)kib * 1024, .flash = 360 * 1024, .macs = 13000000};
+        if (i >= N_ALGORITHMS)
+            log->options.plan = (PlanOptions){.policy = POLICY_STREAM, .image_outside = true,
+                                              .sram = (uint32_t)log->limits.sram};
         ck_assert_int_eq(run(log, NULL, &winner), 0);
-        int n = log->evaluated, by_hand = 0;
-        for (int i = 0; i < n; i++) {
-            const Candidate *c = &log->seen[i];
+        int n = log->evaluated, by_hand = 0, twice = 0;
+        for (int k = 0; k < n; k++) {
+            const Candidate *c = &log->seen[k];
             Net net;
             Target target = {.name = "none"};
             genotype_expand(&log->space, &c->genotype, 10, &net);
-            Cost cost = estimate(&net, &target, POLICY_INPLACE);
+            Cost cost = estimate(&net, &target, &log->options.plan);
             ck_assert(genotype_in_space(&log->space, &c->genotype));
             ck_assert(cost_fits(&cost, &log->limits));
             ck_assert_uint_eq(c->cost.sram, cost.sram);
-            ck_assert_int_eq(c->number, i);
+            ck_assert_uint_eq(c->cost.macs, cost.macs);
+            twice += cost.macs > net_macs(&net);
+            ck_assert_int_eq(c->number, k);
             for (int p = 0; p < 2; p++)
                 ck_assert(c->parent[p] < 0 || log->seen[c->parent[p]].generation < c->generation);
             by_hand += c->parent[0] < 0;
-            for (int j = 0; j < i; j++)
+            ck_assert(c->generation > 0 || c->parent[0] < 0);
+            for (int j = 0; j < k; j++)
                 ck_assert(!genotype_equal(&c->genotype, &log->seen[j].genotype));
             ck_assert(c->fitness < winner.fitness ||
                       (c->fitness == winner.fitness && c->number >= winner.number));
         }
-        ck_assert_int_eq(by_hand, a == ALGORITHM_RANDOM ? n : log->options.population);
+        int population = log->options.population;
+        ck_assert_int_ge(by_hand, a == ALGORITHM_RANDOM ? n : population);
+        ck_assert_int_lt(by_hand, a == ALGORITHM_RANDOM ? n + 1 : n / 4); /* few in vain */
         ck_assert_int_lt(log->last.fitting, log->last.drawn); /* the limits did bind */
+        ck_assert_int_eq(twice > 0, i >= N_ALGORITHMS); /* some fit only so */
         free(log);
     }
 }
