@@ -54,7 +54,7 @@ static LayerRow layer_row(const Pipeline *p, const Net *net, const Plan *plan, i
                       .in_bytes = (int64_t)l->in_h * l->in_w * l->in_c,
                       .out_bytes = net_tensor_bytes(net, layer),
                       .scratch = plan->scratch[layer].bytes,
-                      .latency = latency_layer(&p->job.target.latency, l),
+                      .latency = latency_in_plan(&p->job.target.latency, net, plan, layer),
                       .measured = -1};
 }
 
