@@ -89,6 +89,19 @@ static const Key latency_keys[] = {
 #undef X
     {.type = KEY_END}};
 
+static const Key stack_keys[] = {
+#define KERNEL(index, word)                                                                       \
+    {.name = word, .type = KEY_INT, .offset = (index) * sizeof(uint32_t),                         \
+     .size = sizeof(uint32_t), .most = 1e6, .help = "peak bytes with no other kernel"},
+#define X(op, word) KERNEL(OP_##op, word)
+    NET_OPS(X)
+#undef X
+#define X(step, word) KERNEL(STEP_##step, word)
+    PLAN_STEPS(X)
+#undef X
+#undef KERNEL
+    {.type = KEY_END}};
+
 static const Key code_keys[] = {
     VALUE("source", KEY_TEXT, CodeSize, source, 0, 0, "compiler and flags"),
     VALUE("run", KEY_INT, CodeSize, run, 0, 1e6, "bytes of the executor"),
@@ -99,6 +112,7 @@ static const Key code_keys[] = {
 #define X(step, word) VALUE(word, KEY_INT, CodeSize, kernel[STEP_##step], 0, 1e6, "bytes of the kernel"),
     PLAN_STEPS(X)
 #undef X
+    {.name = "kernel_stack", .type = KEY_MAP, MAP(CodeSize, kernel_stack, stack_keys)},
     {.type = KEY_END}};
 
 static const Key target_keys[] = {

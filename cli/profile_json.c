@@ -305,7 +305,7 @@ static void add_totals(const Profile *p, json_t *j)
     set(j, "macs_executed", p->cost[p->image].macs);
     set(j, "weights", net_weights(&p->net));
     set(j, "params", net_weights(&p->net) + net_channels(&p->net)); /* and biases */
-    set(j, "stack_bytes", p->target.code.stack);
+    set(j, "stack_bytes", p->cost[p->image].stack);
     set(j, "flash_bytes", p->cost[p->image].flash);
     json_object_set_new(j, "flash", flash_json(p));
     json_object_set_new(j, "latency", latency_json(p));

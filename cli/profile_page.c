@@ -17,7 +17,7 @@ static const char *const image_words[N_IMAGES] = {"image outside", "image reside
 static void print_memory(const Profile *p, FILE *out)
 {
     TinyEngine e = tinyengine_memory(&p->net, true);
-    const uint32_t stack = p->target.code.stack;
+    const uint32_t stack = p->cost[p->image].stack;
     fprintf(out, "  arena         %s image outside; %s image resident\n",
             text_bytes(p->cost[IMAGE_OUTSIDE].sram), text_bytes(p->cost[IMAGE_RESIDENT].sram));
     if (!p->plan[IMAGE_OUTSIDE].image_outside)

@@ -37,7 +37,7 @@ int summary_device(const Target *t, const Cost *cost, const DeviceRun *d)
     printf("\n  on qemu:%-4s %14s %14s\n", t->core, "predicted", "measured");
     print_beside("arena", cost->sram, d->arena, "bytes");
     print_beside("flash", cost->flash, d->flash, "bytes");
-    print_beside("stack", t->code.stack, d->stack, "bytes");
+    print_beside("stack", cost->stack, d->stack, "bytes");
     print_beside("latency", cost->latency, (double)d->instructions, t->latency.unit);
     printf("  outputs      %d of %d inputs equal to the host's byte for byte; canaries %s\n",
            d->n_equal, d->n_inputs, d->canaries ? "untouched" : "OVERWRITTEN");

@@ -136,7 +136,7 @@ int pipeline_measure(Pipeline *p, const QModel *q, const CandidateRow *row, int 
                         .n_equal = run->n_equal,
                         .predicted_arena = cost.sram,
                         .predicted_flash = cost.flash,
-                        .predicted_stack = t->code.stack ? (int64_t)t->code.stack : -1,
+                        .predicted_stack = cost.stack ? (int64_t)cost.stack : -1,
                         .predicted_latency =
                             strcmp(t->latency.unit, "instructions") == 0 ? cost.latency : -1};
     if (results_measurement_put(p->db, &m) != 0)

@@ -44,11 +44,23 @@ uint32_t flash_of_code(const CodeSize *code, const PlanSize *size)
     return bytes;
 }
 
+uint32_t stack_of_code(const CodeSize *code, const PlanSize *size)
+{
+    uint32_t most = 0;
+    for (int s = 0; s < N_STEPS; s++) {
+        uint32_t bytes = code->kernel_stack[s] ? code->kernel_stack[s] : code->stack;
+        if (size->steps >> s & 1 && bytes > most)
+            most = bytes;
+    }
+    return most;
+}
+
 Cost cost_of_plan(const Net *net, const Target *target, const Plan *plan)
 {
     PlanSize size = plan_size(net, plan);
     Cost cost = {.sram = plan->arena,
                  .model_flash = flash_of_model(net, &size),
+                 .stack = stack_of_code(&target->code, &size),
                  .macs = plan_macs(net, plan),
                  .latency = latency_plan(&target->latency, net, plan)};
     cost.flash = cost.model_flash + flash_of_code(&target->code, &size);
@@ -61,6 +73,7 @@ static Cost cost_of_layers(const Net *net, const Target *target, const PlanOptio
     PlanSize size = plan_size_of_layers(net, options->image_outside);
     Cost cost = {.sram = plan_arena(net, options),
                  .model_flash = flash_of_model(net, &size),
+                 .stack = stack_of_code(&target->code, &size),
                  .macs = net_macs(net),
                  .latency = latency_net(&target->latency, net, options->image_outside)};
     cost.flash = cost.model_flash + flash_of_code(&target->code, &size);

@@ -13,7 +13,8 @@ typedef struct {
     uint32_t run;          /* tb_run and what is always linked */
     uint32_t kernel[N_STEPS]; /* each operator's and step's kernel, counted once when used */
     char source[96];       /* compiler and flags it was measured with */
-    uint32_t stack;         /* peak stack of one inference, bytes */
+    uint32_t stack;        /* peak stack of one inference, bytes: the most of all kernels */
+    uint32_t kernel_stack[N_STEPS]; /* the same with no other kernel; 0: not known, `stack` then */
 } CodeSize;
 
 typedef struct {
@@ -32,6 +33,7 @@ typedef struct {
     uint32_t sram;    /* bytes of the arena: image, activations, rings, scratch */
     uint32_t flash;   /* bytes of weights, biases, requantisation constants, tables and code */
     uint32_t model_flash; /* the part of it that is data: flash without code */
+    uint32_t stack;   /* peak bytes beside the arena, of the kernels it uses; 0: not measured */
     uint64_t macs;
     double latency;   /* in the unit of the target's latency model; 0 when it has none */
 } Cost;
@@ -55,5 +57,6 @@ typedef struct {
 ModelFlash flash_parts(const Net *net, const PlanSize *size);
 uint32_t flash_of_model(const Net *net, const PlanSize *size);
 uint32_t flash_of_code(const CodeSize *code, const PlanSize *size);
+uint32_t stack_of_code(const CodeSize *code, const PlanSize *size);
 
 #endif

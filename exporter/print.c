@@ -129,11 +129,11 @@ static void print_flash(FILE *f, const Cost *cost)
     fputc('\n', f);
 }
 
-static void print_stack(FILE *f, const Target *target)
+static void print_stack(FILE *f, const Cost *cost, const Target *target)
 {
-    if (target->code.stack > 0)
+    if (cost->stack > 0)
         fprintf(f, "keep 1 KiB; %u bytes were measured on %s, without interrupts\n",
-                target->code.stack, target->name);
+                cost->stack, target->name);
     else
         fputs("keep 1 KiB\n", f);
 }
@@ -160,7 +160,7 @@ void print_costs(FILE *f, const Listing *x, const char *margin)
     fprintf(f, "%sflash     ", margin);
     print_flash(f, &x->cost);
     fprintf(f, "%sstack     ", margin);
-    print_stack(f, x->options->target);
+    print_stack(f, &x->cost, x->options->target);
     fprintf(f, "%sMACs      %s", margin, print_number(x->cost.macs, &n));
     if (x->cost.macs > net_macs(&x->q->net))
         fprintf(f, ", %.3f times those of the layers: some are computed again",

@@ -64,6 +64,22 @@ TEST(code_is_counted_once_an_operator)
 }
 END
 
+TEST(stack_is_the_most_of_the_kernels_that_are_used)
+{
+    Net net;
+    CodeSize code = {.stack = 900};
+    net_begin(&net, 8, 8, 3);
+    net_dense(&net, net_conv(&net, NET_IMAGE, 4, square(3), square(1), ACT_NONE), 2, ACT_NONE);
+    PlanSize size = plan_size_of_layers(&net, false);
+    code.kernel_stack[OP_CONV] = 700;
+    code.kernel_stack[OP_DENSE] = 600;
+    code.kernel_stack[OP_ADD] = 800;
+    ck_assert_uint_eq(stack_of_code(&code, &size), 700);
+    code.kernel_stack[OP_CONV] = 0; /* not known */
+    ck_assert_uint_eq(stack_of_code(&code, &size), 900);
+}
+END
+
 TEST(a_cost_is_the_sum_of_what_each_part_says)
 {
     Space space = mcunet_space();
@@ -107,5 +123,6 @@ END
 
 SUITE(estimator, flash_is_what_the_tables_take_on_a_32_bit_target,
       the_target_s_compiler_agrees_about_the_tables, code_is_counted_once_an_operator,
+      stack_is_the_most_of_the_kernels_that_are_used,
       a_cost_is_the_sum_of_what_each_part_says,
       a_limit_is_the_last_value_that_fits_and_zero_is_none)
