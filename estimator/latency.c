@@ -43,30 +43,56 @@ static int groups_of(const Layer *l)
     return (l->out_c + 3) / 4;
 }
 
-static bool mixes_channels(const Layer *l)
+/* What an output follows from: everything in its window, its channel of it, or one value. */
+typedef enum { FROM_ALL, FROM_CHANNEL, FROM_VALUE } Kind;
+
+static Kind kind_of(const Layer *l)
 {
-    return l->op == OP_CONV || l->op == OP_POINTWISE || l->op == OP_DENSE;
+    switch ((Op)l->op) {
+    case OP_CONV:
+    case OP_POINTWISE:
+    case OP_DENSE:
+        return FROM_ALL;
+    case OP_DEPTHWISE:
+    case OP_AVG_POOL:
+    case OP_MAX_POOL:
+    case OP_GLOBAL_POOL:
+    case OP_MEAN:
+        return FROM_CHANNEL;
+    case OP_ADD:
+    case OP_GATE:
+    case OP_LOOKUP:
+    case OP_SOFTMAX: /* of a pixel: none of a window either */
+    case N_OPS:
+        break;
+    }
+    return FROM_VALUE;
 }
 
 /* Multiply-accumulates the kernel really does: of a pool, values it looks at. */
 static double macs_of(const Layer *l, double taps)
 {
-    if (mixes_channels(l))
+    switch (kind_of(l)) {
+    case FROM_ALL:
         return taps * l->in_c * 4 * groups_of(l);
-    return l->op == OP_ADD || l->op == OP_GATE || l->op == OP_LOOKUP || l->op == OP_SOFTMAX
-               ? 0 : taps * l->out_c;
+    case FROM_CHANNEL:
+        return taps * l->out_c;
+    case FROM_VALUE:
+        break;
+    }
+    return 0;
 }
 
 double layer_macs_inside(const Layer *l)
 {
     double taps = rows_of(l, 0, l->out_h).taps * columns_of(l, 0, l->out_w).taps;
-    return op_has_weights((Op)l->op) ? taps * l->out_c * (mixes_channels(l) ? l->in_c : 1) : 0;
+    return op_has_weights((Op)l->op) ? taps * l->out_c * (kind_of(l) == FROM_ALL ? l->in_c : 1) : 0;
 }
 
 /* Begun `passes` times, so many calls of the kernel in all. */
 static void set_features(const Layer *l, double passes, double calls, Axis y, Axis x, double *f)
 {
-    bool walks = mixes_channels(l) || l->op == OP_DEPTHWISE;
+    bool walks = kind_of(l) == FROM_ALL || l->op == OP_DEPTHWISE;
     f[FEATURE_CALL] = passes;
     f[FEATURE_ROW] = calls;
     f[FEATURE_PIXEL] = walks ? y.taps * x.made * groups_of(l) : y.made * x.made;
@@ -77,8 +103,8 @@ static void set_features(const Layer *l, double passes, double calls, Axis y, Ax
 /* Looks at one pixel at a time: alone, and where tensors are whole, it is called once. */
 static bool is_pixelwise(const Layer *l)
 {
-    bool each = l->op == OP_ADD || l->op == OP_GATE || l->op == OP_LOOKUP || l->op == OP_SOFTMAX;
-    return (each || l->op == OP_POINTWISE) && (uint32_t)l->in_h * l->in_w <= UINT16_MAX;
+    return (kind_of(l) == FROM_VALUE || l->op == OP_POINTWISE) &&
+           (uint32_t)l->in_h * l->in_w <= UINT16_MAX;
 }
 
 void layer_features(const Layer *l, double features[N_FEATURES])
@@ -242,10 +268,9 @@ static double expanded_rows(const Layer *depthwise, int block, int end)
 {
     int rows = 0;
     for (int y = 0; y < end; y += block) {
-        int made = end - y < block ? end - y : block;
         int from = y * depthwise->sh - depthwise->pad_top;
-        int to = from + (made - 1) * depthwise->sh + depthwise->kh;
-        rows += (to < depthwise->in_h ? to : depthwise->in_h) - (from > 0 ? from : 0);
+        int to = from + (at_most(end - y, block) - 1) * depthwise->sh + depthwise->kh;
+        rows += at_most(to, depthwise->in_h) - (from > 0 ? from : 0);
     }
     return rows;
 }
@@ -259,7 +284,7 @@ static double expanded_columns(const Passes *p, int expand)
         return p->x[expand + 1].taps;
     if (p->tiles > 1)
         return p->x[expand].made;
-    return end < d->in_w ? end : d->in_w;
+    return at_most(end, d->in_w);
 }
 
 /* i: the projection; the two layers before it are its expansion and depthwise. A window of the
