@@ -237,6 +237,34 @@ TEST(an_exported_network_builds_and_answers_as_it_did_here)
 }
 END
 
+#define ON_A_BOARD "command -v arm-none-eabi-gcc qemu-system-arm > /dev/null"
+#define LAYERS SQL("$D/t.db", "SELECT l.* FROM layer AS l JOIN run AS r ON l.candidate = r.winner")
+
+/* In so little that some segments have several layers. */
+TEST(a_streamed_winner_is_recorded_segment_by_segment)
+{
+    folder();
+    must("tests/small_job.sh $D/t.db --set limits.sram=8KiB --set image=outside");
+    must(COUNT("$D/t.db", "SELECT image = 'outside' AND policy = 'stream' AND max(segment) < max(l.number)"
+                          " AND max(live) <= c.sram AND c.sram <= 8192 AND sum(l.macs) = c.macs AND"
+                          " abs(sum(l.latency) / c.latency - 1) < 0.01 FROM run AS r JOIN candidate AS c"
+                          " ON c.id = r.winner JOIN layer AS l ON l.candidate = c.id") "1");
+    must("$T show 1:best --db $D/t.db | grep -q 'input image outside, policy stream'");
+    if (run(ON_A_BOARD, NULL) == 0) {
+        must(COUNT("$D/t.db", "SELECT m.image = 'outside' AND arena = predicted_arena AND n_equal = n_inputs"
+                              " AND count(measured) = count(DISTINCT segment) AND"
+                              " abs(sum(measured) / m.instructions - 1) < 0.01"
+                              " FROM measurement AS m JOIN layer AS l USING (candidate)") "1");
+        must(LAYERS " > $D/before; $T run 1:best --db $D/t.db --on qemu:cortex-m7 --schedule layerwise");
+        must(LAYERS " > $D/after; cmp $D/before $D/after"); /* what runs otherwise is not the winner's */
+        must(COUNT("$D/t.db", "SELECT count(*) FROM measured") "2");
+    } else {
+        printf("SKIPPED the board in %s: arm-none-eabi-gcc or qemu-system-arm is not there\n", __func__);
+    }
+    no_folder();
+}
+END
+
 TEST(every_command_explains_itself_on_one_screen)
 {
     must("for c in search space runs candidates pareto show query export run calibrate targets version; do "
@@ -251,4 +279,5 @@ SUITE(cli, what_is_wrong_gets_one_clear_sentence_and_the_right_status,
       one_thread_and_two_find_the_same_to_the_last_bit, a_killed_job_resumes_to_the_same_result,
       a_trained_supernet_serves_other_limits_and_the_random_baseline,
       an_exported_network_builds_and_answers_as_it_did_here,
+      a_streamed_winner_is_recorded_segment_by_segment,
       every_command_explains_itself_on_one_screen)
