@@ -8,7 +8,6 @@
 #include "cli/profile_json.h"
 #include "cli/profile_page.h"
 #include "cli/profile_source.h"
-#include "cli/schema.h"
 
 #include <stddef.h>
 #include <stdlib.h>
