@@ -159,8 +159,7 @@ static int run_way(const char *name, const QModel *q, const Target *t, const Way
            way->name, n, cost.latency, 100 * cost.latency / n - 100);
     printf("device %s-%s-arena %u bytes (predicted %u)\n", name, way->name, run->arena, cost.sram);
     printf("device %s-%s-flash %u bytes (predicted %u)\n", name, way->name, run->flash, cost.flash);
-    printf("device %s-%s-stack %u bytes (predicted %u)\n", name, way->name, run->stack,
-           t->code.stack);
+    printf("device %s-%s-stack %u bytes (predicted %u)\n", name, way->name, run->stack, cost.stack);
     printf("device %s-%s-outputs %s\n", name, way->name,
            run->n_equal == run->n_inputs && run->canaries ? "equal" : "DIFFERENT");
     return 0;
