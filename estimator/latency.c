@@ -36,13 +36,6 @@ static Axis columns_of(const Layer *l, int from, int to)
     return axis_of(l->in_w, l->kw, l->sw, l->pad_left, from, to);
 }
 
-/* Outputs that are made together (runtime/tb_window.h, tb_channels.h): a group too short takes as
- * long as a whole one. */
-static int groups_of(const Layer *l)
-{
-    return (l->out_c + 3) / 4;
-}
-
 /* What an output follows from: everything in its window, its channel of it, or one value. */
 typedef enum { FROM_ALL, FROM_CHANNEL, FROM_VALUE } Kind;
 
@@ -67,6 +60,19 @@ static Kind kind_of(const Layer *l)
         break;
     }
     return FROM_VALUE;
+}
+
+/* Four outputs are made together, and what is left of them one by one. */
+static int fours_and_ones(int c)
+{
+    return c / 4 + c % 4;
+}
+
+/* With all channels a group that is too short takes as long as a whole one instead
+ * (runtime/tb_window.h; tb_channels.h). */
+static int groups_of(const Layer *l)
+{
+    return kind_of(l) == FROM_ALL ? (l->out_c + 3) / 4 : fours_and_ones(l->out_c);
 }
 
 /* Multiply-accumulates the kernel really does: of a pool, values it looks at. */
@@ -288,7 +294,8 @@ static double expanded_columns(const Passes *p, int expand)
 }
 
 /* i: the projection; the two layers before it are its expansion and depthwise. A window of the
- * depthwise is whole, also at the image's border, but pixels beyond it are not expanded. */
+ * depthwise is whole, also at the image's border, but pixels beyond it are not expanded. Channels
+ * that are no multiple of four move byte by byte, and one output takes as long as four. */
 static void block_features(const Passes *p, int i, double *f)
 {
     const Layer *project = &p->net->layer[p->s->first + i], *depthwise = project - 1;
@@ -297,11 +304,12 @@ static void block_features(const Passes *p, int i, double *f)
     double slides = ((made - calls) * depthwise->sh + calls * depthwise->kh) * p->x[i].made;
     double expanded = expanded_rows(depthwise, rows, made) * expanded_columns(p, i - 2);
     double pixels = made * p->x[i].made, c = depthwise->in_c;
+    double to_c = 4 * fours_and_ones(depthwise->in_c), to_out = 4 * fours_and_ones(project->out_c);
     f[BLOCK_SLIDE] = slides;
-    f[BLOCK_MOVED] = kept > 0 ? slides * kept * c : 0;
+    f[BLOCK_MOVED] = kept > 0 ? slides * kept * c * (depthwise->in_c % 4 ? 4 : 1) : 0;
     f[BLOCK_OUTPUT] = expanded * c + pixels * (c + project->out_c);
     f[BLOCK_TAP] = pixels * c * depthwise->kh * depthwise->kw;
-    f[BLOCK_MAC] = expanded * project[-2].in_c * c + pixels * c * project->out_c;
+    f[BLOCK_MAC] = expanded * project[-2].in_c * to_c + pixels * c * to_out;
 }
 
 enum { PULL = -1, NO_KERNEL = -1 };

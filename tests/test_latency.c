@@ -144,13 +144,19 @@ static void count_row(const TbOp *op, const TbRows *rows, int step, double *f)
 {
     bool mixes = step == OP_CONV || step == OP_POINTWISE || step == OP_DENSE;
     bool each = step == OP_ADD || step == OP_GATE || step == OP_LOOKUP || step == OP_SOFTMAX;
-    int inside = 0, groups = (op->out_c + 3) / 4;
+    int inside = 0, groups = mixes ? (op->out_c + 3) / 4 : op->out_c / 4 + op->out_c % 4;
     for (int k = 0; k < op->kh; k++)
         inside += rows->in[k] != NULL;
     double taps = inside * columns_inside(op);
     f[FEATURE_PIXEL] += op->out_w * (mixes || step == OP_DEPTHWISE ? inside * groups : 1);
     f[FEATURE_OUTPUT] += op->out_w * op->out_c;
     f[FEATURE_MAC] += each ? 0 : mixes ? taps * op->in_c * groups * 4 : taps * op->out_c;
+}
+
+/* Products of one weight for each of c outputs: four of one output that is made alone. */
+static int fours_and_ones(int c)
+{
+    return c / 4 * 4 + c % 4 * 4;
 }
 
 /* Slides the window as tb_block.c does. */
@@ -163,16 +169,16 @@ static void count_block(const TbOp *op, const TbRows *rows, double *f)
     int height = (made - 1) * op->sh + depthwise->kh;
     for (int x = 0; x < op->out_w; x++) {
         f[BLOCK_SLIDE] += height;
-        f[BLOCK_MOVED] += height * kept * c;
+        f[BLOCK_MOVED] += height * kept * c * (c % 4 ? 4 : 1);
         f[BLOCK_OUTPUT] += made * (c + op->out_c);
         f[BLOCK_TAP] += made * c * depthwise->kh * depthwise->kw;
-        f[BLOCK_MAC] += made * c * op->out_c;
+        f[BLOCK_MAC] += made * c * fours_and_ones(op->out_c);
         for (int i = 0; i < height; i++)
             for (int j = x > 0 ? kept : 0; j < op->kw; j++) {
                 int k = x * op->sw - op->pad_left + j;
                 bool inside = rows->in[i] && k >= 0 && k < op->in_w;
                 f[BLOCK_OUTPUT] += inside ? c : 0;
-                f[BLOCK_MAC] += inside ? c * expand->in_c : 0;
+                f[BLOCK_MAC] += inside ? fours_and_ones(c) * expand->in_c : 0;
             }
     }
 }
