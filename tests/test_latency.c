@@ -96,9 +96,8 @@ TEST(a_3x3_convolution_loses_the_taps_beyond_its_border)
     net_conv(&net, NET_IMAGE, 3, square(3), square(1), ACT_NONE);
     layer_features(&net.layer[0], f);
     ck_assert_double_eq(layer_macs_inside(&net.layer[0]), 10 * 10 * 2 * 3); /* 2 + 3 + 3 + 2 taps */
-    /* 2 + 3 + 3 + 2 taps along each axis */
-    ck_assert_double_eq(f[FEATURE_MAC], 10 * 10 * 2 * 4);      /* the group is as slow as if whole */
-    ck_assert_double_eq(f[FEATURE_PIXEL], 10 * 4);             /* window rows in, for each column */
+    ck_assert_double_eq(f[FEATURE_MAC], 10 * 10 * 2 * 4); /* the group is as slow as if whole */
+    ck_assert_double_eq(f[FEATURE_PIXEL], 10 * 4); /* window rows in, for each column */
 }
 END
 
