@@ -259,7 +259,7 @@ void config_defaults(Job *job)
                       .label_smoothing = 0.1};
     job->largest = job->supernet = job->finetune = t;
     job->supernet.epochs = 60;
-    job->search = (EvolveOptions){.algorithm = ALGORITHM_EVOLUTION, .mutation_rate = 0.1};
+    job->search = (EvolveOptions){.algorithm = ALGORITHM_EVOLUTION};
     job->score_images = 10000;
     job->recalibration_batches = 20;
     job->recalibration_batch = 64;

@@ -11,7 +11,8 @@
 
 void births_init(Births *b, const EvolveOptions *o)
 {
-    assert(o->population > 0 && o->parents > 0 && o->crossovers >= 0 && o->mutations >= 0 && o->generations >= 0);
+    assert(o->population > 0 && o->parents > 0 && o->generations >= 0);
+    assert(o->crossovers >= 0 && o->mutations >= 0);
     *b = (Births){.options = o, .slots = 64, .total = evolve_total(o), .room = algorithm_room(o)};
     while (b->slots < 2 * (unsigned)b->total)
         b->slots *= 2;

@@ -41,7 +41,7 @@ void births_generation(Births *b, int generation);
 /* ---- algorithm.c ---- */
 
 int algorithm_room(const EvolveOptions *o); /* for parents; 0 when there are none */
-/* Makes parents of those before and of the candidates from `first` on, now that all are evaluated. */
+/* Makes parents of those before and of the candidates from `first` on, all evaluated now. */
 void algorithm_select(Births *b, int first);
 /* Draws child i of a generation: genotype and parents. False when the draw came to nothing. */
 bool algorithm_draw(Births *b, int i, Candidate *child);

@@ -74,8 +74,8 @@ typedef struct {
     const Candidate *winner;   /* best fitness so far */
 } EvolveReport;
 
-/* All callbacks get ctx. fitness and cost are called from several threads at
- * once; the others from one thread at a time. */
+/* All callbacks get ctx. fitness is called from several threads at once; the
+ * others from one thread at a time. */
 typedef struct {
     void *ctx;
     double (*fitness)(void *ctx, const Candidate *candidate);
@@ -92,8 +92,8 @@ typedef struct {
     Cost (*cost)(void *ctx, const Genotype *genotype);
 } EvolveHooks;
 
-/* What is 0 becomes the algorithm's own: population, parents, crossovers and mutations, costs,
- * generations (or, where evaluations are given, as many as they take). */
+/* What is 0 becomes the algorithm's own: population, parents, crossovers and mutations,
+ * their rate, costs, generations (or, where evaluations are given, as many as they take). */
 void evolve_defaults(EvolveOptions *options);
 
 /* Writes the candidate with the best fitness. -1 with errorf() when no network fits after many

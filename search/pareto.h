@@ -8,7 +8,7 @@
 
 #include "search/candidate.h"
 
-/* The costs to compare, added up; fitness is always compared. A flag's name, its word, its field. */
+/* The costs to compare, added up; fitness is always compared. Flag, word, field of Cost. */
 #define PARETO_COSTS(X)                                                                            \
     X(SRAM, "sram", sram) X(FLASH, "flash", flash) X(MACS, "macs", macs)                           \
     X(LATENCY, "latency", latency)

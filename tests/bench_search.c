@@ -31,7 +31,6 @@ static void run(const NbMacro *nb, EvolveOptions o, uint64_t most_flops, Figure 
 {
     double volume[SEEDS], short_of[SEEDS];
     double optimum = nb_optimum(nb, most_flops > 0 ? (double)most_flops : INFINITY);
-    o.mutation_rate = 0.1;
     o.threads = 1;
     evolve_defaults(&o);
 #pragma omp parallel for firstprivate(o)
