@@ -22,7 +22,7 @@ typedef struct {
 
 static const struct argp_option OPTIONS[] = {
     {"db", OPT_DB, "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},
-    {"algorithm", OPT_ALGORITHM, "NAME", 0, "evolution, or random: the baseline [evolution]", 0},
+    {"algorithm", OPT_ALGORITHM, "NAME", 0, "evolution, nsga2, or a baseline: random, aging [evolution]", 0},
     {"supernet", OPT_SUPERNET, "RUN", 0,
      "search in the supernet that RUN trained, for another target or other limits", 0},
     {"resume", OPT_RESUME, 0, 0,

@@ -26,6 +26,9 @@ static const char *const formats[] = {DATA_FORMATS(X) NULL};
 static const char *const algorithms[] = {ALGORITHMS(X) NULL};
 static const char *const scores[] = {SCORES(X) NULL};
 #undef X
+#define X(x, name, field) name,
+static const char *const objectives[] = {"accuracy", PARETO_COSTS(X) NULL};
+#undef X
 
 static const Key byte_element[] = {{.type = KEY_INT, .size = 1, .least = 1, .most = 255}};
 static const Key width_element[] = {{.type = KEY_NUMBER, .least = 0.01, .most = 8}};
@@ -192,14 +195,22 @@ static const Key phases_keys[] = {
     {.name = "finetune", .type = KEY_MAP, MAP(Job, finetune, train_keys)},
     {.type = KEY_END}};
 
+static const Key objective_element[] = {
+    {.type = KEY_CHOICE, .size = sizeof(int), .words = objectives}};
+
 static const Key search_keys[] = {
     {.name = "algorithm", .type = KEY_CHOICE, .offset = offsetof(Job, search.algorithm), .words = algorithms},
-    VALUE("population", KEY_INT, Job, search.population, 1, 1e6, ""),
-    VALUE("parents", KEY_INT, Job, search.parents, 1, 1e6, ""),
+    {.name = "objectives", .type = KEY_LIST, .offset = offsetof(Job, objective), .size = sizeof(int),
+     .count_offset = offsetof(Job, n_objectives), .room = PARETO_OBJECTIVES, .sub = objective_element,
+     .help = "accuracy and costs to be made small, for nsga2 and aging"},
+    VALUE("population", KEY_INT, Job, search.population, 0, 1e6, "0, here and below: the algorithm's own"),
+    VALUE("parents", KEY_INT, Job, search.parents, 0, 1e6, ""),
     VALUE("crossovers", KEY_INT, Job, search.crossovers, 0, 1e6, "children a generation"),
     VALUE("mutations", KEY_INT, Job, search.mutations, 0, 1e6, "children a generation"),
     VALUE("mutation_rate", KEY_NUMBER, Job, search.mutation_rate, 0, 1, "a gene"),
-    VALUE("generations", KEY_INT, Job, search.generations, 0, 1e6, "after the first population"),
+    VALUE("generations", KEY_INT, Job, search.generations, 0, 1e6, "at most, after the first population"),
+    VALUE("evaluations", KEY_INT, Job, search.evaluations, 0, 1e6, "at most; 0: those of the generations"),
+    VALUE("seconds", KEY_NUMBER, Job, search.seconds, 0, 1e9, "ends with the generation they pass in; 0: no bound"),
     {.name = "score", .type = KEY_CHOICE, .offset = offsetof(Job, score), .words = scores},
     VALUE("score_images", KEY_INT, Job, score_images, 1, 1e9, "validation images, at most"),
     VALUE("recalibration_batches", KEY_INT, Job, recalibration_batches, 1, 1e6, ""),
@@ -262,13 +273,7 @@ void config_defaults(Job *job)
                       .label_smoothing = 0.1};
     job->largest = job->supernet = job->finetune = t;
     job->supernet.epochs = 60;
-    job->search = (EvolveOptions){.algorithm = ALGORITHM_EVOLUTION,
-                                  .population = 100,
-                                  .parents = 20,
-                                  .crossovers = 50,
-                                  .mutations = 50,
-                                  .mutation_rate = 0.1,
-                                  .generations = 30};
+    job->search = (EvolveOptions){.algorithm = ALGORITHM_EVOLUTION};
     job->score_images = 10000;
     job->recalibration_batches = 20;
     job->recalibration_batch = 64;
@@ -330,6 +335,29 @@ static void resolve_limits(Limits *limits, const Target *target)
             target->flash > target->flash_reserve ? target->flash - target->flash_reserve : 1;
 }
 
+/* Objectives into costs, sizes of 0 into the algorithm's own. */
+static int resolve_search(Job *job)
+{
+    EvolveOptions *o = &job->search;
+    bool accuracy = job->n_objectives == 0;
+    o->costs = 0;
+    for (int i = 0; i < job->n_objectives; i++) {
+        accuracy |= job->objective[i] == 0;
+        o->costs |= job->objective[i] ? 1U << (job->objective[i] - 1) : 0;
+    }
+    if (!accuracy)
+        return errorf("stage2.objectives: accuracy is always one of them");
+    if (o->costs & PARETO_LATENCY && !job->target.latency.unit[0])
+        return errorf("stage2.objectives: the target '%s' has no latency model", job->target.name);
+    if (o->algorithm == ALGORITHM_NSGA2 && job->n_objectives > 0 && o->costs == 0)
+        return errorf("stage2.objectives: nsga2 wants a cost besides accuracy");
+    evolve_defaults(o);
+    if (o->parents > o->population)
+        return errorf("stage2: %d parents do not come from a population of %d", o->parents,
+                      o->population);
+    return 0;
+}
+
 int config_resolve(Job *job)
 {
     if (job->threads == 0)
@@ -347,9 +375,8 @@ int config_resolve(Job *job)
         return errorf("the job names no space");
     if (job->limits.latency > 0 && !job->target.latency.unit[0])
         return errorf("limits.latency: the target '%s' has no latency model", job->target.name);
-    if (job->search.parents > job->search.population)
-        return errorf("stage2: %d parents do not come from a population of %d", job->search.parents,
-                      job->search.population);
+    if (resolve_search(job) != 0)
+        return -1;
     if (job->data.format != DATA_SYNTHETIC && !job->data.path[0])
         return errorf("data.path: where is the data?");
     if (check_phase(&job->largest, "largest") != 0 ||

@@ -36,7 +36,9 @@ typedef struct {
     double width;           /* stage 1 is left out when both are given; 0: let it choose */
     Resolution resolution;
     TrainOptions largest, supernet, finetune;
-    EvolveOptions search;
+    EvolveOptions search;   /* sizes that are 0 in the file: evolve_defaults() */
+    int objective[PARETO_OBJECTIVES]; /* indices into accuracy and PARETO_COSTS: search.costs */
+    uint8_t n_objectives;
     int score;              /* Score */
     int score_images;       /* at most, of the validation images */
     int recalibration_batches, recalibration_batch;

@@ -312,6 +312,8 @@ static void on_generation(void *ctx, const EvolveReport *r)
              h->p->job.score == SCORE_ACCURACY ? "accuracy" : "exp(-cross entropy)", r->best,
              r->median, elapsed,
              r->evaluated ? elapsed * (r->total - r->evaluated) / r->evaluated : 0);
+    if (h->p->job.search.costs)
+        log_info("stage 2: front of %d, hypervolume %.4f", r->front, r->hypervolume);
 }
 
 static int store_winner(Pipeline *p)
@@ -333,12 +335,10 @@ int pipeline_search(Pipeline *p)
     o->width = p->width;
     o->resolution = p->resolution;
     o->n_classes = p->n_classes;
-    size_t most =
-        (size_t)o->population + (size_t)o->generations * (size_t)(o->crossovers + o->mutations);
     Hunt h = {.p = p,
               .protocol = pipeline_scoring(p),
               .start = clock_seconds(),
-              .accuracy = xcalloc(most + 1, sizeof(double))};
+              .accuracy = xcalloc((size_t)evolve_total(o), sizeof(double))};
     EvolveHooks hooks = {.ctx = &h,
                          .fitness = fitness_of,
                          .known = remember,

@@ -1,26 +1,42 @@
-/* evolve.h - TinyNAS stage 2: the best network of a space that fits.
+/* evolve.h - TinyNAS stage 2: the best networks of a space that fit.
  *
- * Evolution as in MCUNet App. D-E: random fitting networks first; each
- * generation keeps the best as parents and makes the next by crossover and
- * mutation. The parents stay in the population beside their children, so they
- * are the best of all so far and the winner is never lost (the paper does not
- * say). Only networks that fit are evaluated, no genotype twice: a child that
- * does not fit or was there before is drawn again, and after many draws in vain
- * a random one takes its place. Random search is the baseline at the same
- * number of evaluations. Of equal fitnesses the one born first is better.
+ * Four algorithms, one loop: random fitting networks first; then, generation
+ * by generation, children of those that are parents now.
+ *
+ *   evolution  as in MCUNet App. D-E: the best are parents, half of the children
+ *              are crossed, half are mutants. The parents stay in the population
+ *              beside their children, so they are the best of all so far and the
+ *              winner is never lost (the paper does not say).
+ *   nsga2      NSGA-II (Deb et al. 2002): for several objectives at once, large
+ *              fitness and small costs. The population is what pareto_sort() puts
+ *              first of the last one and its children; a parent is the better of
+ *              two drawn from it; children are crossed and mutated, or mutants.
+ *   aging      regularised evolution (Real et al. 2019): the population are the
+ *              youngest, a parent is the fittest of some drawn from it (with costs:
+ *              the best under random weights), children are mutants. A generation
+ *              of one child is the original.
+ *   random     the baseline at the same number of evaluations.
+ *
+ * Only networks that fit are evaluated, no genotype twice: a child that does
+ * not fit or was there before is drawn again, and after many draws in vain a
+ * random one takes its place. While fewer fit than may be parents, those that
+ * exceed the limits least are parents too, behind all that fit (Deb's constraint
+ * domination); to know that, no fitness is needed. Of equal fitnesses the one
+ * born first is better.
  *
  * The search does not know how accuracy is found: it is given a fitness, which
  * it calls from several threads at once. It is deterministic: which genotypes
  * are evaluated depends on the seed and the fitnesses alone, never on threads
  * or time. So a killed search resumes by running again with a `known` that
- * remembers: it takes the same path, and jumps to where it was. */
+ * remembers: it takes the same path, and jumps to where it was. Only a budget of
+ * seconds does not repeat: it decides after which generation the path ends. */
 #ifndef EVOLVE_H
 #define EVOLVE_H
 
-#include "estimator/estimator.h"
-#include "network/genotype.h"
+#include "search/pareto.h"
 
-#define ALGORITHMS(X) X(EVOLUTION, "evolution") X(RANDOM, "random")
+#define ALGORITHMS(X)                                                                              \
+    X(EVOLUTION, "evolution") X(RANDOM, "random") X(NSGA2, "nsga2") X(AGING, "aging")
 typedef enum {
 #define X(algorithm, name) ALGORITHM_##algorithm,
     ALGORITHMS(X)
@@ -28,14 +44,18 @@ typedef enum {
     N_ALGORITHMS
 } Algorithm;
 
+/* In brackets what the paper's evolution has; evolve_defaults() knows each algorithm's own. */
 typedef struct {
     Algorithm algorithm;
-    int population;       /* [100] */
-    int parents;          /* [20] */
+    unsigned costs;       /* objectives besides fitness, PARETO_*: of nsga2, aging, hypervolume */
+    int population;       /* of generation 0, and nsga2's and aging's of each [100] */
+    int parents;          /* evolution: how many; aging: drawn for one [20] */
     int crossovers;       /* children a generation by crossover [50] */
-    int mutations;        /* and by mutation [50] */
+    int mutations;        /* and by mutation; aging makes mutants of all [50] */
     double mutation_rate; /* a gene [0.1] */
-    int generations;      /* after the initial population [30] */
+    int generations;      /* at most, after the initial population [30] */
+    int evaluations;      /* at most, all in all; 0: those of the generations */
+    double seconds;       /* the generation in which they pass is the last; 0: no bound */
     int threads;
     uint64_t seed;
     int width, resolution; /* the space stage 1 chose */
@@ -44,20 +64,14 @@ typedef struct {
 } EvolveOptions;
 
 typedef struct {
-    Genotype genotype;
-    Cost cost;
-    double fitness;        /* larger is better */
-    int number;            /* order of birth, from 0 */
-    int generation;        /* 0: the initial population */
-    int parent[2];         /* numbers, -1 where none */
-} Candidate;
-
-typedef struct {
     int generation, generations;
     int evaluated, total;      /* evaluations so far, known ones too, and planned */
     int64_t drawn, fitting;    /* genotypes drawn, again and again too, and those that fit */
     double best, median;       /* fitness: best so far, median of this generation */
-    const Candidate *winner;   /* best so far */
+    int front;                 /* candidates so far that no other beats in the objectives */
+    double hypervolume;        /* fitness x unused share of each cost that is an objective, whole
+                                * being its limit, or the largest network's where there is none */
+    const Candidate *winner;   /* best fitness so far */
 } EvolveReport;
 
 /* All callbacks get ctx. fitness is called from several threads at once; the
@@ -74,11 +88,20 @@ typedef struct {
     /* After each generation. A search that ends early, because no new network fits, reports
      * its last generation once more, with total == evaluated. May be NULL. */
     void (*generation)(void *ctx, const EvolveReport *report);
+    /* what a network costs, where that is known without a Net; NULL: estimate() */
+    Cost (*cost)(void *ctx, const Genotype *genotype);
 } EvolveHooks;
 
-/* Writes the best candidate. -1 with errorf() when no network fits after many draws. */
+/* What is 0 becomes the algorithm's own: population, parents, crossovers and mutations,
+ * their rate, costs, generations (or, where evaluations are given, as many as they take). */
+void evolve_defaults(EvolveOptions *options);
+
+/* Writes the candidate with the best fitness. -1 with errorf() when no network fits after many
+ * draws. */
 int evolve(const Space *space, const Target *target, const Limits *limits,
            const EvolveOptions *options, const EvolveHooks *hooks, Candidate *winner);
+
+int evolve_total(const EvolveOptions *options); /* evaluations at most: numbers are below it */
 
 const char *algorithm_name(Algorithm algorithm);
 int algorithm_parse(const char *name, Algorithm *algorithm);

@@ -113,6 +113,37 @@ TEST(plans_are_streamed_with_the_image_inside_where_nothing_else_is_asked_for)
 }
 END
 
+TEST(an_algorithm_has_sizes_and_objectives_of_its_own)
+{
+    static const char base[] = "target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n";
+    static const struct {
+        const char *text;
+        int population, crossovers, evaluations;
+        unsigned costs;
+    } jobs[] = {{"", 100, 50, 3100, 0},
+                {"stage2: {algorithm: nsga2}", 20, 10, 3100, PARETO_MACS},
+                {"stage2: {algorithm: nsga2, objectives: [latency, accuracy, sram], evaluations: 9000}",
+                 20, 10, 9000, PARETO_SRAM | PARETO_LATENCY},
+                {"stage2: {algorithm: aging, population: 30, generations: 2}", 30, 0, 50, 0}};
+    for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++) {
+        Job job, back;
+        char *text = xasprintf("%s%s\n", base, jobs[i].text);
+        ck_assert_msg(config_parse(&job, text, "text") == 0, "%s", error_text());
+        char *whole = config_text(&job);
+        ck_assert_msg(config_parse(&back, whole, "whole") == 0, "%s", error_text());
+        for (int k = 0; k < 2; k++) {
+            const EvolveOptions *o = k ? &back.search : &job.search;
+            ck_assert_int_eq(o->population, jobs[i].population);
+            ck_assert_int_eq(o->crossovers, jobs[i].crossovers);
+            ck_assert_int_eq(evolve_total(o), jobs[i].evaluations);
+            ck_assert_uint_eq(o->costs, jobs[i].costs);
+        }
+        free(whole);
+        free(text);
+    }
+}
+END
+
 static char *first_line_with(const char *path, const char *word)
 {
     char *text = file_read(path, NULL), *at = text ? strstr(text, word) : NULL;
@@ -190,6 +221,11 @@ static const Wrong wrongs[] = {
      "width and resolution are given both, or neither"},
     {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\nstage1: {width: 0.3, resolution: 16}",
      "has no width 0.3 at resolution 16x16"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\nstage2: {objectives: [macs]}",
+     "accuracy is always one of them"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
+     "stage2: {algorithm: nsga2, objectives: [accuracy]}",
+     "a cost besides accuracy"},
     {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\nstage2: {parents: 500}",
      "500 parents do not come from a population of 100"},
     {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\ntrain: {supernet: {batch: 8, shards: 8}}",
@@ -257,7 +293,8 @@ TEST(random_bytes_never_crash_the_reader)
 }
 END
 
-SUITE(config, every_job_and_target_that_comes_along_loads, the_effective_config_reads_back_to_itself,
+SUITE(config, an_algorithm_has_sizes_and_objectives_of_its_own,
+      every_job_and_target_that_comes_along_loads, the_effective_config_reads_back_to_itself,
       a_job_is_found_by_name_and_its_data_from_any_folder,
       a_limit_that_is_left_out_is_the_targets_less_its_reserve,
       plans_are_streamed_with_the_image_inside_where_nothing_else_is_asked_for,

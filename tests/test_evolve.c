@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "search/evolve.h"
 
 #include "tests/mcunet_space.h"
@@ -71,6 +72,8 @@ static void generation(void *ctx, const EvolveReport *r)
     ck_assert_double_ge(r->best, r->median);
     ck_assert_double_eq(r->winner->fitness, r->best);
     ck_assert(r->drawn >= r->fitting && r->fitting >= r->evaluated);
+    ck_assert(r->front > 0 && r->front <= r->evaluated);
+    ck_assert_double_ge(r->hypervolume, log->last.hypervolume);
     log->last = *r;
     log->reports++;
 }
@@ -81,6 +84,7 @@ static Log *log_new(uint64_t seed)
     log->space = mcunet_space();
     log->options = (EvolveOptions){.population = 40, .parents = 10, .crossovers = 20,
                                    .mutations = 20, .mutation_rate = 0.1, .generations = 12,
+                                   .costs = PARETO_SRAM | PARETO_MACS,
                                    .threads = 1, .seed = seed, .width = 2, .resolution = 3,
                                    .n_classes = 10, .plan = {.policy = POLICY_INPLACE}};
     Rng rng = rng_make(seed, 77);
@@ -94,7 +98,7 @@ static int run(Log *log, const EvolveHooks *more, Candidate *winner)
     EvolveHooks hooks = {.ctx = log, .fitness = fitness, .born = born, .evaluated = evaluated,
                          .generation = generation};
     if (more)
-        hooks.known = more->known;
+        hooks.known = more->known, hooks.cost = more->cost;
     log->last.best = -INFINITY;
     return evolve(&log->space, &target, &log->limits, &log->options, &hooks, winner);
 }
@@ -235,25 +239,272 @@ static bool known(void *ctx, const Candidate *c, double *value)
 
 TEST(a_killed_search_resumes_on_the_same_path)
 {
-    Log *whole = log_new(8);
-    Candidate winner, again;
-    ck_assert_int_eq(run(whole, NULL, &winner), 0);
     const int killed[] = {0, 1, 17, 40, 55, 200, 519, 520};
-    for (int k = 0; k < 8; k++) {
-        Log *log = log_new(8);
-        EvolveHooks more = {.known = known};
-        log->memory = whole;
-        log->survived = killed[k];
-        ck_assert_int_eq(run(log, &more, &again), 0);
-        ck_assert_int_eq(log->remembered, killed[k]);
-        ck_assert_int_eq(log->evaluated, whole->evaluated - killed[k]); /* nothing twice */
-        ck_assert_int_eq(log->reports, whole->reports);
-        check_same(whole, log, whole->evaluated);
-        ck_assert_int_eq(winner.number, again.number);
-        ck_assert_double_eq(winner.fitness, again.fitness);
+    for (int a = 0; a < N_ALGORITHMS; a++) {
+        Log *whole = log_new(8);
+        Candidate winner, again;
+        whole->options.algorithm = (Algorithm)a;
+        ck_assert_int_eq(run(whole, NULL, &winner), 0);
+        for (int k = 0; k < 8; k++) {
+            Log *log = log_new(8);
+            EvolveHooks more = {.known = known};
+            log->options.algorithm = (Algorithm)a;
+            log->memory = whole;
+            log->survived = killed[k];
+            ck_assert_int_eq(run(log, &more, &again), 0);
+            ck_assert_int_eq(log->remembered, killed[k]);
+            ck_assert_int_eq(log->evaluated, whole->evaluated - killed[k]); /* nothing twice */
+            ck_assert_int_eq(log->reports, whole->reports);
+            check_same(whole, log, whole->evaluated);
+            ck_assert_int_eq(winner.number, again.number);
+            ck_assert_double_eq(winner.fitness, again.fitness);
+            ck_assert_double_eq(whole->last.hypervolume, log->last.hypervolume);
+            free(log);
+        }
+        free(whole);
+    }
+}
+END
+
+/* ---- several objectives ---- */
+
+TEST(nsga2_conquers_more_than_aging_and_both_more_than_random_search)
+{
+    double sum[N_ALGORITHMS] = {0};
+    for (int i = 0; i < 4 * N_ALGORITHMS; i++) {
+        Log *log = log_new((uint64_t)i / N_ALGORITHMS);
+        Candidate winner;
+        EvolveOptions *o = &log->options;
+        o->algorithm = (Algorithm)(i % N_ALGORITHMS);
+        o->population = o->parents = o->crossovers = o->mutations = o->generations = 0;
+        o->evaluations = 500;
+        evolve_defaults(o);
+        ck_assert_int_eq(run(log, NULL, &winner), 0);
+        sum[i % N_ALGORITHMS] += log->last.hypervolume / 4;
         free(log);
     }
-    free(whole);
+    printf("hypervolume: nsga2 %.4f, aging %.4f, random %.4f\n", sum[ALGORITHM_NSGA2],
+           sum[ALGORITHM_AGING], sum[ALGORITHM_RANDOM]);
+    ck_assert_double_gt(sum[ALGORITHM_NSGA2], sum[ALGORITHM_AGING]);
+    ck_assert_double_gt(sum[ALGORITHM_AGING], sum[ALGORITHM_RANDOM]);
+}
+END
+
+static int by_macs(const void *a, const void *b)
+{
+    const Candidate *p = a, *q = b;
+    if (p->cost.macs != q->cost.macs)
+        return p->cost.macs < q->cost.macs ? -1 : 1;
+    return (p->fitness < q->fitness) - (p->fitness > q->fitness);
+}
+
+/* Area under the staircase; its steps: networks better than all of fewer MACs. */
+static double staircase(Candidate *c, int n, double macs, int *steps)
+{
+    double area = 0, best = 0;
+    qsort(c, (size_t)n, sizeof *c, by_macs);
+    *steps = 0;
+    for (int i = 0; i < n; i++) {
+        if (c[i].fitness <= best)
+            continue;
+        area += (c[i].fitness - best) * (1 - (double)c[i].cost.macs / macs);
+        best = c[i].fitness;
+        ++*steps;
+    }
+    return area;
+}
+
+TEST(the_hypervolume_is_the_area_under_fitness_and_spared_macs)
+{
+    for (int limited = 0; limited < 2; limited++) {
+        Log *log = log_new(12);
+        Candidate winner;
+        Net net;
+        int steps;
+        log->options.algorithm = ALGORITHM_NSGA2;
+        log->options.costs = PARETO_MACS;
+        log->limits.macs = limited ? 13000000 : 0;
+        Genotype largest = genotype_largest(&log->space, 2, 3);
+        genotype_expand(&log->space, &largest, 10, &net);
+        ck_assert_int_eq(run(log, NULL, &winner), 0);
+        double area = staircase(log->seen, log->evaluated,
+                                limited ? 13000000 : (double)net_macs(&net), &steps);
+        ck_assert_double_eq_tol(log->last.hypervolume, area, 1e-9);
+        ck_assert_int_eq(log->last.front, steps);
+        free(log);
+    }
+}
+END
+
+static int compare(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+/* Who may be a parent after a generation, in order of birth: by the definition. */
+static int slow_parents(const Log *log, const int *before, int n_before, int first, int end,
+                        int *parents)
+{
+    const Candidate *pool[MOST];
+    ParetoPlace place[MOST];
+    int n = 0, room = log->options.population;
+    if (log->options.algorithm == ALGORITHM_AGING) {
+        for (int i = end > room ? end - room : 0; i < end; i++)
+            parents[n++] = i;
+        return n;
+    }
+    for (int i = 0; i < n_before; i++)
+        pool[n++] = &log->seen[before[i]];
+    for (int i = first; i < end; i++)
+        pool[n++] = &log->seen[i];
+    pareto_sort(pool, n, log->options.costs, place);
+    for (int i = 0; i < n && i < room; i++)
+        parents[i] = pool[place[i].index]->number;
+    n = n < room ? n : room;
+    qsort(parents, (size_t)n, sizeof *parents, compare);
+    return n;
+}
+
+TEST(parents_are_the_front_of_nsga2_and_the_youngest_of_aging)
+{
+    const Algorithm algorithms[] = {ALGORITHM_NSGA2, ALGORITHM_AGING};
+    for (int a = 0; a < 2; a++) {
+        Log *log = log_new(13);
+        Candidate winner;
+        int parents[2][MOST], n = 0, end = 0;
+        log->options.algorithm = algorithms[a];
+        log->options.mutations = 7; /* the youngest are of several generations */
+        log->options.crossovers = 6;
+        ck_assert_int_eq(run(log, NULL, &winner), 0);
+        for (int g = 0, children = 0; g <= log->options.generations; g++) {
+            int first = end, *now = parents[g % 2], *before = parents[1 - g % 2];
+            for (; end < log->evaluated && log->seen[end].generation == g; end++)
+                for (int p = 0; p < 2 && log->seen[end].parent[p] >= 0; p++, children++)
+                    ck_assert_ptr_nonnull(bsearch(&log->seen[end].parent[p], before, (size_t)n,
+                                                  sizeof *before, compare));
+            n = slow_parents(log, before, n, first, end, now);
+            ck_assert(g == 0 || children > 0);
+        }
+        ck_assert_int_eq(end, 40 + 12 * 13);
+        free(log);
+    }
+}
+END
+
+/* ---- what does not fit ---- */
+
+/* 8 % more MACs than the smallest network: random search draws 100,000 in vain. */
+TEST(limits_that_no_random_network_meets_are_reached_through_those_that_exceed_them_least)
+{
+    for (int a = 0; a < N_ALGORITHMS; a++) {
+        Log *log = log_new(14);
+        Candidate winner;
+        Net net;
+        Genotype smallest = genotype_smallest(&log->space, 2, 3);
+        genotype_expand(&log->space, &smallest, 10, &net);
+        log->options.algorithm = (Algorithm)a;
+        log->limits.macs = net_macs(&net) * 108 / 100;
+        int status = run(log, NULL, &winner);
+        ck_assert_int_eq(status, a == ALGORITHM_RANDOM ? -1 : 0);
+        if (status == 0) {
+            ck_assert_int_gt(log->evaluated, 100);
+            ck_assert_uint_le(winner.cost.macs, log->limits.macs);
+            ck_assert_int_eq(log->seen[0].parent[0], -1); /* a stray has no number */
+            ck_assert_int_gt(log->seen[0].generation, 0);
+        }
+        free(log);
+    }
+}
+END
+
+/* ---- budgets ---- */
+
+TEST(a_budget_of_evaluations_is_kept_to_the_last_one)
+{
+    const int budgets[] = {1, 40, 41, 10000};
+    for (int i = 0; i < 4 * N_ALGORITHMS; i++) {
+        Log *log = log_new(15), *whole = log_new(15);
+        Candidate winner;
+        int budget = budgets[i % 4];
+        log->options.algorithm = whole->options.algorithm = (Algorithm)(i / 4);
+        log->options.evaluations = budget;
+        ck_assert_int_eq(run(log, NULL, &winner), 0);
+        ck_assert_int_eq(run(whole, NULL, &winner), 0);
+        ck_assert_int_eq(log->evaluated, budget < 520 ? budget : 520);
+        ck_assert_int_eq(log->last.total, log->evaluated);
+        ck_assert_int_eq(evolve_total(&log->options), log->evaluated);
+        check_same(log, whole, log->evaluated); /* as far as it goes, the same path */
+        free(log);
+        free(whole);
+    }
+}
+END
+
+static double slow_fitness(void *ctx, const Candidate *c)
+{
+    usleep(2000);
+    return fitness(ctx, c);
+}
+
+TEST(a_budget_of_seconds_ends_the_search_with_a_generation)
+{
+    Log *log = log_new(16);
+    Candidate winner;
+    Target target = {.name = "none"};
+    EvolveHooks hooks = {.ctx = log, .fitness = slow_fitness, .born = born,
+                         .evaluated = evaluated, .generation = generation};
+    log->options.seconds = 0.1; /* a generation takes at least 0.08 */
+    log->last.best = -INFINITY;
+    ck_assert_int_eq(evolve(&log->space, &target, &log->limits, &log->options, &hooks, &winner), 0);
+    ck_assert(log->evaluated == 40 || log->evaluated == 80);
+    ck_assert_int_eq(log->last.total, log->evaluated);
+    ck_assert_int_eq(log->reports, log->evaluated / 40);
+    free(log);
+}
+END
+
+TEST(the_sizes_of_an_algorithm_take_3100_evaluations_or_those_that_are_given)
+{
+    for (int a = 0; a < N_ALGORITHMS; a++) {
+        EvolveOptions own = {.algorithm = (Algorithm)a}, few = own, given = own;
+        evolve_defaults(&own);
+        ck_assert_int_eq(evolve_total(&own), 3100);
+        ck_assert_int_le(own.parents, own.population);
+        few.evaluations = 12345;
+        evolve_defaults(&few);
+        ck_assert_int_eq(evolve_total(&few), 12345);
+        given.population = 7;
+        given.crossovers = 3;
+        given.generations = 2;
+        evolve_defaults(&given);
+        ck_assert_int_eq(evolve_total(&given), 7 + 2 * 3);
+        ck_assert_int_le(given.parents, 7);
+    }
+}
+END
+
+static Cost cost_by_hand(void *ctx, const Genotype *g)
+{
+    (void)ctx;
+    return (Cost){.macs = 1000 + genotype_hash(g) % 1000};
+}
+
+TEST(costs_may_come_from_elsewhere)
+{
+    Log *log = log_new(17);
+    Candidate winner;
+    EvolveHooks more = {.cost = cost_by_hand};
+    log->options.algorithm = ALGORITHM_NSGA2;
+    log->limits.macs = 1500;
+    ck_assert_int_eq(run(log, &more, &winner), 0);
+    ck_assert_int_eq(log->evaluated, 520);
+    for (int i = 0; i < log->evaluated; i++) {
+        const Candidate *c = &log->seen[i];
+        ck_assert_uint_eq(c->cost.macs, 1000 + genotype_hash(&c->genotype) % 1000);
+        ck_assert_uint_le(c->cost.macs, 1500);
+        ck_assert_uint_eq(c->cost.sram, 0);
+    }
+    free(log);
 }
 END
 
@@ -336,7 +587,14 @@ END
 SUITE(evolve, evolution_finds_what_was_planted_far_better_than_random_search,
       threads_do_not_change_who_is_evaluated, what_is_evaluated_fits_is_new_and_has_its_parents,
       parents_are_the_best_so_far, a_killed_search_resumes_on_the_same_path,
-      an_exhausted_space_ends_the_search_early,
+      nsga2_conquers_more_than_aging_and_both_more_than_random_search,
+      the_hypervolume_is_the_area_under_fitness_and_spared_macs,
+      parents_are_the_front_of_nsga2_and_the_youngest_of_aging,
+      limits_that_no_random_network_meets_are_reached_through_those_that_exceed_them_least,
+      a_budget_of_evaluations_is_kept_to_the_last_one,
+      a_budget_of_seconds_ends_the_search_with_a_generation,
+      the_sizes_of_an_algorithm_take_3100_evaluations_or_those_that_are_given,
+      costs_may_come_from_elsewhere, an_exhausted_space_ends_the_search_early,
       when_nothing_fits_the_error_says_what_the_smallest_takes,
       a_fitness_that_is_no_number_is_the_worst_and_ties_go_to_the_first,
       an_algorithm_is_found_by_its_name)
