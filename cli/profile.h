@@ -19,6 +19,12 @@ typedef struct {
     TensorGraph graph;  /* a file's own operators, for others' planners; n_ops 0: the net's */
     bool imported;      /* from a file whose operators are not ours: */
     int16_t file_op[NET_MAX_LAYERS]; /* index there of the operator that a layer comes from */
+    struct {
+        int ops;
+        uint64_t macs, macs_exact; /* exact: taps inside what the file's operator reads */
+        uint32_t weights, biases;  /* bytes */
+        uint32_t scales, params;
+    } file;             /* what is in it, before anything is folded */
     Target target;
     Limits limits;      /* what the arena and the flash may take */
     uint8_t policy;     /* Policy */

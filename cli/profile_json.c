@@ -134,6 +134,38 @@ static json_t *others_json(const Profile *p)
     return j;
 }
 
+static void set_graph(json_t *j, const char *prefix, const TensorGraph *g)
+{
+    static const char *const name[] = {"live", "inpl_dw", "inpl"};
+    char key[16];
+    for (int share = SHARE_NOTHING; share <= SHARE_DEPTHWISE_AND_ADD; share++) {
+        snprintf(key, sizeof key, "%s%s", prefix, name[share]);
+        set(j, key, tensor_graph_live(g, (Share)share));
+    }
+    snprintf(key, sizeof key, "%stflm", prefix);
+    set(j, key, tflm_arena(g));
+}
+
+/* What was counted before us, operator by operator: bytes of tensors alive (live), with depthwise
+ * layers in place, with adds in place too, TFLite Micro's arena; f_: of the folded network. */
+static json_t *file_json(const Profile *p)
+{
+    json_t *j = json_object();
+    TensorGraph *folded = xcalloc(1, sizeof *folded);
+    set(j, "ops", (uint64_t)p->file.ops);
+    set(j, "macs", p->file.macs);
+    set(j, "macs_exact", p->file.macs_exact);
+    set(j, "w_bytes", p->file.weights);
+    set(j, "b_bytes", p->file.biases);
+    set(j, "nscale", p->file.scales);
+    set(j, "params", p->file.params);
+    set_graph(j, "", &p->graph);
+    tensor_graph_of_net(&p->net, folded);
+    set_graph(j, "f_", folded);
+    free(folded);
+    return j;
+}
+
 static json_t *part_json(const Profile *p, const Part *part)
 {
     json_t *j = json_object();
@@ -326,6 +358,8 @@ json_t *profile_json(const Profile *p, ProfileDetail detail)
     json_object_set_new(j, "verdict", verdict_json(p));
     add_totals(p, j);
     json_object_set_new(j, "others", others_json(p));
+    if (p->imported)
+        json_object_set_new(j, "file", file_json(p));
     json_object_set_new(j, "peak", profile_json_peak(p));
     json_object_set_new(j, "segments", segments_json(p));
     json_object_set_new(j, "layers", profile_json_layers(p));

@@ -83,6 +83,13 @@ static int load_tflite(Profile *p, const char *path)
         p->imported = true;
         memcpy(p->file_op, info->op_of_layer, sizeof p->file_op);
         tensor_graph_of_tflite(info, &p->graph);
+        p->file.ops = info->n_ops;
+        p->file.macs = info->macs;
+        p->file.macs_exact = info->macs_exact;
+        p->file.weights = info->weight_bytes;
+        p->file.biases = info->bias_bytes;
+        p->file.scales = info->n_scales;
+        p->file.params = info->params;
         qmodel_release(&q);
     }
     free(info);

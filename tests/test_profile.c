@@ -304,7 +304,13 @@ TEST(imported_models_have_their_reference_figures)
         char *name = xasprintf("data/models/%s", yaml_get(m, "file")->text);
         Profile *p = profile_of(shared_file(name), POLICY_STREAM, IMAGE_RESIDENT);
         json_t *j = profile_json(p, (ProfileDetail){0});
-        const json_t *others = json_object_get(j, "others");
+        const json_t *others = json_object_get(j, "others"), *file = json_object_get(j, "file");
+        static const char *const same[] = {"ops", "macs", "macs_exact", "w_bytes", "b_bytes",
+                                           "nscale", "params", "live", "tflm", "inpl_dw", "inpl",
+                                           "f_live", "f_tflm", "f_inpl_dw", "f_inpl"};
+        for (size_t k = 0; k < sizeof same / sizeof *same; k++)
+            ck_assert_msg(number(file, same[k]) == fact(m, same[k]), "%s, %s: %lld", name, same[k],
+                          (long long)number(file, same[k]));
         ck_assert_int_eq(number(j, "macs"), fact(m, "macs"));
         if (strstr(yaml_get(m, "kinds")->text, "PAD:")) /* folded, its pixels are outside */
             ck_assert_int_lt(number(j, "macs_inside"), fact(m, "macs_exact"));
