@@ -93,7 +93,8 @@ typedef struct {
 } TbModel;
 
 /* input: NULL when the image is resident: at arena + tensor[0].offset, where it may be overwritten.
- * Afterwards the output is at arena + tensor[op[n_ops - 1].output].offset. */
+ * Afterwards the output is at arena + the offset that model.h gives: the last op's, unless that one
+ * only makes a strip of it. */
 void tb_run(const TbModel *model, int8_t *arena, const TbInput *input);
 /* One segment; tb_run() is a loop over these, and a profiler can put its timer between them. */
 void tb_run_segment(const TbModel *model, int segment, int8_t *arena, const TbInput *input);
