@@ -245,6 +245,78 @@ static bool place_at_once(Packing *p)
     return true;
 }
 
+typedef struct {
+    uint32_t from, to;
+    uint8_t last;
+} Span;
+
+/* Either end of a gap, whichever is nearer to the input, or farther from one that dies. */
+static uint32_t best_end(uint32_t from, uint32_t to, uint32_t input, bool dies, uint32_t *distance)
+{
+    uint32_t low = from > input ? from - input : input - from;
+    uint32_t high = to > input ? to - input : input - to;
+    bool take_high = dies ? high > low : high < low;
+    *distance = take_high ? high : low;
+    return take_high ? to : from;
+}
+
+/* Before which of those alive a tensor finds its place; -1: there is none. */
+static int find_span(const Span *live, int n, uint32_t capacity, uint32_t bytes, uint32_t input,
+                     bool dying, uint32_t *place)
+{
+    uint32_t end = 0, best = 0, distance;
+    int at = -1;
+    for (int i = 0; i <= n; i++) {
+        uint32_t next = i < n ? live[i].from : capacity;
+        if (next - end >= bytes) {
+            uint32_t offset = best_end(end, next - bytes, input, dying, &distance);
+            if (at < 0 || (dying ? distance > best : distance < best)) {
+                at = i;
+                best = distance;
+                *place = offset;
+            }
+        }
+        end = i < n ? live[i].to : end;
+    }
+    return at;
+}
+
+/* place_at_once() where no output may lie over an input and no kernel wants scratch: what
+ * stage 1 asks of a million networks a second. */
+static bool place_apart(Packing *p)
+{
+    Span live[PACK_TENSORS];
+    int n = 1;
+    p->offset[0] = 0;
+    live[0] = (Span){0, p->bytes[0], p->last[0]};
+    for (int layer = 0; layer < p->n_layers; layer++) {
+        int input = p->layer[layer].input[0], kept = 0;
+        uint32_t bytes = p->bytes[1 + layer], place = 0;
+        for (int i = 0; i < n; i++)
+            if (live[i].last >= layer)
+                live[kept++] = live[i];
+        int at = find_span(live, kept, p->capacity, bytes, p->offset[input], dies(p, input, layer),
+                           &place);
+        if (at < 0)
+            return false;
+        for (int i = kept; i > at; i--)
+            live[i] = live[i - 1];
+        n = kept + 1;
+        live[at] = (Span){place, place + bytes, p->last[1 + layer]};
+        p->offset[1 + layer] = place;
+        p->scratch_offset[layer] = 0;
+    }
+    return true;
+}
+
+static bool all_apart(const Packing *p)
+{
+    for (int i = 0; i < p->n_layers; i++)
+        if (p->layer[i].overlap != PACK_APART || p->layer[i].scratch > 0)
+            return false;
+    return true;
+}
+
 /* The image lies at the bottom with room below, at the very bottom, or at the top. */
 static bool place_all(Packing *p)
 {
@@ -263,8 +335,10 @@ static bool place_all(Packing *p)
 void pack_tensors(Packing *p)
 {
     assert(p->n_layers > 0 && p->n_layers <= PACK_LAYERS);
-    set_room(p);
     p->least = p->capacity = most_alive(p);
+    if (all_apart(p) && place_apart(p))
+        return;
+    set_room(p);
     while (!place_all(p))
         p->capacity += (p->capacity / 64 / p->align + 1) * p->align;
 }

@@ -87,7 +87,7 @@ static void show_estimates(const Net *nets)
         PlanOptions o = {.policy = (uint8_t)policy};
         uint64_t sum = 0;
         double best = 1e9;
-        for (int r = 0; r < 4 * ROUNDS; r++) {
+        for (int r = 0; r < (policy <= POLICY_INPLACE ? 100 : ROUNDS); r++) {
             double start = seconds();
             for (int i = 0; i < NETS; i++)
                 sum += estimate(&nets[i], &target, &o).sram;
