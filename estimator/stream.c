@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* LONGEST: layers of a segment; with blocks and the image still below TB_MAX_SEGMENT ops. */
-enum { LABELS = 8, LONGEST = 60 };
+enum { LABELS = 6, LONGEST = 60 };
 
 /* Segments that begin and end alike: those that are best in bytes or in work. */
 typedef struct {
