@@ -10,11 +10,6 @@
 
 _Static_assert(PACK_LAYERS >= NET_MAX_LAYERS, "every network can be packed");
 
-static uint32_t aligned(uint32_t bytes)
-{
-    return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
-}
-
 /* How far row y of the output, written at its place, ends beyond the first
  * input row still needed then: (y + 1) * row_out - dead(y) * row_in. */
 static int64_t ahead(const Layer *l, int y)
@@ -39,7 +34,7 @@ static uint32_t rows_ahead(const Layer *l)
         int64_t a = ahead(l, corner[i] < last ? corner[i] : last);
         most = a > most ? a : most;
     }
-    return aligned((uint32_t)most);
+    return plan_aligned((uint32_t)most);
 }
 
 uint32_t plan_overlap(const Layer *l)
@@ -120,15 +115,15 @@ static void describe(const Net *net, const PlanOptions *o, Policy policy, Packin
     assert(net->n_layers > 0 && policy < N_POLICIES);
     p->n_layers = net->n_layers;
     p->align = PLAN_ALIGN;
-    p->bytes[0] = aligned(image_bytes(net, o));
+    p->bytes[0] = plan_aligned(image_bytes(net, o));
     for (int i = 0; i < net->n_layers; i++) {
         const Layer *l = &net->layer[i];
         int in = 1 + l->input, in2 = op_has_two_inputs((Op)l->op) ? 1 + l->input2 : in;
         p->layer[i] = (PackLayer){{(uint8_t)in, (uint8_t)(l->op == OP_ADD ? in2 : in)},
                                   policy == POLICY_INPLACE && !(i == 0 && pulls_image(net, o))
                                       ? plan_overlap(l) : PACK_APART,
-                                  aligned(plan_scratch(l))};
-        p->bytes[1 + i] = aligned(net_tensor_bytes(net, i));
+                                  plan_aligned(plan_scratch(l))};
+        p->bytes[1 + i] = plan_aligned(net_tensor_bytes(net, i));
         p->last[1 + i] = p->last[in] = p->last[in2] = (uint8_t)i; /* later readers come later */
     }
 }

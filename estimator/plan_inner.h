@@ -5,6 +5,11 @@
 #include "estimator/pack.h"
 #include "estimator/plan.h"
 
+static inline uint32_t plan_aligned(uint32_t bytes)
+{
+    return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+}
+
 uint32_t plan_scratch(const Layer *l); /* bytes its kernel wants */
 /* Of a block's window: rows x columns expanded pixels of c channels, and one more pixel. */
 uint32_t plan_block_scratch(int rows, int columns, int c);

@@ -44,14 +44,14 @@ static void pack_tiles(const Net *net, bool pulled, Patching *a)
     largest(net, a->p, a->n, h, w);
     k->n_layers = a->n;
     k->align = PLAN_ALIGN;
-    k->bytes[0] = pulled ? stream_aligned((uint32_t)h[0] * w[0] * net->c) : PLAN_ALIGN;
+    k->bytes[0] = pulled ? plan_aligned((uint32_t)h[0] * w[0] * net->c) : PLAN_ALIGN;
     for (int i = 0; i < a->n; i++) {
         const Layer *l = &net->layer[i];
         uint32_t bytes = (uint32_t)h[1 + i] * w[1 + i] * l->out_c;
         int in = 1 + l->input, in2 = op_has_two_inputs((Op)l->op) ? 1 + l->input2 : in;
         k->layer[i] = (PackLayer){{(uint8_t)in, (uint8_t)in2}, PACK_APART,
-                                  stream_aligned(plan_scratch(l))};
-        k->bytes[1 + i] = i + 1 < a->n && bytes ? stream_aligned(bytes) : PLAN_ALIGN;
+                                  plan_aligned(plan_scratch(l))};
+        k->bytes[1 + i] = i + 1 < a->n && bytes ? plan_aligned(bytes) : PLAN_ALIGN;
         k->last[1 + i] = k->last[in] = k->last[in2] = (uint8_t)i;
     }
     pack_tensors(k);
@@ -84,8 +84,8 @@ static bool try_patches(const Net *net, bool pulled, int p, int n, Patching *a)
         return false;
     a->p = p;
     a->n = n;
-    a->image = pulled ? 0 : stream_aligned(net_tensor_bytes(net, NET_IMAGE));
-    a->output = stream_aligned(net_tensor_bytes(net, n - 1));
+    a->image = pulled ? 0 : plan_aligned(net_tensor_bytes(net, NET_IMAGE));
+    a->output = plan_aligned(net_tensor_bytes(net, n - 1));
     a->rest = stream_pack(net, n, net->n_layers, false, &rest);
     pack_tiles(net, pulled, a);
     return true;

@@ -167,7 +167,7 @@ static void describe_group(const Net *net, int i, int j, bool pulled, Packing *p
     int input = net->layer[i].input;
     p->n_layers = j - i;
     p->align = PLAN_ALIGN;
-    p->bytes[0] = stream_aligned(net_tensor_bytes(net, input));
+    p->bytes[0] = plan_aligned(net_tensor_bytes(net, input));
     p->last[0] = 0;
     for (int m = i; m < j; m++) {
         const Layer *l = &net->layer[m];
@@ -175,14 +175,14 @@ static void describe_group(const Net *net, int i, int j, bool pulled, Packing *p
         if (op_has_two_inputs((Op)l->op))
             in2 = l->input2 == input ? 0 : 1 + l->input2 - i;
         p->layer[m - i] = (PackLayer){{(uint8_t)in, (uint8_t)(l->op == OP_ADD ? in2 : in)},
-                                      plan_overlap(l), stream_aligned(plan_scratch(l))};
-        p->bytes[1 + m - i] = stream_aligned(net_tensor_bytes(net, m));
+                                      plan_overlap(l), plan_aligned(plan_scratch(l))};
+        p->bytes[1 + m - i] = plan_aligned(net_tensor_bytes(net, m));
         p->last[1 + m - i] = p->last[in] = p->last[in2] = (uint8_t)(m - i);
     }
     if (pulled) { /* a ring of rows, which only the first layer reads */
         const Layer *l = &net->layer[i];
         uint32_t rows = l->kh < l->in_h ? l->kh : l->in_h;
-        p->bytes[0] = stream_aligned(rows * l->in_w * l->in_c);
+        p->bytes[0] = plan_aligned(rows * l->in_w * l->in_c);
         p->layer[0].overlap = PACK_APART;
     }
 }

@@ -79,7 +79,6 @@ typedef struct {
 } StreamCut;
 
 void stream_look(Step *step, const Net *net);
-uint32_t stream_aligned(uint32_t bytes);
 
 Strips strips_of(int n, int width);
 void strips_widen(Strips *s, const Step *t); /* from a layer's output to its input */

@@ -9,11 +9,6 @@ static uint32_t larger(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
-uint32_t stream_aligned(uint32_t bytes)
-{
-    return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
-}
-
 /* ---- the network -------------------------------------------------------------------------- */
 
 static bool begins_block(const Net *net, int i, const int16_t *last)
@@ -31,7 +26,7 @@ static Step look(const Net *net, int i, const int16_t *last)
     const Layer *l = &net->layer[i];
     Step t = {.row = (uint32_t)l->out_w * l->out_c,
               .in_row = (uint32_t)l->in_w * l->in_c,
-              .scratch = stream_aligned(plan_scratch(l)),
+              .scratch = plan_aligned(plan_scratch(l)),
               .in_h = l->in_h, .in_w = l->in_w, .in_c = l->in_c,
               .out_h = l->out_h, .out_w = l->out_w, .out_c = l->out_c,
               .k = l->kh, .s = l->sh, .p = l->pad_top,
@@ -47,8 +42,8 @@ static Step look(const Net *net, int i, const int16_t *last)
         t.again[rows] = plan_block_rows(l->in_h, l->out_h, l->kh, l->sh, l->pad_top, rows) /
                         (double)l->in_h;
     t.chained = reads_last && l->op != OP_GATE;
-    t.tensor = stream_aligned(t.row * t.out_h);
-    t.in_tensor = stream_aligned(t.in_row * t.in_h);
+    t.tensor = plan_aligned(t.row * t.out_h);
+    t.in_tensor = plan_aligned(t.in_row * t.in_h);
     if (t.add)
         t.skip = l->input == i - 1 ? l->input2 : l->input;
     return t;
@@ -159,11 +154,11 @@ static uint32_t add_tensor(Label *l, const Step *producer, int tensor, uint32_t 
     if (l->ring)
         l->ring[tensor] = (Ring){(uint16_t)kept, row, !ring};
     if (ring) {
-        l->rings += stream_aligned(kept * row);
+        l->rings += plan_aligned(kept * row);
         return 0;
     }
-    l->shared = larger(l->shared, stream_aligned(row) + l->at_once);
-    return stream_aligned(row);
+    l->shared = larger(l->shared, plan_aligned(row) + l->at_once);
+    return plan_aligned(row);
 }
 
 /* An add's second row is that of the skip's source which is still there. One skip at a time. */
@@ -207,7 +202,7 @@ bool label_extend(Label *l, const Step *step, int i, const Strips *columns)
     if (t->sums) { /* a global pool ends its segment and adds its rows up as they come */
         if (!l->empty)
             return false;
-        l->rings = stream_aligned(4u * t->in_c);
+        l->rings = plan_aligned(4u * t->in_c);
         k = 1;
         calls = t->in_h;
     }
@@ -234,7 +229,7 @@ bool label_extend_block(Label *l, const Step *step, int i, int rows, const Strip
 {
     const Step *e = &step[i], *d = e + 1, *p = e + 2;
     int k = (rows - 1) * d->s + d->k;
-    uint32_t window = stream_aligned(plan_block_scratch(k, d->kw, e->out_c)), at_once = 0;
+    uint32_t window = plan_aligned(plan_block_scratch(k, d->kw, e->out_c)), at_once = 0;
     if (!l->empty) {
         at_once = add_tensor(l, p, i + 2, columns[0].widest * p->out_c, rows);
         l->made = before(l->made, e + 3);
@@ -270,7 +265,7 @@ static uint32_t ahead(Rows dead, const Step *last, const Step *head)
         int64_t a = (int64_t)(y + 1) * last->row - rows * head->in_row;
         most = a > most ? a : most;
     }
-    return stream_aligned((uint32_t)most);
+    return plan_aligned((uint32_t)most);
 }
 
 /* How far the output runs into the input it is made of. */
@@ -326,7 +321,7 @@ uint32_t label_bytes(const Label *l, const Step *head, const Step *last, int inp
         return UINT32_MAX;
     if (pulled)
         return inside + shared + last->tensor +
-               stream_aligned(label_image_rows(l, head) * columns->widest * head->in_c);
+               plan_aligned(label_image_rows(l, head) * columns->widest * head->in_c);
     if (columns->n > 1)
         return inside + shared + head->in_tensor + last->tensor;
     *distance = overlap(l, head, last, skips);

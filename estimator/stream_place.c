@@ -76,7 +76,7 @@ static void set_shared(const Place *p, const Scene *c, const Label *l, const Rin
             end = true; /* the next one may be a block's */
             continue;
         }
-        uint32_t row = stream_aligned(ring[m].row_bytes);
+        uint32_t row = plan_aligned(ring[m].row_bytes);
         p->plan->tensor[1 + m].offset = c->shared + (end ? l->shared - row : 0);
         end = !end;
     }
@@ -221,19 +221,19 @@ static void place_stream(Place *p, const StreamCut *cut, int j)
     if (c.pulled) {
         uint32_t rows = label_image_rows(&l, head);
         set_tensor(p->plan, 0, rows, columns.widest * head->in_c);
-        want(&c, stream_aligned(p->plan->tensor[0].bytes), &p->plan->tensor[0].offset);
+        want(&c, plan_aligned(p->plan->tensor[0].bytes), &p->plan->tensor[0].offset);
     } else if (i == 0) {
         set_whole(p->plan, p->net, NET_IMAGE);
     }
     for (int m = i; m < j - 1; m++) {
         set_tensor(p->plan, 1 + m, ring[m].rows, ring[m].row_bytes);
         if (ring[m].rows && !ring[m].at_once)
-            want(&c, stream_aligned(p->plan->tensor[1 + m].bytes), &p->plan->tensor[1 + m].offset);
+            want(&c, plan_aligned(p->plan->tensor[1 + m].bytes), &p->plan->tensor[1 + m].offset);
     }
     set_whole(p->plan, p->net, j - 1);
     want(&c, l.shared, &c.shared);
     want(&c, l.scratch, &c.scratch);
-    want(&c, last->sums && j > i + 1 ? stream_aligned(4u * last->in_c) : 0, &c.sums);
+    want(&c, last->sums && j > i + 1 ? plan_aligned(4u * last->in_c) : 0, &c.sums);
     p->at = p->plan->tensor[j].offset = settle(p, &c);
     set_shared(p, &c, &l, ring);
     set_scratch(p, &c, cut);
