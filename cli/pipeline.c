@@ -210,6 +210,7 @@ typedef struct {
     double *accuracy; /* [number of a candidate] */
     int status;
     double start;
+    int n_scored; /* of the candidates: the others were known */
 } Hunt;
 
 AccuracyProtocol pipeline_scoring(Pipeline *p)
@@ -277,6 +278,7 @@ static void on_evaluated(void *ctx, const Candidate *c)
 {
     Hunt *h = ctx;
     put_candidate(h, c, "done");
+    h->n_scored++;
     if (h->status == 0 && clock_seconds() - h->p->counted > 1)
         h->status = pipeline_count_time(h->p);
 }
@@ -297,23 +299,44 @@ static bool remember(void *ctx, const Candidate *c, double *fitness)
     return done;
 }
 
+/* Seconds, as long as a candidate takes what those before it took: what was known took nothing,
+ * and tells nothing. Negative: not known. */
+static double time_left(const Hunt *h, const EvolveReport *r, double elapsed)
+{
+    double seconds = h->p->job.search.seconds, left = r->total - r->evaluated;
+    if (left > 0)
+        left = h->n_scored > 0 ? left * elapsed / h->n_scored : -1;
+    return left > 0 && seconds > 0 ? fmin(left, fmax(seconds - elapsed, 0)) : left;
+}
+
+static void tell_generation(const Hunt *h, const EvolveReport *r)
+{
+    double elapsed = clock_seconds() - h->start, left = time_left(h, r, elapsed);
+    char of_time[32] = "";
+    if (left >= 0)
+        snprintf(of_time, sizeof of_time, ", left %.0f s", left);
+    log_info("stage 2: generation %d, %d of %d evaluations, %.1f %% of drawn fit, %s best %.4f, "
+             "median %.4f, front %d, hypervolume %.4f, elapsed %.0f s%s",
+             r->generation, r->evaluated, r->total,
+             r->drawn ? 100.0 * (double)r->fitting / (double)r->drawn : 0,
+             h->p->job.score == SCORE_ACCURACY ? "accuracy" : "exp(-cross entropy)", r->best,
+             r->median, r->front, r->hypervolume, elapsed, of_time);
+}
+
 static void on_generation(void *ctx, const EvolveReport *r)
 {
     Hunt *h = ctx;
+    GenerationRow row = {.generation = r->generation,
+                         .evaluated = r->evaluated,
+                         .drawn = r->drawn,
+                         .fitting = r->fitting,
+                         .best = r->best,
+                         .median = r->median,
+                         .front = r->front,
+                         .hypervolume = r->hypervolume};
     if (h->status == 0)
-        h->status = results_generation_put(h->p->db, h->p->run, r->generation, r->evaluated,
-                                           r->drawn, r->fitting, r->best, r->median);
-    double elapsed = clock_seconds() - h->start;
-    log_info("stage 2: generation %d/%d, %d evaluations, %.1f %% of drawn fit, %s best %.4f, "
-             "median %.4f, "
-             "elapsed %.0f s, left %.0f s",
-             r->generation, r->generations, r->evaluated,
-             r->drawn ? 100.0 * (double)r->fitting / (double)r->drawn : 0,
-             h->p->job.score == SCORE_ACCURACY ? "accuracy" : "exp(-cross entropy)", r->best,
-             r->median, elapsed,
-             r->evaluated ? elapsed * (r->total - r->evaluated) / r->evaluated : 0);
-    if (h->p->job.search.costs)
-        log_info("stage 2: front of %d, hypervolume %.4f", r->front, r->hypervolume);
+        h->status = results_generation_put(h->p->db, h->p->run, &row);
+    tell_generation(h, r);
 }
 
 static int store_winner(Pipeline *p)

@@ -252,6 +252,8 @@ static const char RUN_KEYS[] =
     " (SELECT printf('%d; %,d genotypes drawn, %,d of them fit (%.1f %%)', generation, drawn,"
     " fitting, 100.0 * fitting / max(drawn, 1)) FROM generation AS g WHERE g.run = r.id"
     " ORDER BY generation DESC LIMIT 1) AS generation,"
+    " (SELECT printf('%,d candidates, hypervolume %.4f', front, hypervolume) FROM generation AS g"
+    " WHERE g.run = r.id AND front IS NOT NULL ORDER BY generation DESC LIMIT 1) AS front,"
     " CASE WHEN r.winner IS NULL THEN 'none yet; the best so far is ' ELSE '' END"
     " || r.id || ':' || b.number AS winner, fraction(b.fitness) AS fitness,"
     " percent(b.accuracy) || ' % of the validation images, float' AS accuracy,"

@@ -207,18 +207,20 @@ int results_epoch_put(Results *r, int64_t run, const EpochRow *row)
                                   {0}});
 }
 
-int results_generation_put(Results *r, int64_t run, int generation, int evaluated, int64_t drawn,
-                           int64_t fitting, double best, double median)
+int results_generation_put(Results *r, int64_t run, const GenerationRow *row)
 {
-    return store_change(r, "INSERT OR REPLACE INTO generation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                        (Value[]){integer(run),
-                                  integer(generation),
-                                  integer(evaluated),
-                                  integer(drawn),
-                                  integer(fitting),
-                                  known(best),
-                                  known(median),
-                                  {0}});
+    return store_change(
+        r, "INSERT OR REPLACE INTO generation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        (Value[]){integer(run),
+                  integer(row->generation),
+                  integer(row->evaluated),
+                  integer(row->drawn),
+                  integer(row->fitting),
+                  known(row->best),
+                  known(row->median),
+                  known_integer(row->front),
+                  known(row->hypervolume),
+                  {0}});
 }
 
 /* --- candidates */

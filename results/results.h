@@ -128,8 +128,16 @@ typedef struct {
 int results_layers_put(Results *r, int64_t candidate, const LayerRow *rows, int n);
 
 /* --- generations of stage 2 */
-int results_generation_put(Results *r, int64_t run, int generation, int evaluated, int64_t drawn,
-                           int64_t fitting, double best, double median);
+typedef struct {
+    int generation;         /* 0: the random population */
+    int evaluated;          /* candidates so far */
+    int64_t drawn, fitting; /* genotypes so far, and those of them that fit */
+    double best, median;    /* fitness: best so far, median of this generation; negative: not known */
+    int front;              /* candidates so far that no other beats; negative: not known */
+    double hypervolume;     /* of the front; negative: not known */
+} GenerationRow;
+/* Replaces the same (run, generation). */
+int results_generation_put(Results *r, int64_t run, const GenerationRow *row);
 
 /* --- measurements: what something took where it ran, and what was predicted for just that */
 typedef struct {

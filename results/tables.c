@@ -204,6 +204,13 @@ static const char IMAGE_VIEWS[] =
     "        WHERE n.candidate = m.candidate AND n.source = m.source AND n.policy = m.policy\n"
     "          AND n.image = m.image);\n";
 
+/* Generations before this have none of either. */
+static const char FRONTS[] =
+    "ALTER TABLE generation ADD COLUMN front INTEGER\n"
+    "    /* candidates so far that no other beats in the objectives */;\n"
+    "ALTER TABLE generation ADD COLUMN hypervolume REAL\n"
+    "    /* of these: fitness x the share of each cost's limit that is not used */;\n";
+
 /* A step takes a database from the version of its place to the next one: never change a step
  * that was released but for its comments, add one. Its parts run one after the other. */
 enum { STEP_PARTS = 3 };
@@ -211,6 +218,7 @@ static const char *const STEPS[][STEP_PARTS] = {
     {RUN_TABLES, CANDIDATE_TABLES, VIEWS},
     {PREDICTIONS, NEWEST_VIEW},
     {SEGMENTS, IMAGE_VIEWS},
+    {FRONTS},
 };
 enum { VERSION = sizeof STEPS / sizeof *STEPS };
 

@@ -17,8 +17,8 @@ result()
         ORDER BY number"
     "$thimble" query --db "$1" -f csv "SELECT phase, epoch, loss, train_accuracy, valid_accuracy FROM
         epoch ORDER BY phase, epoch"
-    "$thimble" query --db "$1" -f csv "SELECT generation, evaluated, drawn, fitting, best, median FROM
-        generation ORDER BY generation"
+    "$thimble" query --db "$1" -f csv "SELECT generation, evaluated, drawn, fitting, best, median,
+        front, hypervolume FROM generation ORDER BY generation"
     "$thimble" query --db "$1" -f csv "SELECT name, hex(data) FROM blob WHERE name LIKE 'int8:%'"
     "$thimble" query --db "$1" -f csv "SELECT state, phase FROM run"
 }

@@ -191,7 +191,7 @@ TEST(what_belongs_to_a_run_that_is_not_there_is_refused)
     REFUSED(results_candidate_put(r, 99, &c), "is not there");
     REFUSED(results_space_put(r, 99, &(SpaceRow){.width = 1}), "is not there");
     REFUSED(results_epoch_put(r, 99, &(EpochRow){.phase = "largest"}), "is not there");
-    REFUSED(results_generation_put(r, 99, 0, 0, 0, 0, 0, 0), "is not there");
+    REFUSED(results_generation_put(r, 99, &(GenerationRow){0}), "is not there");
     REFUSED(results_blob_put(r, 99, "w", "", 0), "is not there");
     REFUSED(results_measurement_put(r, &(MeasurementRow){.candidate = 99}), "is not there");
     REFUSED(results_layers_put(r, 99, &(LayerRow){.op = "conv", .shape = "1"}, 1), "is not there");
@@ -339,9 +339,14 @@ TEST(spaces_epochs_generations_and_layers_replace_their_like)
     ck_assert_str_eq(json, "[\n {\"epoch\": 1, \"loss\": null, \"train_accuracy\": 0.5, "
                            "\"valid_accuracy\": null}\n]\n");
     free(json);
-    OK(results_generation_put(r, run, 0, 5, 50, 20, 0.5, 0.25));
-    OK(results_generation_put(r, run, 0, 5, 50, 20, 0.6, 0.25));
-    ck_assert_int_eq(number(r, "SELECT count(*) FROM generation WHERE best = 0.6"), 1);
+    GenerationRow generation = {0, 5, 50, 20, 0.5, 0.25, -1, -1};
+    OK(results_generation_put(r, run, &generation));
+    generation = (GenerationRow){0, 5, 50, 20, 0.75, 0.25, 3, 0.625};
+    OK(results_generation_put(r, run, &generation));
+    char *csv = query(r, FORMAT_CSV, "SELECT * FROM generation");
+    ck_assert_str_eq(csv, "run,generation,evaluated,drawn,fitting,best,median,front,hypervolume\r\n"
+                          "1,0,5,50,20,0.75,0.25,3,0.625\r\n");
+    free(csv);
     CandidateRow c = candidate(0, 0.5, 1, 1);
     OK(results_candidate_put(r, run, &c));
     LayerRow layers[] = {{.index = 0, .op = "conv", .shape = "8x8x4", .measured = -1},
@@ -916,6 +921,7 @@ static void make_version(int version, const char *name)
             " VALUES (1, 'qemu:cortex-m7', 'inplace', 440, 100, 5, 190),"
             "        (1, 'qemu:cortex-m7', 'layerwise', 450, 120, 5, 180),"
             "        (1, 'qemu:cortex-m4', 'inplace', 500, 100, 5, 170);"
+            "INSERT INTO generation VALUES (1, 0, 5, 50, 20, 0.5, 0.25);"
             "INSERT INTO layer VALUES (1, 0, 'conv', '2x2x2', 1, 2, 3, 4, 5, 100, 7, 8),"
             "                         (1, 1, 'add', '2x2x2', 1, 2, 3, 4, 5, 60, NULL, 9);"));
     OK(tables_take_steps(&r, 1, version));
@@ -925,7 +931,7 @@ static void make_version(int version, const char *name)
 
 static void is_whole(Results *r)
 {
-    ck_assert_int_eq(number(r, "PRAGMA user_version"), 3);
+    ck_assert_int_eq(number(r, "PRAGMA user_version"), 4);
     char *text = query(r, FORMAT_CSV, "SELECT predicted_arena AS a, predicted_flash AS f,"
                                       " predicted_stack AS s, predicted_latency AS l"
                                       " FROM measured ORDER BY id");
@@ -937,6 +943,9 @@ static void is_whole(Results *r)
     text = query(r, FORMAT_CSV, "SELECT DISTINCT f.image, m.image FROM feasible AS f, measured AS m");
     ck_assert_str_eq(text, "image,image\r\ninside,inside\r\n");
     free(text);
+    text = query(r, FORMAT_CSV, "SELECT best, median, front, hypervolume FROM generation");
+    ck_assert_str_eq(text, "best,median,front,hypervolume\r\n0.5,0.25,,\r\n");
+    free(text);
     ck_assert_int_eq(number(r, "SELECT count(*) FROM best, pareto WHERE best.id = pareto.id"), 1);
     ck_assert_int_eq(number(r, "SELECT count(*) FROM run WHERE error IS NULL"), 1);
     text = query(r, FORMAT_CSV, "PRAGMA integrity_check");
@@ -946,8 +955,9 @@ static void is_whole(Results *r)
 
 TEST(a_database_of_any_version_is_brought_up_to_date_by_writer_and_reader)
 {
-    for (int i = 0; i < 6; i++) {
-        const char *names[] = {"write1.db", "read1.db", "write2.db", "read2.db", "write.db", "read.db"};
+    for (int i = 0; i < 8; i++) {
+        const char *names[] = {"write1.db", "read1.db", "write2.db", "read2.db",
+                               "write3.db", "read3.db", "write.db",  "read.db"};
         const char *name = names[i];
         bool read_only = i % 2;
         make_version(1 + i / 2, name);
@@ -971,7 +981,7 @@ END
 TEST(an_old_database_that_two_open_is_updated_once)
 {
     for (int round = 0; round < 10; round++) {
-        make_version(1 + round % 2, "both.db");
+        make_version(1 + round % 3, "both.db");
         pid_t child[2];
         for (int i = 0; i < 2; i++) {
             fflush(NULL);
@@ -1023,7 +1033,7 @@ TEST(an_empty_database_becomes_ours_and_an_opened_one_stays)
     const char *names[] = {"a.db", "b.db"};
     for (int i = 0; i < 2; i++) {
         Results *r = opened(names[i], false);
-        ck_assert_int_eq(number(r, "PRAGMA user_version"), 3);
+        ck_assert_int_eq(number(r, "PRAGMA user_version"), 4);
         ck_assert_int_eq(number(r, "PRAGMA application_id"), 0x74686d62);
         ck_assert_int_eq(number(r, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"), 9);
         ck_assert_int_eq(
@@ -1265,7 +1275,7 @@ TEST(a_query_that_would_write_is_refused_and_changes_nothing)
         }
         char *after = query(r, FORMAT_JSON, "SELECT * FROM run, sqlite_schema");
         ck_assert_str_eq(before, after);
-        ck_assert_int_eq(number(r, "PRAGMA user_version"), 3);
+        ck_assert_int_eq(number(r, "PRAGMA user_version"), 4);
         free(before);
         free(after);
         results_close(r);
@@ -1488,6 +1498,14 @@ TEST(a_run_and_a_candidate_are_shown_in_full)
     m7 = (MeasurementRow){c.id, "qemu:cortex-m7", "stream", "inside", 1250, 23456, 900, -1,
                           10,   10,               23456,    -1,   -1,    1000};
     OK(results_measurement_put(r, &m7));
+    GenerationRow generation = {0, 12, 1500, 600, 0.875, 0.5, -1, -1};
+    OK(results_generation_put(r, run, &generation));
+    text = listed(listing_run, r, run);
+    HAS(text, "generation     0; 1,500 genotypes drawn, 600 of them fit (40.0 %)\n");
+    ck_assert_ptr_null(strstr(text, "hypervolume")); /* of a search before it was recorded */
+    free(text);
+    generation = (GenerationRow){1, 24, 3000, 1200, 0.875, 0.75, 1234, 0.65432};
+    OK(results_generation_put(r, run, &generation));
     OK(results_run_fail(r, run, "no more\nroom"));
     text = listed(listing_run, r, run);
     HAS(text, "failed\n");
@@ -1498,6 +1516,7 @@ TEST(a_run_and_a_candidate_are_shown_in_full)
     ck_assert_ptr_null(strstr(text, "no more"));
     HAS(text, "interrupted");
     HAS(text, "width 0.5, 64x48: 312 of 1000 networks fit, on average 31.25 M MACs");
+    HAS(text, "front          1,234 candidates, hypervolume 0.6543\n");
     HAS(text, "none yet; the best so far is 1:0");
     HAS(text, "23,456 B (22.9 KiB), input image inside");
     HAS(text, "supernet      2   1.5    50.00    37.50  0:02:05");
