@@ -22,7 +22,9 @@ typedef struct {
 
 static const struct argp_option OPTIONS[] = {
     {"db", OPT_DB, "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},
-    {"algorithm", OPT_ALGORITHM, "NAME", 0, "evolution, nsga2, or a baseline: random, aging [evolution]", 0},
+    {"algorithm", OPT_ALGORITHM, "NAME", 0,
+     "evolution, nsga2, or a baseline: random, aging; it brings its own sizes, and makes as many "
+     "evaluations as the job's own would [evolution]", 0},
     {"supernet", OPT_SUPERNET, "RUN", 0,
      "search in the supernet that RUN trained, for another target or other limits", 0},
     {"resume", OPT_RESUME, 0, 0,
@@ -243,9 +245,8 @@ static int reuse_supernet(Results *r, const SearchArgs *a, bool has_job, Task *t
         return EXIT_JOB;
     if (!has_job && job_of_run(r, t->supernet, a->job.threads, &t->job) != 0)
         return EXIT_JOB;
-    for (int i = 0; !has_job && i < a->job.n_sets; i++)
-        if (config_set(&t->job, a->job.set[i]) != 0)
-            return EXIT_USAGE;
+    if (!has_job && config_set(&t->job, (const char *const *)a->job.set, a->job.n_sets) != 0)
+        return EXIT_USAGE;
     if (pipeline_check(&t->job) != 0)
         return EXIT_USAGE;
     if (take_supernet(r, t->supernet, &t->job) != 0)

@@ -202,7 +202,7 @@ static const Key search_keys[] = {
     {.name = "algorithm", .type = KEY_CHOICE, .offset = offsetof(Job, search.algorithm), .words = algorithms},
     {.name = "objectives", .type = KEY_LIST, .offset = offsetof(Job, objective), .size = sizeof(int),
      .count_offset = offsetof(Job, n_objectives), .room = PARETO_OBJECTIVES, .sub = objective_element,
-     .help = "accuracy and costs to be made small, for nsga2 and aging"},
+     .help = "accuracy and costs to be made small: of nsga2, aging, front and hypervolume"},
     VALUE("population", KEY_INT, Job, search.population, 0, 1e6, "0, here and below: the algorithm's own"),
     VALUE("parents", KEY_INT, Job, search.parents, 0, 1e6, ""),
     VALUE("crossovers", KEY_INT, Job, search.crossovers, 0, 1e6, "children a generation"),
@@ -335,7 +335,16 @@ static void resolve_limits(Limits *limits, const Target *target)
             target->flash > target->flash_reserve ? target->flash - target->flash_reserve : 1;
 }
 
-/* Objectives into costs, sizes of 0 into the algorithm's own. */
+/* What evolve_total() takes for granted. */
+static int check_total(const EvolveOptions *o)
+{
+    double total = o->population + (double)o->generations * (o->crossovers + o->mutations);
+    return total < INT32_MAX ? 0 : errorf("stage2: %.0f evaluations are too many", total);
+}
+
+/* Objectives into costs, sizes of 0 into the algorithm's own. Where none are given they are accuracy
+ * and macs: front and hypervolume are counted in them, also where accuracy alone decides. Aging
+ * takes what it is given as its fitness, so it is given no macs. */
 static int resolve_search(Job *job)
 {
     EvolveOptions *o = &job->search;
@@ -351,11 +360,13 @@ static int resolve_search(Job *job)
         return errorf("stage2.objectives: the target '%s' has no latency model", job->target.name);
     if (o->algorithm == ALGORITHM_NSGA2 && job->n_objectives > 0 && o->costs == 0)
         return errorf("stage2.objectives: nsga2 wants a cost besides accuracy");
+    if (job->n_objectives == 0 && o->algorithm != ALGORITHM_AGING)
+        o->costs = PARETO_MACS;
     evolve_defaults(o);
     if (o->parents > o->population)
         return errorf("stage2: %d parents do not come from a population of %d", o->parents,
                       o->population);
-    return 0;
+    return check_total(o);
 }
 
 int config_resolve(Job *job)
@@ -386,13 +397,45 @@ int config_resolve(Job *job)
     return space_check(&job->space) == 0 ? find_fixed_space(job) : -1;
 }
 
+static int assign(Job *job, const char *const *sets, int n)
+{
+    int status = 0;
+    for (int i = 0; i < n && status == 0; i++)
+        status = schema_set(sets[i], job_keys, job);
+    return status;
+}
+
+static void forget_sizes(EvolveOptions *o)
+{
+    o->population = o->parents = o->crossovers = o->mutations = 0;
+    o->generations = o->evaluations = 0;
+    o->mutation_rate = 0;
+}
+
+int config_set(Job *job, const char *const *sets, int n)
+{
+    EvolveOptions before = job->search;
+    if (assign(job, sets, n) != 0)
+        return -1;
+    if (job->search.algorithm == before.algorithm)
+        return 0;
+    forget_sizes(&job->search);
+    assign(job, sets, n); /* it went well before: those that are named, once more */
+    evolve_defaults(&before);
+    if (check_total(&before) != 0)
+        return -1;
+    if (job->search.generations == 0 && job->search.evaluations == 0)
+        job->search.evaluations = evolve_total(&before);
+    return 0;
+}
+
 static int read_job(Job *job, YamlNode *root, const char *const *sets, int n_sets)
 {
     int status = root ? schema_read(root, job_keys, job) : -1;
     char *file = root ? xstrdup(root->file) : NULL;
     yaml_close(root);
-    for (int i = 0; i < n_sets && status == 0; i++)
-        status = schema_set(sets[i], job_keys, job);
+    if (status == 0)
+        status = config_set(job, sets, n_sets);
     if (status == 0 && config_resolve(job) != 0) {
         char *why = xstrdup(error_text());
         status = errorf("%s: %s", file, why);
@@ -433,11 +476,6 @@ int config_parse(Job *job, const char *text, const char *name)
 {
     config_defaults(job);
     return read_job(job, yaml_parse(text, strlen(text), name), NULL, 0);
-}
-
-int config_set(Job *job, const char *assignment)
-{
-    return schema_set(assignment, job_keys, job);
 }
 
 int config_names(const char *folder, char ***names)

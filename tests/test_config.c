@@ -120,7 +120,9 @@ TEST(an_algorithm_has_sizes_and_objectives_of_its_own)
         const char *text;
         int population, crossovers, evaluations;
         unsigned costs;
-    } jobs[] = {{"", 100, 50, 3100, 0},
+    } jobs[] = {{"", 100, 50, 3100, PARETO_MACS},
+                {"stage2: {objectives: [accuracy]}", 100, 50, 3100, 0},
+                {"stage2: {algorithm: random, objectives: [accuracy, flash]}", 100, 50, 3100, PARETO_FLASH},
                 {"stage2: {algorithm: nsga2}", 20, 10, 3100, PARETO_MACS},
                 {"stage2: {algorithm: nsga2, objectives: [latency, accuracy, sram], evaluations: 9000}",
                  20, 10, 9000, PARETO_SRAM | PARETO_LATENCY},
@@ -140,6 +142,46 @@ TEST(an_algorithm_has_sizes_and_objectives_of_its_own)
         }
         free(whole);
         free(text);
+    }
+}
+END
+
+/* demo.yaml's are 50, 10, 25, 25 and 12: 650 evaluations. */
+TEST(another_algorithm_brings_its_own_sizes_and_keeps_the_number_of_evaluations)
+{
+    static const struct {
+        const char *set[4];
+        int population, crossovers, mutations, evaluations;
+        double rate;
+    } jobs[] = {{{"stage2.algorithm=evolution"}, 50, 25, 25, 650, 0.1},
+                {{"stage2.algorithm=nsga2"}, 20, 10, 10, 650, 0.05},
+                {{"stage2.algorithm=aging", "stage2.objectives=[accuracy, sram]"}, 100, 0, 10, 650, 0.1},
+                {{"stage2.algorithm=random"}, 100, 50, 50, 650, 0.1},
+                {{"stage2.population=30", "stage2.algorithm=nsga2"}, 30, 10, 10, 650, 0.05},
+                {{"stage2.algorithm=nsga2", "stage2.mutations=5"}, 20, 0, 5, 650, 0.05},
+                {{"stage2.algorithm=nsga2", "stage2.evaluations=200"}, 20, 10, 10, 200, 0.05},
+                {{"stage2.algorithm=nsga2", "stage2.generations=4"}, 20, 10, 10, 100, 0.05}};
+    for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++) {
+        Job job[2]; /* of the file, and of a run that is stored, as for --supernet */
+        int n = 0;
+        while (jobs[i].set[n])
+            n++;
+        ck_assert_msg(config_load(&job[0], "demo", jobs[i].set, n) == 0, "%s", error_text());
+        ck_assert_msg(config_load(&job[1], "demo", NULL, 0) == 0, "%s", error_text());
+        ck_assert_msg(config_set(&job[1], jobs[i].set, n) == 0, "%s", error_text());
+        ck_assert_msg(config_resolve(&job[1]) == 0, "%s", error_text());
+        for (int k = 0; k < 2; k++) {
+            const EvolveOptions *o = &job[k].search;
+            ck_assert_int_eq(o->population, jobs[i].population);
+            ck_assert_int_eq(o->crossovers, jobs[i].crossovers);
+            ck_assert_int_eq(o->mutations, jobs[i].mutations);
+            ck_assert_int_eq(evolve_total(o), jobs[i].evaluations);
+            ck_assert_double_eq(o->mutation_rate, jobs[i].rate);
+        }
+        char *texts[] = {config_text(&job[0]), config_text(&job[1])};
+        ck_assert_str_eq(texts[0], texts[1]);
+        free(texts[0]);
+        free(texts[1]);
     }
 }
 END
@@ -228,6 +270,9 @@ static const Wrong wrongs[] = {
      "a cost besides accuracy"},
     {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\nstage2: {parents: 500}",
      "500 parents do not come from a population of 100"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
+     "stage2: {generations: 1000000, mutations: 1000000}",
+     "stage2: 1000000000100 evaluations are too many"},
     {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\ntrain: {supernet: {batch: 8, shards: 8}}",
      "leaves norms fewer than 2 images"},
 };
@@ -294,6 +339,7 @@ TEST(random_bytes_never_crash_the_reader)
 END
 
 SUITE(config, an_algorithm_has_sizes_and_objectives_of_its_own,
+      another_algorithm_brings_its_own_sizes_and_keeps_the_number_of_evaluations,
       every_job_and_target_that_comes_along_loads, the_effective_config_reads_back_to_itself,
       a_job_is_found_by_name_and_its_data_from_any_folder,
       a_limit_that_is_left_out_is_the_targets_less_its_reserve,
