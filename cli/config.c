@@ -342,9 +342,9 @@ static int check_total(const EvolveOptions *o)
     return total < INT32_MAX ? 0 : errorf("stage2: %.0f evaluations are too many", total);
 }
 
-/* Objectives into costs, sizes of 0 into the algorithm's own. Where none are given they are accuracy
- * and macs: front and hypervolume are counted in them, also where accuracy alone decides. Aging
- * takes what it is given as its fitness, so it is given no macs. */
+/* Objectives into costs, sizes of 0 into the algorithm's own. Where none are given they are
+ * accuracy and macs: front and hypervolume are counted in them, also where accuracy alone decides.
+ * Aging takes what it is given as its fitness, so it is given no macs. */
 static int resolve_search(Job *job)
 {
     EvolveOptions *o = &job->search;

@@ -54,8 +54,9 @@ int config_load(Job *job, const char *name, const char *const *sets, int n_sets)
 int config_parse(Job *job, const char *text, const char *name);
 /* Again after fields were changed by options: seeds and threads of every part. */
 int config_resolve(Job *job);
-/* Assignments, "key=value"; then config_resolve(). Where they name another algorithm than the job's,
- * sizes that they do not name become that algorithm's own, at the job's number of evaluations. */
+/* Assignments, "key=value"; then config_resolve(). Where they name another algorithm than the
+ * job's, sizes that they do not name become that algorithm's own, at the job's number of
+ * evaluations. */
 int config_set(Job *job, const char *const *sets, int n);
 /* Spaces whose supernets have the same weights: equal but for name, widths and resolutions. */
 bool config_same_blocks(const Space *a, const Space *b);

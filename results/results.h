@@ -132,7 +132,7 @@ typedef struct {
     int generation;         /* 0: the random population */
     int evaluated;          /* candidates so far */
     int64_t drawn, fitting; /* genotypes so far, and those of them that fit */
-    double best, median;    /* fitness: best so far, median of this generation; negative: not known */
+    double best, median;    /* fitness: best so far, of this generation; negative: not known */
     int front;              /* candidates so far that no other beats; negative: not known */
     double hypervolume;     /* of the front; negative: not known */
 } GenerationRow;

@@ -122,7 +122,8 @@ TEST(an_algorithm_has_sizes_and_objectives_of_its_own)
         unsigned costs;
     } jobs[] = {{"", 100, 50, 3100, PARETO_MACS},
                 {"stage2: {objectives: [accuracy]}", 100, 50, 3100, 0},
-                {"stage2: {algorithm: random, objectives: [accuracy, flash]}", 100, 50, 3100, PARETO_FLASH},
+                {"stage2: {algorithm: random, objectives: [accuracy, flash]}", 100, 50, 3100,
+                 PARETO_FLASH},
                 {"stage2: {algorithm: nsga2}", 20, 10, 3100, PARETO_MACS},
                 {"stage2: {algorithm: nsga2, objectives: [latency, accuracy, sram], evaluations: 9000}",
                  20, 10, 9000, PARETO_SRAM | PARETO_LATENCY},
@@ -155,7 +156,8 @@ TEST(another_algorithm_brings_its_own_sizes_and_keeps_the_number_of_evaluations)
         double rate;
     } jobs[] = {{{"stage2.algorithm=evolution"}, 50, 25, 25, 650, 0.1},
                 {{"stage2.algorithm=nsga2"}, 20, 10, 10, 650, 0.05},
-                {{"stage2.algorithm=aging", "stage2.objectives=[accuracy, sram]"}, 100, 0, 10, 650, 0.1},
+                {{"stage2.algorithm=aging", "stage2.objectives=[accuracy, sram]"},
+                 100, 0, 10, 650, 0.1},
                 {{"stage2.algorithm=random"}, 100, 50, 50, 650, 0.1},
                 {{"stage2.population=30", "stage2.algorithm=nsga2"}, 30, 10, 10, 650, 0.05},
                 {{"stage2.algorithm=nsga2", "stage2.mutations=5"}, 20, 0, 5, 650, 0.05},
