@@ -123,9 +123,9 @@ static int space_job(Job *job, const SpaceArgs *a)
     Sweep *s = xcalloc(1, sizeof *s);
     job->sweep.threads = a->options.threads ? a->options.threads : job->threads;
     pipeline_sweep(job, s);
-    int status = print_sweep(job, s, a);
-    if (status == 0 && a->svg)
-        status = write_figure(job, s, a->svg);
+    int status = a->svg ? write_figure(job, s, a->svg) : 0; /* first: stdout's reader may stop early */
+    if (status == 0)
+        status = print_sweep(job, s, a);
     if (status == 0 && s->best < 0)
         status =
             errorf("no width and resolution has %d networks that fit", job->sweep.min_feasible);
