@@ -22,7 +22,8 @@ size_t conv_scratch(const Layer *l)
 {
     MatmulShape m = shape_of(l);
     size_t pixels = (size_t)strip_of(l) * l->out_w;
-    return (size_t)l->in_h * l->in_w * l->in_c + 16 + pixels * (size_t)(m.k + m.n);
+    return (size_t)l->in_h * l->in_w * l->in_c + 16 + pixels * (size_t)(m.k + m.n) +
+           2 * matmul_packed(m);
 }
 
 /* Where one kernel row of one output pixel lies in the image: taps [from, to)
@@ -76,7 +77,8 @@ typedef struct {
     MatmulShape shape;
     size_t in_pixels, out_pixels; /* of an image */
     int strip;                    /* output rows of a piece */
-    float *image, *matrix, *dy;   /* scratch */
+    float *packed, *dw;           /* scratch, as all below */
+    float *image, *matrix, *dy;
 } Conv;
 
 static Conv conv_of(const Step *s)
@@ -84,7 +86,9 @@ static Conv conv_of(const Step *s)
     const Layer *l = s->layer;
     Conv c = {.layer = l, .shape = shape_of(l), .in_pixels = (size_t)l->in_h * l->in_w,
               .out_pixels = (size_t)l->out_h * l->out_w, .strip = strip_of(l),
-              .image = s->scratch};
+              .packed = s->scratch};
+    c.dw = c.packed + matmul_packed(c.shape);
+    c.image = c.dw + matmul_packed(c.shape);
     c.matrix = c.image + (c.in_pixels * l->in_c + 15) / 16 * 16;
     c.dy = c.matrix + (size_t)c.strip * l->out_w * (size_t)c.shape.k;
     return c;
@@ -100,6 +104,9 @@ void conv_forward(const Step *s, int images)
 {
     Conv c = conv_of(s);
     const Layer *l = s->layer;
+    const float *packed = s->packed ? s->packed : c.packed;
+    if (!s->packed)
+        matmul_pack(c.shape, s->w, c.packed);
     for (int i = 0; i < images; i++) {
         size_t first = (size_t)i * c.out_pixels;
         const float *x = tensor_read(s->in[0], (size_t)i * c.in_pixels, c.in_pixels, c.image);
@@ -108,9 +115,11 @@ void conv_forward(const Step *s, int images)
             size_t at = first + (size_t)oy * l->out_w;
             c.shape.rows = rows * l->out_w;
             gather(l, x, oy, rows, c.matrix);
-            matmul(c.shape, c.matrix, s->w, s->out->raw + at * l->out_c);
+            matmul(c.shape, c.matrix, packed, s->out->raw + at * l->out_c,
+                   s->out->normed ? NULL : s->out);
         }
-        tensor_written(s->out, first, c.out_pixels);
+        if (s->out->normed)
+            tensor_written(s->out, first, c.out_pixels);
     }
 }
 
@@ -123,10 +132,10 @@ static void backward_image(const Step *s, Conv *c, const float *x, size_t first,
         gather(l, x, oy, rows, c->matrix);
         const float *dy = tensor_grad(s->out, first + (size_t)oy * l->out_w, (size_t)c->shape.rows,
                                       c->dy);
-        matmul_dw(c->shape, dy, c->matrix, s->dw);
+        matmul_dw(c->shape, dy, c->matrix, c->dw);
         if (!dx)
             continue;
-        matmul_dx(c->shape, dy, s->w, c->matrix, false);
+        matmul_dx(c->shape, dy, c->packed, c->matrix, false);
         scatter(l, c->matrix, oy, rows, dx);
     }
 }
@@ -135,6 +144,8 @@ void conv_backward(const Step *s, int images)
 {
     Conv c = conv_of(s);
     size_t floats = c.in_pixels * s->layer->in_c;
+    memset(c.dw, 0, matmul_packed(c.shape) * sizeof(float));
+    matmul_pack_dx(c.shape, s->w, c.packed);
     for (int i = 0; i < images; i++) {
         size_t first = (size_t)i * c.in_pixels;
         const float *x = tensor_read(s->in[0], first, c.in_pixels, c.image);
@@ -145,4 +156,5 @@ void conv_backward(const Step *s, int images)
         if (dx)
             op_give(s, 0, first, c.in_pixels);
     }
+    matmul_dw_end(c.shape, c.dw, s->dw);
 }

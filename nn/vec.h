@@ -10,6 +10,7 @@
 #include <string.h>
 
 #if defined(__AVX512F__)
+#include <immintrin.h>
 #define VEC_LANES 16
 #elif defined(__AVX__)
 #define VEC_LANES 8
@@ -35,11 +36,15 @@ ALWAYS_INLINE void vec_store(float *p, Vec v)
 /* The first n lanes, the others zero. */
 ALWAYS_INLINE Vec vec_load_part(const float *p, int n)
 {
-    Vec v = {0};
     if (n == VEC_LANES)
         return vec_load(p);
+#if defined(__AVX512F__)
+    return (Vec)_mm512_maskz_loadu_ps((__mmask16)((1U << n) - 1), p);
+#else
+    Vec v = {0};
     memcpy(&v, p, (size_t)n * sizeof(float));
     return v;
+#endif
 }
 
 ALWAYS_INLINE void vec_store_part(float *p, Vec v, int n)
@@ -47,7 +52,11 @@ ALWAYS_INLINE void vec_store_part(float *p, Vec v, int n)
     if (n == VEC_LANES)
         vec_store(p, v);
     else
+#if defined(__AVX512F__)
+        _mm512_mask_storeu_ps(p, (__mmask16)((1U << n) - 1), (__m512)v);
+#else
         memcpy(p, &v, (size_t)n * sizeof(float));
+#endif
 }
 
 ALWAYS_INLINE Vec vec_all(float x)
