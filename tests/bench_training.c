@@ -336,8 +336,8 @@ int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : 5;
     rounds = rounds < 1 ? 1 : rounds > MOST_ROUNDS ? MOST_ROUNDS : rounds;
-    if (getenv("OPENBLAS_CORETYPE")) { /* read when the library was loaded: start anew */
-        unsetenv("OPENBLAS_CORETYPE");
+    if (getenv("OPENBLAS_CORETYPE") || !getenv("OMP_WAIT_POLICY")) {
+        unsetenv("OPENBLAS_CORETYPE"); /* both are read when a library is loaded: start anew */
         setenv("OMP_WAIT_POLICY", "passive", 1);
         execv("/proc/self/exe", argv);
     }
