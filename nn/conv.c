@@ -1,5 +1,6 @@
 #include "nn/matmul.h"
 #include "nn/op.h"
+#include "nn/vec.h"
 
 #include <string.h>
 
@@ -42,21 +43,54 @@ static inline Taps taps_at(const Layer *l, int oy, int ox, int ky)
     return (Taps){from, to, ((ptrdiff_t)y * l->in_w + left + from) * l->in_c};
 }
 
+/* One kernel row of one output pixel; zeros outside. */
+static void gather_edge(const Layer *l, const float *image, Taps t, float *to)
+{
+    int from = t.from * l->in_c, end = t.to * l->in_c, row = l->kw * l->in_c;
+    for (int i = 0; i < from; i++)
+        to[i] = 0;
+    for (int i = from; i < end; i++)
+        to[i] = image[t.x + i - from];
+    for (int i = end; i < row; i++)
+        to[i] = 0;
+}
+
+/* The same of n pixels that lie inside. A short row goes as one vector. */
+static void gather_inside(const Layer *l, const float *from, int n, float *to)
+{
+    int row = l->kw * l->in_c;
+    size_t step = (size_t)l->sw * l->in_c, pixel = (size_t)l->kh * (size_t)row;
+    if (row <= VEC_LANES)
+        for (int i = 0; i < n; i++, from += step, to += pixel)
+            vec_store_part(to, vec_load_part(from, row), row);
+    else
+        for (int i = 0; i < n; i++, from += step, to += pixel)
+            memcpy(to, from, (size_t)row * sizeof(float));
+}
+
+static void gather_row(const Layer *l, const float *image, int oy, int ky, float *to)
+{
+    size_t pixel = (size_t)(l->kh * l->kw) * l->in_c;
+    int first = (l->pad_left + l->sw - 1) / l->sw, y = oy * l->sh - l->pad_top + ky;
+    int end = l->in_w + l->pad_left < l->kw ? 0 : (l->in_w + l->pad_left - l->kw) / l->sw + 1;
+    end = end > l->out_w ? l->out_w : end;
+    bool inside = y >= 0 && y < l->in_h && first < end;
+    for (int ox = 0; ox < l->out_w; ox++)
+        if (inside && ox == first) {
+            gather_inside(l, image + taps_at(l, oy, ox, ky).x, end - first, to + (size_t)first * pixel);
+            ox = end - 1;
+        } else {
+            gather_edge(l, image, taps_at(l, oy, ox, ky), to + (size_t)ox * pixel);
+        }
+}
+
 static void gather(const Layer *l, const float *image, int first, int rows, float *matrix)
 {
     int row = l->kw * l->in_c;
-    for (int oy = first; oy < first + rows; oy++)
-        for (int ox = 0; ox < l->out_w; ox++)
-            for (int ky = 0; ky < l->kh; ky++, matrix += row) {
-                Taps t = taps_at(l, oy, ox, ky);
-                int from = t.from * l->in_c, to = t.to * l->in_c;
-                for (int i = 0; i < from; i++)
-                    matrix[i] = 0;
-                for (int i = from; i < to; i++)
-                    matrix[i] = image[t.x + i - from];
-                for (int i = to; i < row; i++)
-                    matrix[i] = 0;
-            }
+    size_t line = (size_t)l->out_w * (size_t)(l->kh * row);
+    for (int oy = first; oy < first + rows; oy++, matrix += line)
+        for (int ky = 0; ky < l->kh; ky++)
+            gather_row(l, image, oy, ky, matrix + ky * row);
 }
 
 static void scatter(const Layer *l, const float *matrix, int first, int rows, float *image)
