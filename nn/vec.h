@@ -13,6 +13,7 @@
 #include <immintrin.h>
 #define VEC_LANES 16
 #elif defined(__AVX__)
+#include <immintrin.h>
 #define VEC_LANES 8
 #else
 #define VEC_LANES 4
@@ -33,6 +34,14 @@ ALWAYS_INLINE void vec_store(float *p, Vec v)
     *(Vec *)p = v;
 }
 
+#if VEC_LANES == 8
+/* All bits of the first n lanes. */
+ALWAYS_INLINE VecBits vec_first(int n)
+{
+    return (VecBits){0, 1, 2, 3, 4, 5, 6, 7} < n;
+}
+#endif
+
 /* The first n lanes, the others zero. */
 ALWAYS_INLINE Vec vec_load_part(const float *p, int n)
 {
@@ -40,6 +49,8 @@ ALWAYS_INLINE Vec vec_load_part(const float *p, int n)
         return vec_load(p);
 #if defined(__AVX512F__)
     return (Vec)_mm512_maskz_loadu_ps((__mmask16)((1U << n) - 1), p);
+#elif defined(__AVX__)
+    return (Vec)_mm256_maskload_ps(p, (__m256i)vec_first(n));
 #else
     Vec v = {0};
     memcpy(&v, p, (size_t)n * sizeof(float));
@@ -54,6 +65,8 @@ ALWAYS_INLINE void vec_store_part(float *p, Vec v, int n)
     else
 #if defined(__AVX512F__)
         _mm512_mask_storeu_ps(p, (__mmask16)((1U << n) - 1), (__m512)v);
+#elif defined(__AVX__)
+        _mm256_maskstore_ps(p, (__m256i)vec_first(n), (__m256)v);
 #else
         memcpy(p, &v, (size_t)n * sizeof(float));
 #endif
