@@ -56,27 +56,27 @@ ALWAYS_INLINE void tile_as(const Gemm *g, const Tile *t, int rows, int vecs,
     Vec sum[TILE_ROWS][TILE_VECS];
     const float *a = t->a, *b = t->b;
     size_t a_row = g->a_row, a_step = g->a_step, b_step = t->b_step;
-#pragma GCC unroll 8
+    UNROLLED
     for (int i = 0; i < rows; i++)
-#pragma GCC unroll 3
+        UNROLLED
         for (int j = 0; j < vecs; j++)
             sum[i][j] = vec_all(0);
     for (int p = 0; p < g->depth; p++, a += a_step, b += b_step) {
         Vec row[TILE_VECS];
-#pragma GCC unroll 3
+        UNROLLED
         for (int j = 0; j < vecs; j++)
             row[j] = vec_load_part(b + j * VEC_LANES, j == vecs - 1 ? lanes : VEC_LANES);
-#pragma GCC unroll 8
+        UNROLLED
         for (int i = 0; i < rows; i++) {
             Vec x = vec_all(a[(size_t)i * a_row]);
-#pragma GCC unroll 3
+            UNROLLED
             for (int j = 0; j < vecs; j++)
                 sum[i][j] += x * row[j];
         }
     }
-#pragma GCC unroll 8
+    UNROLLED
     for (int i = 0; i < rows; i++)
-#pragma GCC unroll 3
+        UNROLLED
         for (int j = 0; j < vecs; j++)
             tile_store(g, t->shift + j * VEC_LANES, t->c + i * g->cols + j * VEC_LANES, sum[i][j],
                        j == vecs - 1 ? lanes : VEC_LANES);

@@ -19,6 +19,13 @@
 #define VEC_LANES 4
 #endif
 
+/* Before a loop of up to 8 turns over sums that must stay in registers. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 8")
+#endif
+
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 typedef float Vec __attribute__((vector_size(4 * VEC_LANES), aligned(4), may_alias));
