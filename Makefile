@@ -64,7 +64,7 @@ $(LIB): $(OBJECTS) $(CLI)
 # nn/ alone may contract and use the machine's widest vectors; runtime/ and quant/ mind integers.
 # The runtime's channels are few: 256 bits compute a pointwise 16->96 at 7.5 GMAC/s, 512 at 1.9.
 VECTORS = $(if $(filter x86_64,$(shell uname -m)),-mprefer-vector-width=$(1))
-$(BUILD)/nn/%.o: CFLAGS += -ffp-contract=fast $(call VECTORS,512) $(ARCH)
+$(BUILD)/nn/%.o $(BUILD)/tests/bench_training.o: CFLAGS += -ffp-contract=fast $(call VECTORS,512) $(ARCH)
 $(BUILD)/runtime/%.o: CFLAGS += -Wconversion $(call VECTORS,256) $(ARCH)
 $(BUILD)/quant/%.o: CFLAGS += -Wconversion
 $(BUILD)/base/file.o: CFLAGS += -DTHIMBLE_SOURCE_DIR='"$(CURDIR)"'

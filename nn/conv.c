@@ -1,5 +1,6 @@
 #include "nn/matmul.h"
 #include "nn/op.h"
+#include "nn/vec.h"
 
 #include <string.h>
 
@@ -22,7 +23,8 @@ size_t conv_scratch(const Layer *l)
 {
     MatmulShape m = shape_of(l);
     size_t pixels = (size_t)strip_of(l) * l->out_w;
-    return (size_t)l->in_h * l->in_w * l->in_c + 16 + pixels * (size_t)(m.k + m.n);
+    return (size_t)l->in_h * l->in_w * l->in_c + 16 + pixels * (size_t)(m.k + m.n) +
+           2 * matmul_packed(m);
 }
 
 /* Where one kernel row of one output pixel lies in the image: taps [from, to)
@@ -41,21 +43,54 @@ static inline Taps taps_at(const Layer *l, int oy, int ox, int ky)
     return (Taps){from, to, ((ptrdiff_t)y * l->in_w + left + from) * l->in_c};
 }
 
+/* One kernel row of one output pixel; zeros outside. */
+static void gather_edge(const Layer *l, const float *image, Taps t, float *to)
+{
+    int from = t.from * l->in_c, end = t.to * l->in_c, row = l->kw * l->in_c;
+    for (int i = 0; i < from; i++)
+        to[i] = 0;
+    for (int i = from; i < end; i++)
+        to[i] = image[t.x + i - from];
+    for (int i = end; i < row; i++)
+        to[i] = 0;
+}
+
+/* The same of n pixels that lie inside. A short row goes as one vector. */
+static void gather_inside(const Layer *l, const float *from, int n, float *to)
+{
+    int row = l->kw * l->in_c;
+    size_t step = (size_t)l->sw * l->in_c, pixel = (size_t)l->kh * (size_t)row;
+    if (row <= VEC_LANES)
+        for (int i = 0; i < n; i++, from += step, to += pixel)
+            vec_store_part(to, vec_load_part(from, row), row);
+    else
+        for (int i = 0; i < n; i++, from += step, to += pixel)
+            memcpy(to, from, (size_t)row * sizeof(float));
+}
+
+static void gather_row(const Layer *l, const float *image, int oy, int ky, float *to)
+{
+    size_t pixel = (size_t)(l->kh * l->kw) * l->in_c;
+    int first = (l->pad_left + l->sw - 1) / l->sw, y = oy * l->sh - l->pad_top + ky;
+    int end = l->in_w + l->pad_left < l->kw ? 0 : (l->in_w + l->pad_left - l->kw) / l->sw + 1;
+    end = end > l->out_w ? l->out_w : end;
+    bool inside = y >= 0 && y < l->in_h && first < end;
+    for (int ox = 0; ox < l->out_w; ox++)
+        if (inside && ox == first) {
+            gather_inside(l, image + taps_at(l, oy, ox, ky).x, end - first, to + (size_t)first * pixel);
+            ox = end - 1;
+        } else {
+            gather_edge(l, image, taps_at(l, oy, ox, ky), to + (size_t)ox * pixel);
+        }
+}
+
 static void gather(const Layer *l, const float *image, int first, int rows, float *matrix)
 {
     int row = l->kw * l->in_c;
-    for (int oy = first; oy < first + rows; oy++)
-        for (int ox = 0; ox < l->out_w; ox++)
-            for (int ky = 0; ky < l->kh; ky++, matrix += row) {
-                Taps t = taps_at(l, oy, ox, ky);
-                int from = t.from * l->in_c, to = t.to * l->in_c;
-                for (int i = 0; i < from; i++)
-                    matrix[i] = 0;
-                for (int i = from; i < to; i++)
-                    matrix[i] = image[t.x + i - from];
-                for (int i = to; i < row; i++)
-                    matrix[i] = 0;
-            }
+    size_t line = (size_t)l->out_w * (size_t)(l->kh * row);
+    for (int oy = first; oy < first + rows; oy++, matrix += line)
+        for (int ky = 0; ky < l->kh; ky++)
+            gather_row(l, image, oy, ky, matrix + ky * row);
 }
 
 static void scatter(const Layer *l, const float *matrix, int first, int rows, float *image)
@@ -76,7 +111,8 @@ typedef struct {
     MatmulShape shape;
     size_t in_pixels, out_pixels; /* of an image */
     int strip;                    /* output rows of a piece */
-    float *image, *matrix, *dy;   /* scratch */
+    float *packed, *dw;           /* scratch, as all below */
+    float *image, *matrix, *dy;
 } Conv;
 
 static Conv conv_of(const Step *s)
@@ -84,7 +120,9 @@ static Conv conv_of(const Step *s)
     const Layer *l = s->layer;
     Conv c = {.layer = l, .shape = shape_of(l), .in_pixels = (size_t)l->in_h * l->in_w,
               .out_pixels = (size_t)l->out_h * l->out_w, .strip = strip_of(l),
-              .image = s->scratch};
+              .packed = s->scratch};
+    c.dw = c.packed + matmul_packed(c.shape);
+    c.image = c.dw + matmul_packed(c.shape);
     c.matrix = c.image + (c.in_pixels * l->in_c + 15) / 16 * 16;
     c.dy = c.matrix + (size_t)c.strip * l->out_w * (size_t)c.shape.k;
     return c;
@@ -100,6 +138,9 @@ void conv_forward(const Step *s, int images)
 {
     Conv c = conv_of(s);
     const Layer *l = s->layer;
+    const float *packed = s->packed ? s->packed : c.packed;
+    if (!s->packed)
+        matmul_pack(c.shape, s->w, c.packed);
     for (int i = 0; i < images; i++) {
         size_t first = (size_t)i * c.out_pixels;
         const float *x = tensor_read(s->in[0], (size_t)i * c.in_pixels, c.in_pixels, c.image);
@@ -108,9 +149,11 @@ void conv_forward(const Step *s, int images)
             size_t at = first + (size_t)oy * l->out_w;
             c.shape.rows = rows * l->out_w;
             gather(l, x, oy, rows, c.matrix);
-            matmul(c.shape, c.matrix, s->w, s->out->raw + at * l->out_c);
+            matmul(c.shape, c.matrix, packed, s->out->raw + at * l->out_c,
+                   s->out->normed ? NULL : s->out);
         }
-        tensor_written(s->out, first, c.out_pixels);
+        if (s->out->normed)
+            tensor_written(s->out, first, c.out_pixels);
     }
 }
 
@@ -123,10 +166,10 @@ static void backward_image(const Step *s, Conv *c, const float *x, size_t first,
         gather(l, x, oy, rows, c->matrix);
         const float *dy = tensor_grad(s->out, first + (size_t)oy * l->out_w, (size_t)c->shape.rows,
                                       c->dy);
-        matmul_dw(c->shape, dy, c->matrix, s->dw);
+        matmul_dw(c->shape, dy, c->matrix, c->dw);
         if (!dx)
             continue;
-        matmul_dx(c->shape, dy, s->w, c->matrix, false);
+        matmul_dx(c->shape, dy, c->packed, c->matrix, false);
         scatter(l, c->matrix, oy, rows, dx);
     }
 }
@@ -135,6 +178,8 @@ void conv_backward(const Step *s, int images)
 {
     Conv c = conv_of(s);
     size_t floats = c.in_pixels * s->layer->in_c;
+    memset(c.dw, 0, matmul_packed(c.shape) * sizeof(float));
+    matmul_pack_dx(c.shape, s->w, c.packed);
     for (int i = 0; i < images; i++) {
         size_t first = (size_t)i * c.in_pixels;
         const float *x = tensor_read(s->in[0], first, c.in_pixels, c.image);
@@ -145,4 +190,5 @@ void conv_backward(const Step *s, int images)
         if (dx)
             op_give(s, 0, first, c.in_pixels);
     }
+    matmul_dw_end(c.shape, c.dw, s->dw);
 }

@@ -256,7 +256,7 @@ void depthwise_forward(const Step *s, int images)
 ALWAYS_INLINE void weigh_rows(const Layer *l, const Depthwise *d, Vec *dw, int ky, int rows, int kw,
                               int step)
 {
-    Vec sum[25];
+    Vec sum[15];
     const Slab *xs = &d->x, *gs = &d->dy;
     for (int i = 0; i < rows * kw; i++)
         sum[i] = dw[ky * kw + i];
@@ -291,11 +291,15 @@ static void weigh_tap(const Layer *l, const Depthwise *d, Vec *dw, int ky, int k
     dw[ky * l->kw + kx] += sum + other;
 }
 
-/* A kernel row of 7 fills the pipeline, one of 3 does not: there all rows go together. */
+/* A row's 3 to 7 sums do not fill the pipeline, 25 do not fit into the registers beside what gcc
+ * loads ahead: 9 to 15 at once do both. */
 ALWAYS_INLINE void weigh_as(const Layer *l, const Depthwise *d, Vec *dw, int k, int rows, int step)
 {
-    for (int ky = 0; ky < k; ky += rows)
+    int ky = 0;
+    for (; ky + rows <= k; ky += rows)
         weigh_rows(l, d, dw, ky, rows, k, step);
+    if (ky < k)
+        weigh_rows(l, d, dw, ky, k % rows, k, step);
 }
 
 static void weigh(const Layer *l, const Depthwise *d, Vec *dw)
@@ -304,15 +308,15 @@ static void weigh(const Layer *l, const Depthwise *d, Vec *dw)
     if (k == 3 && step == 1)
         weigh_as(l, d, dw, 3, 3, 1);
     else if (k == 5 && step == 1)
-        weigh_as(l, d, dw, 5, 5, 1);
+        weigh_as(l, d, dw, 5, 3, 1);
     else if (k == 7 && step == 1)
-        weigh_as(l, d, dw, 7, 1, 1);
+        weigh_as(l, d, dw, 7, 2, 1);
     else if (k == 3 && step == 2)
         weigh_as(l, d, dw, 3, 3, 2);
     else if (k == 5 && step == 2)
-        weigh_as(l, d, dw, 5, 5, 2);
+        weigh_as(l, d, dw, 5, 3, 2);
     else if (k == 7 && step == 2)
-        weigh_as(l, d, dw, 7, 1, 2);
+        weigh_as(l, d, dw, 7, 2, 2);
     else
         for (int ky = 0; ky < l->kh; ky++)
             for (int kx = 0; kx < l->kw; kx++)

@@ -26,6 +26,7 @@ typedef struct {
     int group_of[NET_MAX_LAYERS];
     bool crosses[NET_MAX_LAYERS]; /* read by a later group, or the output */
     size_t value[NET_MAX_LAYERS], tables[NET_MAX_LAYERS], weights, scratch;
+    size_t packed[NET_MAX_LAYERS];
     float *lo, *hi; /* ranges, or NULL */
 } Inference;
 
@@ -105,6 +106,10 @@ static void bind(Inference *f, int i)
     fold(f->model, i, w, scratch);
     tensor_spread(t, t->shift, scratch);
     s->w = w;
+    if (op_packed(l)) {
+        op_pack(l, w, block + f->packed[i]);
+        s->packed = block + f->packed[i];
+    }
 }
 
 static size_t most_channels(const Net *net)
@@ -119,8 +124,10 @@ static void begin(Inference *f)
 {
     size_t scratch = net_scratch(f->net), pair = 2 * most_channels(f->net);
     find_groups(f);
-    for (int i = 0; i < f->net->n_layers; i++)
+    for (int i = 0; i < f->net->n_layers; i++) {
         f->tables[i] = workspace_take(f->ws, tensor_tables(f->net->layer[i].out_c, false));
+        f->packed[i] = workspace_take(f->ws, op_packed(&f->net->layer[i]));
+    }
     f->weights = workspace_take(f->ws, f->model->n_params);
     f->scratch = workspace_take(f->ws, scratch > pair ? scratch : pair);
     place_values(f);

@@ -1,8 +1,12 @@
-/* matmul.h - the three products of a layer y = x w^T, by OpenBLAS.
+/* matmul.h - the three products of a layer y = x w^T.
  *
- * x is [rows][k], w [n][k], y [rows][n], all dense and row-major. */
+ * x is [rows][k], w [n][k], y [rows][n], all dense and row-major. The weights
+ * are packed once for many pieces of x; what that means depends on who
+ * computes: gemm.h where the machine has wide vectors, else OpenBLAS. */
 #ifndef MATMUL_H
 #define MATMUL_H
+
+#include "nn/tensor.h"
 
 #include <stdbool.h>
 
@@ -10,9 +14,18 @@ typedef struct {
     int rows, k, n;
 } MatmulShape;
 
-void matmul_begin(void);                                                        /* one thread */
-void matmul(MatmulShape s, const float *x, const float *w, float *y);           /* y = x w^T */
-void matmul_dw(MatmulShape s, const float *dy, const float *x, float *dw);      /* dw += dy^T x */
-void matmul_dx(MatmulShape s, const float *dy, const float *w, float *dx, bool adds); /* dy w */
+void matmul_begin(void); /* one thread */
+
+size_t matmul_packed(MatmulShape s); /* floats, for any of the three */
+void matmul_pack(MatmulShape s, const float *w, float *packed);
+void matmul_pack_dx(MatmulShape s, const float *w, float *packed);
+
+/* y = x w^T; with `finish`, its bias and activation too. */
+void matmul(MatmulShape s, const float *x, const float *packed, float *y, const Tensor *finish);
+/* dx = dy w, or added to it. */
+void matmul_dx(MatmulShape s, const float *dy, const float *packed, float *dx, bool adds);
+/* sum += dy^T x in an order of its own; at the end, dw += sum. */
+void matmul_dw(MatmulShape s, const float *dy, const float *x, float *sum);
+void matmul_dw_end(MatmulShape s, const float *sum, float *dw);
 
 #endif

@@ -1,5 +1,7 @@
 #include "nn/op.h"
 
+#include "nn/matmul.h"
+
 #include <string.h>
 
 static size_t add_piece(const Layer *l)
@@ -76,6 +78,27 @@ static const struct {
 size_t op_scratch(const Layer *l)
 {
     return operators[l->op].scratch(l);
+}
+
+static MatmulShape product_of(const Layer *l)
+{
+    int taps = l->op == OP_DENSE ? l->in_h * l->in_w : l->kh * l->kw;
+    return (MatmulShape){.k = taps * l->in_c, .n = l->out_c};
+}
+
+static bool packs(const Layer *l)
+{
+    return l->op == OP_POINTWISE || l->op == OP_DENSE || l->op == OP_CONV;
+}
+
+size_t op_packed(const Layer *l)
+{
+    return packs(l) ? matmul_packed(product_of(l)) : 0;
+}
+
+void op_pack(const Layer *l, const float *w, float *packed)
+{
+    matmul_pack(product_of(l), w, packed);
 }
 
 void op_forward(const Step *s, int images)

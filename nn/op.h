@@ -20,12 +20,15 @@ typedef struct {
     const Layer *layer;
     Tensor *in[2], *out; /* in[1]: of an add */
     const float *w;
+    const float *packed; /* the same as op_pack() left it, or NULL: the operator does it */
     float *dw, *d_bias;
     float *scratch;      /* op_scratch() floats, aligned to 64 bytes */
     Share share[2];
 } Step;
 
 size_t op_scratch(const Layer *l);
+size_t op_packed(const Layer *l); /* floats; 0: does not pack */
+void op_pack(const Layer *l, const float *w, float *packed);
 void op_forward(const Step *s, int images);
 void op_backward(const Step *s, int images);
 

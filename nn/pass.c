@@ -162,6 +162,7 @@ static void bind_step(Pass *p, int i)
     s->in[1] = workspace_tensor(p->ws, l->input2);
     s->out = workspace_tensor(p->ws, i);
     s->w = p->model->layer[i].w;
+    s->packed = NULL;
     s->dw = g->w;
     s->d_bias = g->bias;
     s->scratch = p->ws->block + p->scratch;

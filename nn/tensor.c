@@ -152,8 +152,9 @@ static void choose_pivot(Tensor *t, size_t pixels)
     clear_sums(t);
 }
 
-static void finish_values(Tensor *t, float *x, size_t total)
+void tensor_finish(const Tensor *t, float *x, size_t pixels)
 {
+    size_t total = pixels * (size_t)t->c;
     size_t period = (size_t)t->period;
     float lo = t->lo, hi = t->hi;
     const float *shift = t->shift;
@@ -176,7 +177,7 @@ void tensor_written(Tensor *t, size_t first, size_t pixels)
 {
     float *x = t->raw + first * (size_t)t->c;
     if (!t->normed) {
-        finish_values(t, x, pixels * (size_t)t->c);
+        tensor_finish(t, x, pixels);
         return;
     }
     if (first == 0)

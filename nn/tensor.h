@@ -50,6 +50,8 @@ void tensor_spread(const Tensor *t, float *table, const float *channel);
 const float *tensor_read(const Tensor *t, size_t first, size_t pixels, float *scratch);
 /* Statistics of a normed tensor; bias and activation, in place, of any other. */
 void tensor_written(Tensor *t, size_t first, size_t pixels);
+/* Adds the bias, if any, and clamps; tensor_written() does that to raw[]. */
+void tensor_finish(const Tensor *t, float *x, size_t pixels);
 /* mean, var: the batch's, [c]; the variance unbiased, as running statistics want it. */
 void tensor_close(Tensor *t, size_t pixels, const float *gamma, const float *beta, float *mean,
                   float *var);

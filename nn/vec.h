@@ -10,11 +10,20 @@
 #include <string.h>
 
 #if defined(__AVX512F__)
+#include <immintrin.h>
 #define VEC_LANES 16
 #elif defined(__AVX__)
+#include <immintrin.h>
 #define VEC_LANES 8
 #else
 #define VEC_LANES 4
+#endif
+
+/* Before a loop of up to 8 turns over sums that must stay in registers. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 8")
 #endif
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -32,14 +41,28 @@ ALWAYS_INLINE void vec_store(float *p, Vec v)
     *(Vec *)p = v;
 }
 
+#if VEC_LANES == 8
+/* All bits of the first n lanes. */
+ALWAYS_INLINE VecBits vec_first(int n)
+{
+    return (VecBits){0, 1, 2, 3, 4, 5, 6, 7} < n;
+}
+#endif
+
 /* The first n lanes, the others zero. */
 ALWAYS_INLINE Vec vec_load_part(const float *p, int n)
 {
-    Vec v = {0};
     if (n == VEC_LANES)
         return vec_load(p);
+#if defined(__AVX512F__)
+    return (Vec)_mm512_maskz_loadu_ps((__mmask16)((1U << n) - 1), p);
+#elif defined(__AVX__)
+    return (Vec)_mm256_maskload_ps(p, (__m256i)vec_first(n));
+#else
+    Vec v = {0};
     memcpy(&v, p, (size_t)n * sizeof(float));
     return v;
+#endif
 }
 
 ALWAYS_INLINE void vec_store_part(float *p, Vec v, int n)
@@ -47,7 +70,13 @@ ALWAYS_INLINE void vec_store_part(float *p, Vec v, int n)
     if (n == VEC_LANES)
         vec_store(p, v);
     else
+#if defined(__AVX512F__)
+        _mm512_mask_storeu_ps(p, (__mmask16)((1U << n) - 1), (__m512)v);
+#elif defined(__AVX__)
+        _mm256_maskstore_ps(p, (__m256i)vec_first(n), (__m256)v);
+#else
         memcpy(p, &v, (size_t)n * sizeof(float));
+#endif
 }
 
 ALWAYS_INLINE Vec vec_all(float x)
