@@ -67,7 +67,7 @@ static void set_whole(Plan *plan, const Net *net, int layer)
 }
 
 /* Where a row that is read at once lies: not where the one before it or behind it does, and
- * not in the window of the block that makes it. Returns whether this one is at the end. */
+ * not in the window of the block that makes it. */
 static void set_shared(const Place *p, const Scene *c, const Label *l, const Ring *ring)
 {
     bool end = true;
@@ -107,16 +107,11 @@ static void set_scratch(const Place *p, const Scene *c, const StreamCut *cut)
 
 /* ---- places ------------------------------------------------------------------------------- */
 
-static uint32_t end_of(uint32_t at, uint32_t bytes)
-{
-    return at + bytes;
-}
-
 /* First fit into what input and output leave of the arena. */
 static bool fits(const Place *p, Scene *c, uint32_t in, uint32_t out)
 {
-    uint32_t low = in < out ? in : out, high = end_of(in, c->input);
-    uint32_t out_end = end_of(out, c->output), gap[3][2];
+    uint32_t low = in < out ? in : out, high = in + c->input;
+    uint32_t out_end = out + c->output, gap[3][2];
     bool touching = c->input == 0 || (out < high && in < out_end) || out_end == in || high == out;
     if (c->input == 0)
         low = out, high = out_end;
@@ -145,16 +140,16 @@ static bool fits(const Place *p, Scene *c, uint32_t in, uint32_t out)
 
 static bool beside(const Scene *c, uint32_t in, uint32_t out)
 {
-    return end_of(out, c->output) <= in || end_of(in, c->input) <= out;
+    return out + c->output <= in || in + c->input <= out;
 }
 
 /* A 1x1 layer beside its input is one call for all rows. */
 static bool try_apart(const Place *p, Scene *c, uint32_t in, uint32_t *out)
 {
-    uint32_t place[] = {p->arena - c->output, 0, end_of(in, c->input),
+    uint32_t place[] = {p->arena - c->output, 0, in + c->input,
                         in >= c->output ? in - c->output : 0};
     for (int k = 0; k < 4; k++)
-        if (end_of(place[k], c->output) <= p->arena && beside(c, in, place[k]) &&
+        if (place[k] + c->output <= p->arena && beside(c, in, place[k]) &&
             fits(p, c, in, *out = place[k]))
             return true;
     return false;
