@@ -72,9 +72,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         parse_schedule(state, a, arg);
         return 0;
     case OPT_IMAGE:
-        if (strcmp(arg, "outside") != 0 && strcmp(arg, "resident") != 0)
-            argp_error(state, "--image: '%s' is neither outside nor resident", arg);
-        a->image = arg;
+        a->image = command_image(state, arg);
         return 0;
     case OPT_TARGET:
         a->target = arg;

@@ -86,6 +86,13 @@ int64_t command_int(struct argp_state *state, const char *what, const char *text
     return value;
 }
 
+const char *command_image(struct argp_state *state, const char *text)
+{
+    if (strcmp(text, "outside") != 0 && strcmp(text, "resident") != 0)
+        argp_error(state, "--image: '%s' is neither outside nor resident", text);
+    return text;
+}
+
 uint64_t command_sram(struct argp_state *state, const char *text)
 {
     struct {

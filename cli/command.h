@@ -47,6 +47,8 @@ int64_t command_int(struct argp_state *state, const char *what, const char *text
 Format command_format(struct argp_state *state, const char *text);
 /* --sram: bytes of an arena, as the configs say sizes: 4096, 64KiB. */
 uint64_t command_sram(struct argp_state *state, const char *text);
+/* --image: outside or resident, and nothing else. */
+const char *command_image(struct argp_state *state, const char *text);
 
 /* What the commands that only look share: --db, -f and one argument. Their option
  * parser calls command_common() for the keys it does not know itself; `missing` is
