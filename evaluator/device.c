@@ -17,13 +17,31 @@
 
 enum { TIMEOUT = 600 };
 
-const char *device_missing(void)
+/* What a core is compiled with and emulated by, as boards/Makefile.export has it. */
+typedef struct {
+    const char *compiler, *emulator;
+} Tools;
+
+static Tools tools_of(const char *core)
 {
-    static const char *const program[] = {"make", "arm-none-eabi-gcc", "qemu-system-arm"};
+    const Tools arm = {"arm-none-eabi-gcc", "qemu-system-arm"};
+    const Tools riscv = {"riscv64-unknown-elf-gcc", "qemu-system-riscv32"};
+    return strncmp(core, "riscv", 5) == 0 ? riscv : arm;
+}
+
+const char *device_missing_for(const char *core)
+{
+    const Tools tools = tools_of(core);
+    const char *const program[] = {"make", tools.compiler, tools.emulator};
     for (size_t i = 0; i < sizeof program / sizeof *program; i++)
         if (!process_exists(program[i]))
             return program[i];
     return NULL;
+}
+
+const char *device_missing(void)
+{
+    return device_missing_for("cortex-m7");
 }
 
 /* ---- a folder to work in ---- */
@@ -110,10 +128,10 @@ static int build(const char *dir, const Target *target, int timeout_s)
  * or a canary is broken: that is a result, and no error. */
 static int emulate(const char *dir, const Target *target, int timeout_s, char **output)
 {
-    const char *argv[] = {"qemu-system-arm", "-M", target->machine, "-display", "none", "-monitor",
-                          "none", "-serial", "none", "-chardev", "stdio,id=s0",
-                          "-semihosting-config", "enable=on,target=native,chardev=s0", "-icount",
-                          "shift=0", "-kernel", "model.elf", NULL};
+    const char *argv[] = {tools_of(target->core).emulator, "-M", target->machine, "-bios", "none",
+                          "-display", "none", "-monitor", "none", "-serial", "none", "-chardev",
+                          "stdio,id=s0", "-semihosting-config", "enable=on,target=native,chardev=s0",
+                          "-icount", "shift=0", "-kernel", "model.elf", NULL};
     Process p = {.argv = argv, .dir = dir, .timeout_s = timeout_s ? timeout_s : TIMEOUT};
     int status = process_run(&p, output);
     bool faulted = *output && strstr(*output, "fault\n");
@@ -255,7 +273,7 @@ static int run_in(const char *dir, const QModel *q, const DeviceOptions *o,
 
 static int check_target(const Target *target)
 {
-    const char *missing = device_missing();
+    const char *missing = device_missing_for(target->core);
     if (!target->machine[0])
         return errorf("target %s has no machine that QEMU emulates", target->name);
     if (missing)
