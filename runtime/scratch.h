@@ -1,50 +1,43 @@
-/* scratch.h - bytes of scratch memory each kernel wants, from its shapes.
+/* scratch.h - bytes of memory each kernel wants beside its tensors, from its shapes.
  *
- * Beside the kernels, so that the estimator counts what they use. SRAM is what
- * this runtime saves: the portable kernels walk the input rows where they lie
- * (a window row of a convolution is one contiguous run of kw * in_c bytes), keep
- * their accumulators in registers and so need none, but for two steps of a plan
- * that trade scratch for rows: the last two here. Faster kernels that unpack
- * or transpose will answer here, and every plan follows. */
+ * Beside the kernels, so that the estimator counts what they use: scratch in
+ * the arena, and packed weights in flash. The kernels that are not named here
+ * want no scratch, and the weights as they are: they walk the input rows where
+ * they lie. The kernels of pairs unpack their inputs to int16, once a call; that
+ * memory is free again when the call returns, so one place serves all layers of
+ * a segment. The last two steps keep theirs from call to call. */
 #ifndef SCRATCH_H
 #define SCRATCH_H
 
 #include <stdint.h>
 
-static inline uint32_t tb_conv_scratch(uint32_t kh, uint32_t kw, uint32_t in_c)
+/* Four pixels' taps as int16. */
+static inline uint32_t tb_conv_pairs_scratch(uint32_t kh, uint32_t kw, uint32_t in_c)
 {
-    (void)kh, (void)kw, (void)in_c;
+    return 16 * ((kh * kw * in_c + 1) / 2);
+}
+
+static inline uint32_t tb_pointwise_pairs_scratch(uint32_t in_c)
+{
+    return 16 * ((in_c + 1) / 2);
+}
+
+static inline uint32_t tb_depthwise_pairs_scratch(uint32_t kh, uint32_t kw, uint32_t sw,
+                                                  uint32_t out_w)
+{
+    (void)kh, (void)kw, (void)sw, (void)out_w;
     return 0;
 }
 
-static inline uint32_t tb_depthwise_scratch(uint32_t kh, uint32_t kw, uint32_t c)
+/* Packed weights of a convolution of so many taps: [pair of channels][pair of taps][4]. */
+static inline uint32_t tb_pairs_weights(uint32_t taps, uint32_t out_c)
 {
-    (void)kh, (void)kw, (void)c;
-    return 0;
+    return (out_c + 1) / 2 * ((taps + 1) / 2) * 4;
 }
 
-static inline uint32_t tb_pointwise_scratch(uint32_t in_c, uint32_t out_c)
+static inline uint32_t tb_depthwise_pairs_weights(uint32_t kh, uint32_t kw, uint32_t c)
 {
-    (void)in_c, (void)out_c;
-    return 0;
-}
-
-static inline uint32_t tb_dense_scratch(uint32_t inputs, uint32_t out_c)
-{
-    (void)inputs, (void)out_c;
-    return 0;
-}
-
-static inline uint32_t tb_pool_scratch(uint32_t kh, uint32_t kw, uint32_t c)
-{
-    (void)kh, (void)kw, (void)c;
-    return 0;
-}
-
-static inline uint32_t tb_add_scratch(uint32_t row_bytes)
-{
-    (void)row_bytes;
-    return 0;
+    return kh * kw * c;
 }
 
 /* The sums of a global pool that sees one row at a time. */
