@@ -118,7 +118,7 @@ int net_args_plan(const NetArgs *a, const Net *net, PlanOptions *plan)
     if (a->recompute && plan->policy != POLICY_STREAM)
         return errorf("--recompute is for --schedule stream");
     if (a->recompute)
-        plan->sram = stream_sram(net, plan->image_outside, a->recompute / 100.0);
+        plan->sram = stream_sram(net, plan, a->recompute / 100.0);
     if (!a->sram)
         return 0;
     plan->sram = a->sram;

@@ -314,7 +314,8 @@ json_t *profile_json_front(const Profile *p)
 {
     enum { MOST = 256 };
     StreamPoint *point = xcalloc(MOST, sizeof *point);
-    int n = stream_front(&p->net, p->image == IMAGE_OUTSIDE, point, MOST);
+    PlanOptions o = profile_options(p, POLICY_STREAM, p->image);
+    int n = stream_front(&p->net, &o, point, MOST);
     json_t *list = json_array();
     for (int i = 0; i < n; i++) {
         json_t *j = json_object();

@@ -78,7 +78,7 @@ typedef struct {
     uint32_t bytes;   /* of the arena */
 } StreamCut;
 
-void stream_look(Step *step, const Net *net);
+void stream_look(Step *step, const Net *net, bool small);
 
 Strips strips_of(int n, int width);
 void strips_widen(Strips *s, const Step *t); /* from a layer's output to its input */
@@ -104,11 +104,12 @@ uint32_t label_bytes(const Label *l, const Step *head, const Step *last, int inp
 /* Output rows at once of the block that begins at layer i; 0: it is none. */
 int stream_block(uint64_t blocks, int i);
 
-/* The layers [i, j), of which only the first input and the last output is alive outside, packed
+/* pulled: the image comes through a callback; small: as PlanOptions says it. The layers [i, j), of which only the first input and the last output is alive outside, packed
  * layer by layer. Returns the bytes. */
-uint32_t stream_pack(const Net *net, int i, int j, bool pulled, Packing *p);
+uint32_t stream_pack(const Net *net, int i, int j, bool pulled, bool small, Packing *p);
 
 /* Cuts, the last segment's at cut[n_layers], to addresses. */
-void stream_place(const Net *net, const Step *step, bool pulled, const StreamCut *cut, Plan *plan);
+void stream_place(const Net *net, const Step *step, bool pulled, bool small, const StreamCut *cut,
+                  Plan *plan);
 
 #endif

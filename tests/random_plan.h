@@ -693,7 +693,7 @@ static inline int plan_case_run(PlanCase *c, const Plan *plan)
 static inline void made_plan(const Net *net, Plan *plan, Rng *rng)
 {
     PlanOptions o = {.policy = (uint8_t)rng_below(rng, N_POLICIES + 4),
-                     .image_outside = one_in(rng, 2)};
+                     .image_outside = one_in(rng, 2), .small = one_in(rng, 4)};
     if (o.policy >= N_POLICIES) /* the one with the most to go wrong */
         o.policy = POLICY_STREAM;
     if (o.policy == POLICY_STREAM && !one_in(rng, 3)) {
