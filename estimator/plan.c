@@ -76,7 +76,7 @@ int plan_kernel(const Layer *l, bool small)
     return l->op;
 }
 
-uint32_t plan_scratch(const Layer *l, int kernel)
+uint32_t plan_scratch(const Layer *l, int kernel, int out_w)
 {
     switch (kernel) {
     case STEP_CONV_PAIRS:
@@ -84,7 +84,7 @@ uint32_t plan_scratch(const Layer *l, int kernel)
     case STEP_POINTWISE_PAIRS:
         return tb_pointwise_pairs_scratch(l->in_c);
     case STEP_DEPTHWISE_PAIRS:
-        return tb_depthwise_pairs_scratch(l->kh, l->kw, l->sw, l->out_w);
+        return tb_depthwise_pairs_scratch(l->kh, l->kw, l->sw, (uint32_t)out_w);
     default:
         return 0;
     }
@@ -105,7 +105,7 @@ uint32_t plan_weights(const Layer *l, int kernel)
 
 static uint32_t scratch_of(const Layer *l, const PlanOptions *o)
 {
-    return plan_scratch(l, plan_kernel(l, o->small));
+    return plan_scratch(l, plan_kernel(l, o->small), l->out_w);
 }
 
 /* An image that only the first layer reads can be pulled as that layer goes. */

@@ -51,7 +51,7 @@ static void pack_tiles(const Net *net, bool pulled, Patching *a)
         uint32_t bytes = (uint32_t)h[1 + i] * w[1 + i] * l->out_c;
         int in = 1 + l->input, in2 = op_has_two_inputs((Op)l->op) ? 1 + l->input2 : in;
         k->layer[i] = (PackLayer){{(uint8_t)in, (uint8_t)in2}, PACK_APART,
-                                  plan_aligned(plan_scratch(l, plan_kernel(l, a->small)))};
+                                  plan_aligned(plan_scratch(l, plan_kernel(l, a->small), w[1 + i]))};
         k->bytes[1 + i] = i + 1 < a->n && bytes ? plan_aligned(bytes) : PLAN_ALIGN;
         k->last[1 + i] = k->last[in] = k->last[in2] = (uint8_t)i;
     }
@@ -106,7 +106,7 @@ static void set_tiles(const Net *net, const Patching *a, Plan *plan)
     }
     for (int i = 0; i < a->n; i++) {
         plan->scratch[i].offset = a->pack.scratch_offset[i];
-        plan->scratch[i].bytes = plan_scratch(&net->layer[i], plan->kernel[i]);
+        plan->scratch[i].bytes = plan_scratch(&net->layer[i], plan->kernel[i], w[1 + i]);
     }
 }
 
@@ -134,7 +134,8 @@ static void set_rest(const Net *net, const Patching *a, Plan *plan)
     for (int m = a->n; m < net->n_layers; m++) {
         plan->tensor[1 + m] = whole(net, 1 + m, k.offset[1 + m - a->n]);
         plan->scratch[m].offset = k.scratch_offset[m - a->n];
-        plan->scratch[m].bytes = plan_scratch(&net->layer[m], plan->kernel[m]);
+        plan->scratch[m].bytes = plan_scratch(&net->layer[m], plan->kernel[m],
+                                              net->layer[m].out_w);
         plan->segment[plan->n_segments++] =
             (PlanSegment){.first = (uint8_t)m, .n = 1, .rows = 1, .columns = 1};
     }

@@ -9,6 +9,14 @@ uint32_t plan_offset(const Plan *plan, int tensor, int segment)
     return segment >= t->move ? t->moved : t->offset;
 }
 
+static int segment_of(const Plan *plan, int layer)
+{
+    int s = 0;
+    while (layer >= plan->segment[s].first + plan->segment[s].n)
+        s++;
+    return s;
+}
+
 void plan_set_lives(const Net *net, Plan *plan)
 {
     uint8_t segment[NET_MAX_LAYERS];
@@ -108,6 +116,20 @@ static bool in_block(const Plan *plan, const PlanSegment *s, int layer)
     return false;
 }
 
+int plan_widest(const Net *net, const Plan *plan, int layer)
+{
+    const PlanSegment *s = &plan->segment[segment_of(plan, layer)];
+    int most = 0;
+    if (s->columns == 1)
+        return net->layer[layer].out_w;
+    for (int column = 0; column < s->columns; column++) {
+        PlanRange range[NET_MAX_LAYERS + 1], *r = &range[1 + layer - s->first];
+        plan_ranges(net, s, column, range);
+        most = r->x1 - r->x0 > most ? r->x1 - r->x0 : most;
+    }
+    return most;
+}
+
 void plan_use_free(const Net *net, Plan *plan, uint32_t arena)
 {
     Alive a;
@@ -117,7 +139,7 @@ void plan_use_free(const Net *net, Plan *plan, uint32_t arena)
         Bytes gap = longest_gap(&a, arena);
         for (int i = plan->segment[s].first; i < plan->segment[s].first + plan->segment[s].n; i++) {
             int kernel = plan_kernel(&net->layer[i], false);
-            uint32_t bytes = plan_scratch(&net->layer[i], kernel);
+            uint32_t bytes = plan_scratch(&net->layer[i], kernel, plan_widest(net, plan, i));
             if (kernel == plan->kernel[i] || bytes > gap.end - gap.begin ||
                 in_block(plan, &plan->segment[s], i))
                 continue;
@@ -191,14 +213,6 @@ bool plan_reads_later(const Layer *l, PlanRange in, PlanRange out)
 }
 
 /* ---- work -------------------------------------------------------------------------------- */
-
-static int segment_of(const Plan *plan, int layer)
-{
-    int s = 0;
-    while (layer >= plan->segment[s].first + plan->segment[s].n)
-        s++;
-    return s;
-}
 
 int plan_block_rows(int in_h, int out_h, int k, int s, int pad, int block)
 {

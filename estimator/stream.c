@@ -177,7 +177,7 @@ static void describe_group(const Net *net, int i, int j, bool pulled, bool small
             in2 = l->input2 == input ? 0 : 1 + l->input2 - i;
         p->layer[m - i] = (PackLayer){{(uint8_t)in, (uint8_t)(l->op == OP_ADD ? in2 : in)},
                                       plan_overlap(l),
-                                      plan_aligned(plan_scratch(l, plan_kernel(l, small)))};
+                                      plan_aligned(plan_scratch(l, plan_kernel(l, small), l->out_w))};
         p->bytes[1 + m - i] = plan_aligned(net_tensor_bytes(net, m));
         p->last[1 + m - i] = p->last[in] = p->last[in2] = (uint8_t)(m - i);
     }

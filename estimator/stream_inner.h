@@ -16,7 +16,9 @@ enum { MAX_STRIPS = 6, NO_SKIP = -3, ROW_WORK = 64 }; /* a kernel's call, in MAC
 typedef struct {
     uint32_t row, tensor;       /* bytes of its output: a row, all of it (aligned) */
     uint32_t in_row, in_tensor; /* the same of its input */
-    uint32_t scratch;
+    const Layer *layer;
+    uint32_t scratch; /* of its kernel, for whole rows; */
+    uint8_t kernel;
     uint16_t in_h, in_w, in_c, out_h, out_w, out_c;
     uint8_t k, s, p, kw, sw, pw;
     bool add, sums;  /* sums: a global pool, whose rows need not be kept */

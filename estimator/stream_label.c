@@ -26,7 +26,9 @@ static Step look(const Net *net, int i, bool small, const int16_t *last)
     const Layer *l = &net->layer[i];
     Step t = {.row = (uint32_t)l->out_w * l->out_c,
               .in_row = (uint32_t)l->in_w * l->in_c,
-              .scratch = plan_aligned(plan_scratch(l, plan_kernel(l, small))),
+              .layer = l,
+              .scratch = plan_aligned(plan_scratch(l, plan_kernel(l, small), l->out_w)),
+              .kernel = (uint8_t)plan_kernel(l, small),
               .in_h = l->in_h, .in_w = l->in_w, .in_c = l->in_c,
               .out_h = l->out_h, .out_w = l->out_w, .out_c = l->out_c,
               .k = l->kh, .s = l->sh, .p = l->pad_top,
@@ -194,6 +196,12 @@ static void set_head(Label *l, int k, const Step *t, int rows)
     l->empty = false;
 }
 
+static uint32_t scratch_of(const Step *t, const Strips *columns)
+{
+    return columns->n == 1 ? t->scratch
+                           : plan_aligned(plan_scratch(t->layer, t->kernel, (int)columns->widest));
+}
+
 bool label_extend(Label *l, const Step *step, int i, const Strips *columns)
 {
     const Step *t = &step[i];
@@ -210,7 +218,7 @@ bool label_extend(Label *l, const Step *step, int i, const Strips *columns)
         l->made = before(l->made, &step[i + 1]);
     }
     set_head(l, k, t, 1);
-    l->scratch = larger(l->scratch, t->scratch);
+    l->scratch = larger(l->scratch, scratch_of(t, columns));
     if (!begin_skip(l, t) || !lengthen_skip(l, t, 1))
         return false;
     l->work += t->macs * columns->share + ROW_WORK * (double)calls * columns->n;

@@ -85,7 +85,7 @@ static void set_shared(const Place *p, const Scene *c, const Label *l, const Rin
 static uint32_t kernel_scratch(const Place *p, int layer)
 {
     const Layer *l = &p->net->layer[layer];
-    return plan_scratch(l, plan_kernel(l, p->small));
+    return plan_scratch(l, plan_kernel(l, p->small), plan_widest(p->net, p->plan, layer));
 }
 
 static void set_small(const Place *p, int layer, int n)
@@ -246,9 +246,9 @@ static void place_stream(Place *p, const StreamCut *cut, int j)
     want(&c, last->sums && j > i + 1 ? plan_aligned(4u * last->in_c) : 0, &c.sums);
     p->at = p->plan->tensor[j].offset = settle(p, &c);
     set_shared(p, &c, &l, ring);
-    set_scratch(p, &c, cut);
     p->plan->segment[p->n++] = (PlanSegment){.first = (uint8_t)i, .n = (uint8_t)(j - i), .rows = 1,
                                              .columns = cut->columns};
+    set_scratch(p, &c, cut);
 }
 
 /* Layer by layer, where the packer wants it. */
@@ -272,10 +272,10 @@ static void place_group(Place *p, int i, int j)
     for (int m = i; m < j; m++) {
         set_whole(p->plan, p->net, m);
         p->plan->tensor[1 + m].offset = pack.offset[1 + m - i];
-        p->plan->scratch[m].offset = pack.scratch_offset[m - i];
-        p->plan->scratch[m].bytes = kernel_scratch(p, m);
         p->plan->segment[p->n++] = (PlanSegment){.first = (uint8_t)m, .n = 1, .rows = 1,
                                                  .columns = 1};
+        p->plan->scratch[m].offset = pack.scratch_offset[m - i];
+        p->plan->scratch[m].bytes = kernel_scratch(p, m);
     }
     p->at = p->plan->tensor[j].offset;
 }

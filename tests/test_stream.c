@@ -47,7 +47,8 @@ TEST(asking_for_the_bytes_gives_the_plan)
         Plan plan;
         planner_nets[i].build(&net);
         uint32_t sram = stream_sram(&net, &small_outside, 0.10);
-        PlanOptions o = {.policy = POLICY_STREAM, .image_outside = true, .sram = sram};
+        PlanOptions o = small_outside;
+        o.sram = sram;
         plan_make(&net, &o, &plan);
         ck_assert_uint_le(plan.arena, sram);
         ck_assert(plan_macs(&net, &plan) <= 1.1001 * (double)net_macs(&net));
