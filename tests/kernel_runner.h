@@ -6,8 +6,8 @@
  *     ... runs[i].wrong, runs[i].instructions ...
  *     free(runs), kernel_cases_free(&cases);
  *
- * A layer is called once for each of its output rows. paired() makes of a
- * sample of slow_kernels.h the same layer for a kernel of pairs. A new kernel is
+ * A layer is called once for each of its output rows. pairs_op() makes of a
+ * layer the same for a kernel of pairs. A new kernel is
  * a line in kernel_case.h, and one in case_weights() or case_scratch() when it has these. */
 #ifndef KERNEL_RUNNER_H
 #define KERNEL_RUNNER_H
@@ -47,6 +47,11 @@ static inline bool is_pairs(TbKernel *k)
     return k == tb_conv_pairs_row || k == tb_depthwise_pairs_row || k == tb_pointwise_pairs_row;
 }
 
+static inline bool mixes_channels(TbKernel *k)
+{
+    return k == tb_conv_row || k == tb_pointwise_row || k == tb_dense_row;
+}
+
 static inline uint32_t case_weights(const TbOp *op)
 {
     const uint32_t taps = (uint32_t)(op->kh * op->kw), out_c = op->out_c;
@@ -56,7 +61,7 @@ static inline uint32_t case_weights(const TbOp *op)
         return tb_depthwise_pairs_weights(op->kh, op->kw, out_c);
     if (is_pairs(op->kernel))
         return tb_pairs_weights(taps * op->in_c, out_c);
-    return op->kernel == tb_lookup_row ? TABLE : op->bias ? taps * op->in_c * out_c : 0;
+    return op->kernel == tb_lookup_row ? TABLE : mixes_channels(op->kernel) ? taps * op->in_c * out_c : 0;
 }
 
 static inline uint32_t case_scratch(const TbOp *op)
@@ -80,33 +85,33 @@ static inline uint32_t case_channels(const TbOp *op)
     return !op->multiplier ? 0 : op->kernel == tb_add_row ? 3 : one ? 1 : op->out_c;
 }
 
-/* The same layer for the pairs kernel beside its own; its weights are free()d as a sample's are.
- * With a folded bias a wild sample may wrap round, in both alike. */
-static inline Sample paired(const Sample *natural)
+static inline const char *kernel_name(TbKernel *kernel)
 {
-    Sample s = *natural;
-    const bool apart = s.op.kernel == tb_depthwise_row, conv = s.op.kernel == tb_conv_row;
-    Layer l = {.op = apart ? OP_DEPTHWISE : conv ? OP_CONV : OP_POINTWISE, .in_c = s.op.in_c,
-               .out_c = s.op.out_c};
-    l.kh = s.op.kh, l.kw = s.op.kw;
-    s.op.kernel = apart  ? tb_depthwise_pairs_row
-                  : conv ? tb_conv_pairs_row
-                         : tb_pointwise_pairs_row;
-    s.weights = xcalloc(case_weights(&s.op), 1);
+#define KERNEL_NAME(name) #name,
+    static const char *const names[] = {KERNELS(KERNEL_NAME)};
+    int i = 0;
+    while (kernel_table[i] != kernel)
+        i++;
+    return names[i];
+}
+
+/* The same layer for the pairs kernel beside its own. *packed is yours to free; folded: [out_c]. */
+static inline TbOp pairs_op(const TbOp *natural, int8_t **packed, int32_t *folded)
+{
+    TbOp op = *natural;
+    const bool apart = op.kernel == tb_depthwise_row, conv = op.kernel == tb_conv_row;
+    Layer l = {.op = apart ? OP_DEPTHWISE : conv ? OP_CONV : OP_POINTWISE, .in_c = op.in_c,
+               .out_c = op.out_c};
+    l.kh = op.kh, l.kw = op.kw;
+    op.kernel = apart ? tb_depthwise_pairs_row : conv ? tb_conv_pairs_row : tb_pointwise_pairs_row;
+    *packed = xcalloc(case_weights(&op), 1);
     constants_pack(&l, apart  ? STEP_DEPTHWISE_PAIRS
                        : conv ? STEP_CONV_PAIRS
                               : STEP_POINTWISE_PAIRS,
-                   natural->weights, s.weights);
-    constants_fold(&l, natural->weights, natural->bias, s.op.in_zero, s.bias);
-    s.op.weights = s.weights;
-    return s;
-}
-
-/* A sample may lie anywhere: its op names the arrays beside it. */
-static inline void point_to_own(Sample *s)
-{
-    s->op.bias = s->bias, s->op.multiplier = s->multiplier, s->op.shift = s->shift;
-    s->op.weights = s->weights;
+                   natural->weights, *packed);
+    constants_fold(&l, natural->weights, natural->bias, op.in_zero, folded);
+    op.weights = *packed, op.bias = folded;
+    return op;
 }
 
 /* ---- writing cases ---- */

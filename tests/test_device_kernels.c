@@ -31,10 +31,11 @@ static void add_sample(Batch *b, const Sample *s, Rng *rng, bool pairs)
     slow_layer(op, in, in2, expected);
     add(b, op, in, in2, expected);
     if (pairs) {
-        Sample p = paired(s);
-        point_to_own(&p);
-        add(b, &p.op, in, in2, expected);
-        free(p.weights);
+        int32_t folded[MOST_C];
+        int8_t *packed;
+        TbOp sister = pairs_op(op, &packed, folded);
+        add(b, &sister, in, in2, expected);
+        free(packed);
     }
     free(in), free(in2), free(expected);
 }
@@ -107,16 +108,6 @@ static void add_everything(Batch *b)
 
 /* ---- on the boards ---- */
 
-static const char *name_of(TbKernel *kernel)
-{
-#define KERNEL_NAME(name) #name,
-    static const char *const names[] = {KERNELS(KERNEL_NAME)};
-    int i = 0;
-    while (kernel_table[i] != kernel)
-        i++;
-    return names[i];
-}
-
 static void every_kernel_is_exact(const char *core, const char *machine)
 {
     const char *missing = device_missing();
@@ -129,7 +120,7 @@ static void every_kernel_is_exact(const char *core, const char *machine)
     add_everything(b);
     KernelRun *runs = kernel_cases_run(&b->cases, core, machine);
     for (int i = 0; i < b->cases.n; i++) {
-        const char *name = name_of(b->kernel[i]);
+        const char *name = kernel_name(b->kernel[i]);
         ck_assert_msg(runs[i].wrong == -1, "case %d, %s: byte %d is wrong", i, name, runs[i].wrong);
         ck_assert_msg(runs[i].beside == 0, "case %d, %s writes beside its output", i, name);
         ck_assert_msg(runs[i].stack > 0 && runs[i].stack < 800, "case %d, %s: stack %u", i, name,
