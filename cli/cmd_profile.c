@@ -32,7 +32,7 @@ static const struct argp_option OPTIONS[] = {
     {"target", OPT_TARGET, "T", 0,
      "a name of `thimble targets`, or a file [stm32f746; a run's own]", 0},
     {"kernels", OPT_KERNELS, "WHICH", 0,
-     "pairs, or small: without scratch, about twice the instructions [the target's]", 0},
+     "pairs, or small: no scratch, slower [pairs; the target's]", 0},
     {"sram", OPT_SRAM, "SIZE", 0,
      "the arena's limit, e.g. 16KiB; stream computes twice what it must to stay below", 0},
     {"recompute", OPT_RECOMPUTE, "PERCENT", 0, "stream: the least arena with so many more MACs", 0},

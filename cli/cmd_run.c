@@ -26,7 +26,7 @@ typedef struct {
 } RunArgs;
 
 static const struct argp_option OPTIONS[] = {
-    {"on", OPT_ON, "PLACE", 0, "host, or qemu:TARGET (qemu:cortex-m4, qemu:cortex-m7) [host]", 0},
+    {"on", OPT_ON, "PLACE", 0, "host, or qemu:TARGET, e.g. qemu:cortex-m7 [host]", 0},
     {"data", OPT_DATA, "PATH", 0,
      "what to run on: class folders (test/ of them where there is one), a folder of files or one "
      "file; JPEG, PNG, raw int8 [a run's test images; on the board drawn inputs]", 1},

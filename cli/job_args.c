@@ -105,7 +105,7 @@ static const struct argp_option net_options[] = {
     {"image", OPT_IMAGE, "PLACE", 0,
      "resident in the arena, or outside: asked for row by row [resident; a run's own]", 0},
     {"kernels", OPT_KERNELS, "WHICH", 0,
-     "pairs, or small: without scratch, about twice the instructions [the target's]", 0},
+     "pairs, or small: no scratch, slower [pairs]", 0},
     {"sram", OPT_SRAM, "SIZE", 0, "the arena's limit; stream recomputes to keep it", 0},
     {"recompute", OPT_RECOMPUTE, "PERCENT", 0, "stream: the least arena with so many more MACs", 0},
     {"db", OPT_DB, "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},

@@ -10,7 +10,8 @@
 #include "estimator/pack.h"
 #include "estimator/stream.h"
 
-enum { MAX_STRIPS = 6, NO_SKIP = -3, ROW_WORK = 64 }; /* a kernel's call, in MACs */
+/* ROW_WORK: a kernel's call, in MACs. BLOCK_WORK: of a block's kernels, over those of pairs. */
+enum { MAX_STRIPS = 6, NO_SKIP = -3, ROW_WORK = 64, BLOCK_WORK = 2 };
 
 /* Of a layer, what is asked again and again. Rows: k, s, p; columns: kw, sw, pw. */
 typedef struct {

@@ -245,9 +245,9 @@ bool label_extend_block(Label *l, const Step *step, int i, int rows, const Strip
     l->shared = larger(l->shared, window + at_once);
     l->at_once = 0;
     set_head(l, k, d, rows);
-    l->work += p->macs * columns[0].share +
-               d->macs * columns[1].share +
-               e->macs * columns[2].share * d->again[rows] +
+    double macs = p->macs * columns[0].share + d->macs * columns[1].share +
+                  e->macs * columns[2].share * d->again[rows];
+    l->work += (d->kernel == OP_DEPTHWISE ? 1 : BLOCK_WORK) * macs +
                ROW_WORK * (double)(e->out_h + d->out_h + p->out_h) * columns[0].n;
     l->blocks |= (uint64_t)(rows == PLAN_MAX_BLOCK ? 3 : rows) << (2 * (i % 32));
     return lengthen_skip(l, d, rows);

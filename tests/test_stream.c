@@ -133,7 +133,7 @@ TEST(less_memory_costs_more_work_and_nothing_else)
         uint32_t least = arena(&net, true, 0);
         double work = 1;
         for (int share = 100; share >= 50; share -= 10) {
-            PlanOptions o = {.policy = POLICY_STREAM, .image_outside = true,
+            PlanOptions o = {.policy = POLICY_STREAM, .image_outside = true, .small = true,
                              .sram = (uint32_t)((uint64_t)least * (uint64_t)share / 100)};
             Plan plan;
             plan_make(&net, &o, &plan);
