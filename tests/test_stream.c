@@ -124,6 +124,43 @@ TEST(every_layer_is_in_one_segment_and_every_buffer_in_the_arena)
 }
 END
 
+static bool has_kernels(const Net *net, const Plan *plan, bool small)
+{
+    for (int i = 0; i < net->n_layers; i++)
+        if (plan_kernel(&net->layer[i], false) != net->layer[i].op &&
+            (plan->kernel[i] == net->layer[i].op) == small)
+            return true;
+    return false;
+}
+
+/* Down to where no plan fits: at first all kernels have their scratch, then only where it is free. */
+TEST(kernels_go_without_scratch_before_nothing_fits)
+{
+    Space space = mcunet_space();
+    Rng rng = rng_make(8, 0);
+    int pairs = 0, mixed = 0;
+    for (int i = 0; i < 40; i++) {
+        Net net = random_mcunet(&space, i, &rng);
+        PlanOptions o = {.policy = POLICY_STREAM, .image_outside = true}, small = small_outside;
+        Plan plan, without;
+        o.sram = plan_arena(&net, &o);
+        for (;;) {
+            small.sram = o.sram;
+            plan_make(&net, &o, &plan);
+            plan_make(&net, &small, &without);
+            ck_assert(plan.arena <= o.sram || without.arena > o.sram);
+            if (plan.arena > o.sram)
+                break;
+            pairs += !has_kernels(&net, &plan, true);
+            mixed += has_kernels(&net, &plan, true) && has_kernels(&net, &plan, false);
+            o.sram = plan.arena - 4;
+        }
+    }
+    ck_assert_int_gt(pairs, 40);
+    ck_assert_int_gt(mixed, 20);
+}
+END
+
 TEST(less_memory_costs_more_work_and_nothing_else)
 {
     Space space = mcunet_space();
@@ -163,5 +200,6 @@ END
 SUITE(stream, plans_are_no_larger_than_the_published_ones, asking_for_the_bytes_gives_the_plan,
       the_front_goes_down_in_bytes_and_up_in_work,
       every_layer_is_in_one_segment_and_every_buffer_in_the_arena,
+      kernels_go_without_scratch_before_nothing_fits,
       less_memory_costs_more_work_and_nothing_else,
       streaming_never_takes_more_than_layer_by_layer)
