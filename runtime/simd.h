@@ -158,6 +158,17 @@ TB_INLINE int32_t tb_mac_high_high(TbPair x, TbPair w, int32_t sum)
 #endif
 }
 
+/* sum + the high word of a * b, rounded, halves up */
+TB_INLINE int32_t tb_high_mac(int32_t a, int32_t b, int32_t sum)
+{
+#if TB_DSP
+    TB_DSP_3(s, "smmlar %0, %1, %2, %3", a, b, sum);
+    return s;
+#else
+    return sum + (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
+#endif
+}
+
 /* ---- the quick requantisation -------------------------------------------------------------- */
 
 /* sum -> output in five instructions, to the bit what tb_output() gives:

@@ -10,13 +10,6 @@
 
 enum { TB_BLOCK = TB_VECTORS ? 16 : 4 };
 
-/* Unrolls the loop over a block, so that its accumulators become registers. */
-#if defined(__GNUC__) && !defined(__clang__)
-#define TB_UNROLL _Pragma("GCC unroll 4")
-#else
-#define TB_UNROLL
-#endif
-
 /* One output pixel and its window, whose first column is x. */
 typedef struct {
     const TbOp *op;

@@ -22,6 +22,14 @@ enum { TB_VECTORS = 1 };
 enum { TB_VECTORS = 0 };
 #endif
 
+/* Unrolls the loop behind it: a block's accumulators become registers, and a
+ * short body is not half overhead. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define TB_UNROLL _Pragma("GCC unroll 4")
+#else
+#define TB_UNROLL
+#endif
+
 /* round(a * b / 2^31), halves up: gemmlowp's SaturatingRoundingDoublingHighMul,
  * whose nudge of 2^30 or 1 - 2^30 before a truncating division comes to the
  * same. Multipliers are not negative, so nothing saturates. */

@@ -237,6 +237,18 @@ static inline int8_t any_int8(Rng *rng)
     return (int8_t)between(rng, -128, 127);
 }
 
+/* An add as TFLite makes it: each input's share of twice the larger scale. */
+static inline void draw_shares(Sample *s, Rng *rng)
+{
+    int larger = between(rng, 0, 1), bits = between(rng, 0, 6);
+    s->multiplier[larger] = 1 << 30;
+    s->shift[larger] = 0;
+    s->shift[1 - larger] = (int8_t)-bits;
+    if (bits == 0)
+        s->multiplier[1 - larger] = 1 << 30; /* scales are equal */
+    s->shift[2] = (int8_t)between(rng, -20, -16);
+}
+
 /* Mostly what quantisation makes, now and then anything tb.h allows. */
 static inline void draw_requant(Sample *s, Rng *rng, int n)
 {
@@ -251,6 +263,8 @@ static inline void draw_requant(Sample *s, Rng *rng, int n)
             s->bias[i] = (int32_t)(rng_next(rng) >> 32) / 2;
         }
     }
+    if (add && rng_below(rng, 2))
+        draw_shares(s, rng);
     if (s->op.kernel == tb_softmax_row) /* scales from 2^-10 to 1 */
         s->shift[0] = (int8_t)between(rng, 17, 26);
 }
