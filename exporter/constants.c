@@ -16,13 +16,24 @@ static int8_t weight_of(const int8_t *natural, int taps, int out_c, int channel,
     return channel < out_c && tap < taps ? natural[channel * taps + tap] : 0;
 }
 
+/* The tap that is unpacked as the kth: the fours of all rows of the window, each with its third tap
+ * before its second, then what is left of the rows. */
+static int tap_at(const Layer *l, int k)
+{
+    static const int of_four[] = {0, 2, 1, 3};
+    int row = l->kw * l->in_c, fours = row / 4 * 4, left = row - fours, behind = k - l->kh * fours;
+    if (behind < 0)
+        return k / fours * row + k % fours / 4 * 4 + of_four[k % 4];
+    return left ? behind / left * row + fours + behind % left : k;
+}
+
 static void pack_channels(const Layer *l, const int8_t *natural, int8_t *packed)
 {
     int taps = taps_of(l);
     for (int c = 0; c < l->out_c; c += 2)
         for (int k = 0; k < taps; k += 2, packed += 4)
             for (int i = 0; i < 4; i++)
-                packed[i] = weight_of(natural, taps, l->out_c, c + i % 2, k + i / 2);
+                packed[i] = weight_of(natural, taps, l->out_c, c + i % 2, tap_at(l, k + i / 2));
 }
 
 static void pack_depthwise(const Layer *l, const int8_t *natural, int8_t *packed)

@@ -8,7 +8,8 @@
  *
  *     conv_pairs, pointwise_pairs   [ceil(out_c / 2)][ceil(taps / 2)][4]: of channels a, b and taps
  *                                   k, l the weights ak bk al bl, so that one word's even bytes are
- *                                   a's pair and its odd bytes b's; zeros where there is none
+ *                                   a's pair and its odd bytes b's; zeros where there is none; the
+ *                                   order of taps is that of runtime/tb_tile.h
  *     depthwise_pairs               see pack_depthwise() */
 #ifndef CONSTANTS_H
 #define CONSTANTS_H

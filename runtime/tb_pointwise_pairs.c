@@ -1,25 +1,20 @@
-#include "simd.h"
+#include "tb_tile.h"
 
-/* One tap of the window; in_zero beyond the image. */
-static int32_t tap(const TbOp *op, const TbRows *rows, int x, int k)
+/* The pixel itself is all the window there is. */
+TB_INLINE void gather(const TbOp *op, const TbRows *rows, const int pixel[TB_TILE], TbWord *to)
 {
-    const int per_row = op->kw * op->in_c, y = k / per_row, column = x + k % per_row / op->in_c;
-    if (!rows->in[y] || column < 0 || column >= op->in_w)
-        return op->in_zero;
-    return rows->in[y][column * op->in_c + k % op->in_c];
+    const int in_c = op->in_c, fours = in_c / 4;
+    const int8_t *in = rows->in[0];
+    const int8_t *const from[] = {in + pixel[0] * in_c, in + pixel[1] * in_c, in + pixel[2] * in_c,
+                                  in + pixel[3] * in_c};
+    to = tb_tile_unpack(to, from, 4, fours);
+    for (int k = 0; k < in_c % 4; k++)
+        for (int i = 0; i < TB_TILE; i++)
+            *tb_tile_left(to, k, i) = from[i][fours * 4 + k];
+    tb_tile_even(to, in_c % 4);
 }
 
 void tb_pointwise_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
-    const TbRequant r = tb_requant(op);
-    const int taps = op->kh * op->kw * op->in_c, words = (taps + 1) / 2;
-    (void)scratch;
-    for (int x = 0; x < op->out_w; x++)
-        for (int c = 0; c < op->out_c; c++) {
-            const int8_t *w = op->weights + c / 2 * words * 4 + c % 2;
-            int32_t sum = op->bias[c];
-            for (int k = 0; k < taps; k++)
-                sum += w[k / 2 * 4 + k % 2 * 2] * tap(op, rows, x * op->sw - op->pad_left, k);
-            rows->out[0][x * op->out_c + c] = tb_output(&r, sum, c);
-        }
+    tb_tile_row(op, rows, (TbWord *)scratch, op->in_c, gather);
 }

@@ -1,0 +1,319 @@
+/* tb_tile.h - a convolution in tiles of four pixels and two channels.
+ *
+ * The taps of four pixels are unpacked to int16 once, into scratch, and then
+ * serve all channels:
+ *
+ *     scratch   [pair of taps][4 pixels]   a word each: two int16
+ *     weights   [pair of channels][pair of taps][4]   (exporter/constants.h)
+ *
+ * A row of the window has its taps in fours, of which the first and the third
+ * are a pair, and the second and the fourth: so SXTB16 takes them from a word.
+ * What is left of all rows, up to three taps of each, follows in plain order.
+ *
+ * The tile's eight sums and what feeds them take all fourteen registers of the
+ * core, so that its loop is in assembly: 13 instructions for 16
+ * multiply-accumulates. The same in C serves other cores, and the channels
+ * whose scale the quick requantisation cannot do. Private to the runtime. */
+#ifndef TB_TILE_H
+#define TB_TILE_H
+
+#include "simd.h"
+
+enum { TB_TILE = 4 };
+
+#ifdef __GNUC__
+typedef int16_t __attribute__((may_alias)) TbHalf;
+#else
+typedef int16_t TbHalf;
+#endif
+
+/* Four pixels and an even number of channels. tb_tile_quick() knows the order of the fields. */
+typedef struct {
+    int8_t *out;               /* the first pixel's */
+    int32_t second, third, fourth; /* where the others are from there */
+    const TbWord *x;           /* unpacked taps */
+    const int32_t *bias, *multiplier;
+    const int8_t *shift;
+    const TbWord *x_end;
+    const int8_t *weights;
+    int32_t zero;              /* 2 * out_zero + 1 */
+    int8_t *out_end;           /* out + channels */
+} TbTile;
+
+/* Unpacks `fours` times four taps of each pixel; `step` bytes from one four to the next. Returns
+ * the end of what it wrote. */
+TB_INLINE TbWord *tb_tile_unpack(TbWord *to, const int8_t *const from[TB_TILE], int step, int fours)
+{
+    const int8_t *a = from[0], *b = from[1], *c = from[2], *d = from[3];
+    for (; fours > 0; fours--, to += 8, a += step, b += step, c += step, d += step) {
+        const uint32_t wa = tb_word(a), wb = tb_word(b), wc = tb_word(c), wd = tb_word(d);
+        to[0] = tb_even_bytes(wa), to[1] = tb_even_bytes(wb);
+        to[2] = tb_even_bytes(wc), to[3] = tb_even_bytes(wd);
+        to[4] = tb_odd_bytes(wa), to[5] = tb_odd_bytes(wb);
+        to[6] = tb_odd_bytes(wc), to[7] = tb_odd_bytes(wd);
+    }
+    return to;
+}
+
+/* Of the taps behind the fours, which are in plain order: where tap k of pixel i goes. */
+TB_INLINE TbHalf *tb_tile_left(TbWord *to, int k, int i)
+{
+    return (TbHalf *)to + k / 2 * 8 + i * 2 + k % 2;
+}
+
+/* The tap that completes a last pair, for the four pixels. Its weights are zeros. */
+TB_INLINE void tb_tile_even(TbWord *to, int k)
+{
+    for (int i = 0; k % 2 && i < TB_TILE; i++)
+        *tb_tile_left(to, k, i) = 0;
+}
+
+TB_INLINE int tb_pairs_of(int taps)
+{
+    return (taps + 1) / 2;
+}
+
+/* Can all channels be scaled the quick way, with multipliers that have their highest bit and
+ * shifts to the right? */
+TB_INLINE int tb_tile_is_quick(const int32_t *multiplier, const int8_t *shift, int channels)
+{
+    int32_t m = 1 << 30, s = -1;
+    for (int c = 0; c < channels; c++)
+        m &= multiplier[c], s &= shift[c];
+    return m != 0 && s < 0;
+}
+
+#if TB_DSP
+/* r4-r7 and r8-r11 are the sums of the even and the odd channel, r12 the weights, lr the taps.
+ *
+ * The requantisation is that of simd.h with the shift done in two parts, so that one number serves
+ * all channels, and no sum is too large: sum -> (sum >> (right - 1)) + 2 * zero + 1, halved. Halves
+ * go away from zero by an addition to what is negative; a zero point of -128 makes all of that -128
+ * in any case and goes without. */
+static __attribute__((noinline)) void tb_tile_quick(const TbTile *tile)
+{
+    register const TbTile *t __asm__("r0") = tile;
+    __asm__ volatile(
+        "push {r7}                    \n" /* may be the frame pointer */
+        "ldm r0, {r1-r12}             \n"
+        "sub r0, r9, r5               \n" /* 16 bytes a pair of taps; the first is apart */
+        "lsr r0, r0, #4               \n"
+        "subs r0, r0, #1              \n"
+        "rsb r0, r0, #0               \n"
+        "and r0, r0, #7               \n" /* of eight pairs at a time skip so many first */
+        "mov lr, #52                  \n"
+        "mul r0, r0, lr               \n"
+        "adr.w lr, 2f                 \n"
+        "add lr, lr, r0               \n"
+        "it eq                        \n"
+        "adreq.w lr, 3f               \n"
+        "mov r0, r10                  \n"
+        "add r10, lr, #1              \n"
+        "adr.w lr, 40f                \n"
+        "cmn r11, #255                \n"
+        "it ne                        \n"
+        "adrne.w lr, 41f              \n"
+        "add lr, lr, #1               \n"
+        "push {r1-r12, lr}            \n"
+        "mov r12, r0                  \n"
+
+        "1:                           \n" /* the first pair of taps takes the biases */
+        "ldrd lr, r0, [sp, #16]       \n"
+        "ldrd r7, r11, [r0], #8       \n"
+        "str r0, [sp, #20]            \n"
+        "ldr r1, [r12], #4            \n"
+        "ldrd r2, r3, [lr], #8        \n"
+        "sxtb16 r0, r1                \n"
+        "sxtb16 r1, r1, ror #8        \n"
+        "smlad r4, r2, r0, r7         \n"
+        "smlad r8, r2, r1, r11        \n"
+        "smlad r5, r3, r0, r7         \n"
+        "smlad r9, r3, r1, r11        \n"
+        "ldrd r2, r3, [lr], #8        \n"
+        "smlad r6, r2, r0, r7         \n"
+        "smlad r10, r2, r1, r11       \n"
+        "smlad r7, r3, r0, r7         \n"
+        "smlad r11, r3, r1, r11       \n"
+        "ldr pc, [sp, #36]            \n"
+
+        "2:                           \n"
+        ".rept 8                      \n"
+        "ldr.w r1, [r12], #4          \n"
+        "ldrd r2, r3, [lr], #8        \n"
+        "sxtb16.w r0, r1              \n"
+        "sxtb16.w r1, r1, ror #8      \n"
+        "smlad r4, r2, r0, r4         \n"
+        "smlad r8, r2, r1, r8         \n"
+        "smlad r5, r3, r0, r5         \n"
+        "smlad r9, r3, r1, r9         \n"
+        "ldrd r2, r3, [lr], #8        \n"
+        "smlad r6, r2, r0, r6         \n"
+        "smlad r10, r2, r1, r10       \n"
+        "smlad r7, r3, r0, r7         \n"
+        "smlad r11, r3, r1, r11       \n"
+        ".endr                        \n"
+        "ldr r0, [sp, #32]            \n"
+        "cmp lr, r0                   \n"
+        "bne 2b                       \n"
+        "3:                           \n"
+        "ldr pc, [sp, #48]            \n"
+
+        ".irp away, 0, 1              \n"
+        "4\\away:                     \n"
+        "ldrd r2, r3, [sp, #24]       \n"
+        "ldrd r0, r1, [r2], #8        \n" /* multipliers */
+        "ldrh lr, [r3], #2            \n" /* shifts */
+        "strd r2, r3, [sp, #24]       \n"
+        "ldr r2, [sp, #40]            \n"
+        "lsl r0, r0, #1               \n"
+        "lsl r1, r1, #1               \n"
+        "mvn lr, lr                   \n" /* right - 1, in its byte */
+        ".irp a, r4, r5, r6, r7       \n"
+        "smmlar \\a, \\a, r0, \\a     \n"
+        ".endr                        \n"
+        ".irp a, r8, r9, r10, r11     \n"
+        "smmlar \\a, \\a, r1, \\a     \n"
+        ".endr                        \n"
+        ".if \\away                   \n"
+        ".irp a, r4, r5, r6, r7, r8, r9, r10, r11\n"
+        "add \\a, \\a, \\a, asr #31   \n"
+        ".endr                        \n"
+        ".endif                       \n"
+        ".irp a, r4, r5, r6, r7       \n"
+        "asr \\a, \\a, lr             \n"
+        ".endr                        \n"
+        "lsr lr, lr, #8               \n"
+        ".irp a, r8, r9, r10, r11     \n"
+        "asr \\a, \\a, lr             \n"
+        ".endr                        \n"
+        ".irp a, r4, r5, r6, r7, r8, r9, r10, r11\n"
+        "qadd \\a, \\a, r2            \n"
+        ".endr                        \n"
+        ".irp a, r4, r5, r6, r7, r8, r9, r10, r11\n"
+        "ssat \\a, #8, \\a, asr #1    \n"
+        ".endr                        \n"
+        "ldm sp, {r0-r3}              \n"
+        "strb r4, [r0]                \n"
+        "strb r5, [r0, r1]            \n"
+        "strb r6, [r0, r2]            \n"
+        "strb r7, [r0, r3]            \n"
+        "strb r8, [r0, #1]!           \n"
+        "strb r9, [r0, r1]            \n"
+        "strb r10, [r0, r2]           \n"
+        "strb r11, [r0, r3]           \n"
+        "add r0, r0, #1               \n"
+        "str r0, [sp]                 \n"
+        "ldr r1, [sp, #44]            \n"
+        "cmp r0, r1                   \n"
+        "bne.w 1b                     \n"
+        ".if \\away == 0              \n"
+        "b.w 5f                       \n"
+        ".endif                       \n"
+        ".endr                        \n"
+        "5:                           \n"
+        "add sp, sp, #52              \n"
+        "pop {r7}                     \n"
+        : "+r"(t)
+        :
+        : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc",
+          "memory");
+}
+#endif
+
+/* The sums of two channels of four pixels. */
+TB_INLINE void tb_tile_sums(int32_t sum[2][TB_TILE], const TbWord *x, const TbWord *end,
+                            const int8_t *weights)
+{
+    for (; x < end; x += TB_TILE, weights += 4) {
+        const uint32_t w = tb_word(weights);
+        const TbPair a = tb_even_bytes(w), b = tb_odd_bytes(w);
+        for (int i = 0; i < TB_TILE; i++) {
+            sum[0][i] = tb_mac_pairs(x[i], a, sum[0][i]);
+            sum[1][i] = tb_mac_pairs(x[i], b, sum[1][i]);
+        }
+    }
+}
+
+/* One or two channels of a tile, whatever their scale. */
+static inline void tb_tile_general(const TbOp *op, const TbTile *t, int channel)
+{
+    const TbRequant r = tb_requant(op);
+    const int32_t to[TB_TILE] = {0, t->second, t->third, t->fourth};
+    const int n = op->out_c - channel < 2 ? 1 : 2;
+    int32_t sum[2][TB_TILE];
+    for (int c = 0; c < 2; c++)
+        for (int i = 0; i < TB_TILE; i++)
+            sum[c][i] = r.bias[channel + (c < n ? c : 0)];
+    tb_tile_sums(sum, t->x, t->x_end, t->weights);
+    for (int c = 0; c < n; c++)
+        for (int i = 0; i < TB_TILE; i++)
+            t->out[to[i] + c] = tb_output(&r, sum[c][i], channel + c);
+}
+
+/* Channels from c on that tb_tile_quick() can do in one go; all: it is known to do all pairs. */
+TB_INLINE int tb_tile_quick_channels(const TbOp *op, int c, int all)
+{
+    const int left = (op->out_c - c) & ~1;
+    if (!TB_DSP || left == 0 || all)
+        return TB_DSP ? left : 0;
+    return tb_tile_is_quick(op->multiplier + c, op->shift + c, 2) ? 2 : 0;
+}
+
+/* All channels of four pixels; of the tile only pixels and taps are known. */
+TB_INLINE void tb_tile_channels(const TbOp *op, TbTile *t, int all_quick)
+{
+    const int8_t *weights = op->weights;
+    int8_t *out = t->out;
+    for (int c = 0, n; c < op->out_c; c += n) {
+        n = tb_tile_quick_channels(op, c, all_quick);
+        t->out = out + c;
+        t->weights = weights + (ptrdiff_t)(c / 2) * (t->x_end - t->x);
+#if TB_DSP
+        if (n) {
+            t->bias = op->bias + c, t->multiplier = op->multiplier + c, t->shift = op->shift + c;
+            t->out_end = t->out + n;
+            tb_tile_quick(t);
+            continue;
+        }
+#endif
+        n = 2;
+        tb_tile_general(op, t, c);
+    }
+}
+
+/* Activations narrower than an int8. */
+TB_INLINE void tb_tile_clamp(const TbOp *op, int8_t *out)
+{
+    if (op->act_min == -128 && op->act_max == 127)
+        return;
+    for (int i = 0, n = op->out_w * op->out_c; i < n; i++)
+        out[i] = tb_clamp(out[i], op->act_min, op->act_max);
+}
+
+/* Unpacks the windows of four output pixels. */
+typedef void TbTileGather(const TbOp *op, const TbRows *rows, const int pixel[TB_TILE],
+                          TbWord *to);
+
+/* A row of output. Behind its end the last tile repeats the last pixel. */
+TB_INLINE void tb_tile_row(const TbOp *op, const TbRows *rows, TbWord *scratch, int taps,
+                           TbTileGather *gather)
+{
+    const int out_c = op->out_c, last = op->out_w - 1;
+    const int all_quick = TB_DSP && tb_tile_is_quick(op->multiplier, op->shift, out_c);
+    TbTile t = {.x = scratch, .x_end = scratch + tb_pairs_of(taps) * TB_TILE,
+                .zero = 2 * op->out_zero + 1};
+    for (int x = 0; x <= last; x += TB_TILE) {
+        const int left = last - x;
+        const int pixel[] = {x, x + (left < 1 ? left : 1), x + (left < 2 ? left : 2),
+                             x + (left < 3 ? left : 3)};
+        gather(op, rows, pixel, scratch);
+        t.out = rows->out[0] + x * out_c;
+        t.second = (pixel[1] - x) * out_c;
+        t.third = (pixel[2] - x) * out_c;
+        t.fourth = (pixel[3] - x) * out_c;
+        tb_tile_channels(op, &t, all_quick);
+    }
+    tb_tile_clamp(op, rows->out[0]);
+}
+
+#endif
