@@ -85,6 +85,27 @@ TB_INLINE TbPair tb_odd_bytes(uint32_t w)
 #endif
 }
 
+/* Bytes 0 and 2, or 1 and 3, added to a pair. */
+TB_INLINE TbPair tb_add_even_bytes(TbPair to, uint32_t w)
+{
+#if TB_DSP
+    TB_DSP_2(p, "sxtab16 %0, %1, %2", to, w);
+    return p;
+#else
+    return tb_pair(tb_low(to) + tb_low(tb_even_bytes(w)), tb_high(to) + tb_high(tb_even_bytes(w)));
+#endif
+}
+
+TB_INLINE TbPair tb_add_odd_bytes(TbPair to, uint32_t w)
+{
+#if TB_DSP
+    TB_DSP_2(p, "sxtab16 %0, %1, %2, ror #8", to, w);
+    return p;
+#else
+    return tb_add_even_bytes(to, w >> 8);
+#endif
+}
+
 /* The low halves of two pairs as one, or the high ones. */
 TB_INLINE TbPair tb_pair_lows(TbPair first, TbPair second)
 {
@@ -106,6 +127,17 @@ TB_INLINE TbPair tb_pair_highs(TbPair first, TbPair second)
 #endif
 }
 
+/* The sums of the low halves and of the high ones, each modulo 2^16. */
+TB_INLINE TbPair tb_add_pairs(TbPair a, TbPair b)
+{
+#if TB_DSP
+    TB_DSP_2(p, "sadd16 %0, %1, %2", a, b);
+    return p;
+#else
+    return tb_pair(tb_low(a) + tb_low(b), tb_high(a) + tb_high(b));
+#endif
+}
+
 /* sum + x.low * w.low + x.high * w.high */
 TB_INLINE int32_t tb_mac_pairs(TbPair x, TbPair w, int32_t sum)
 {
@@ -115,6 +147,12 @@ TB_INLINE int32_t tb_mac_pairs(TbPair x, TbPair w, int32_t sum)
 #else
     return sum + tb_low(x) * tb_low(w) + tb_high(x) * tb_high(w);
 #endif
+}
+
+/* sum + four inputs, as pairs of the even and the odd ones, times a word of weights */
+TB_INLINE int32_t tb_mac_bytes(TbPair even, TbPair odd, uint32_t w, int32_t sum)
+{
+    return tb_mac_pairs(odd, tb_odd_bytes(w), tb_mac_pairs(even, tb_even_bytes(w), sum));
 }
 
 /* sum + one half of x times one half of w: low or high of x, then of w. */
@@ -155,6 +193,59 @@ TB_INLINE int32_t tb_mac_high_high(TbPair x, TbPair w, int32_t sum)
     return s;
 #else
     return sum + tb_high(x) * tb_high(w);
+#endif
+}
+
+typedef struct {
+    int32_t a, b, c, d; /* of four output channels */
+} TbSums;
+
+#if TB_DSP
+/* Four inputs' pairs times a word of each channel's weights: 23 instructions for 16 products. */
+#define TB_MAC_WORD                                                                                \
+    "ldr    %[even], [%[x]], #4\n"                                                                 \
+    "sxtab16 %[odd], %[less], %[even], ror #8\n"                                                   \
+    "sxtab16 %[even], %[less], %[even]\n" TB_MAC_CHANNEL("[%[w], %[step]]", "b")                   \
+        TB_MAC_CHANNEL("[%[w]], #4", "a") TB_MAC_CHANNEL("[%[w3], %[step]]", "d")                  \
+            TB_MAC_CHANNEL("[%[w3]], #4", "c")
+#define TB_MAC_CHANNEL(address, sum)                                                               \
+    "ldr    %[t], " address "\n"                                                                   \
+    "sxtb16 %[u], %[t], ror #8\n"                                                                  \
+    "sxtb16 %[t], %[t]\n"                                                                          \
+    "smlad  %[" sum "], %[t], %[even], %[" sum "]\n"                                               \
+    "smlad  %[" sum "], %[u], %[odd], %[" sum "]\n"
+#endif
+
+/* Adds the products of n inputs, n > 0 a multiple of 4, plus `less` with four channels' weights:
+ * at w, w + step, w3, w3 + step. In assembly, for gcc does not manage with 13 registers; an odd
+ * word enters in the middle. */
+TB_INLINE void tb_mac_words(TbSums *s, const int8_t *x, int n, TbPair less, const int8_t *w,
+                            const int8_t *w3, ptrdiff_t step)
+{
+    const int8_t *const end = x + n;
+#if TB_DSP
+    TbPair even, odd, t, u;
+    __asm__("ldr    %[t], %[end]\n"
+            "sub    %[t], %[t], %[x]\n"
+            "tst    %[t], #4\n"
+            "bne    1f\n"
+            "0:\n" TB_MAC_WORD "1:\n" TB_MAC_WORD "ldr    %[t], %[end]\n"
+            "cmp    %[x], %[t]\n"
+            "bne    0b\n"
+            : [a] "+r"(s->a), [b] "+r"(s->b), [c] "+r"(s->c), [d] "+r"(s->d), [x] "+r"(x),
+              [w] "+r"(w), [w3] "+r"(w3), [even] "=&r"(even), [odd] "=&r"(odd), [t] "=&r"(t),
+              [u] "=&r"(u)
+            : [less] "r"(less), [step] "r"(step), [end] "m"(end)
+            : "cc", "memory");
+#else
+    for (; x < end; x += 4, w += 4, w3 += 4) {
+        const TbPair even = tb_add_even_bytes(less, tb_word(x));
+        const TbPair odd = tb_add_odd_bytes(less, tb_word(x));
+        s->a = tb_mac_bytes(even, odd, tb_word(w), s->a);
+        s->b = tb_mac_bytes(even, odd, tb_word(w + step), s->b);
+        s->c = tb_mac_bytes(even, odd, tb_word(w3), s->c);
+        s->d = tb_mac_bytes(even, odd, tb_word(w3 + step), s->d);
+    }
 #endif
 }
 
@@ -225,6 +316,19 @@ TB_INLINE int32_t tb_quick_output(const TbQuick *q, int32_t sum)
         (int32_t)(((int64_t)sum * (((int64_t)1 << 32) + q->twice) + ((int64_t)1 << 31)) >> 32);
 #endif
     return tb_saturate8((a + (a >> 31) + q->round) >> q->shift);
+}
+
+/* Have all n channels from `channel` on the quick form, and the whole range of int8? Then quick[n]. */
+TB_INLINE int tb_quick_channels(TbQuick *quick, const TbOp *op, int taps, int channel, int n)
+{
+    int all = taps <= TB_QUICK_TAPS && op->act_min == -128 && op->act_max == 127;
+    for (int i = 0; i < n && all; i++) {
+        const int32_t multiplier = op->multiplier[channel + i];
+        const int shift = op->shift[channel + i];
+        all = tb_is_quick(op->bias[channel + i], multiplier, shift);
+        quick[i] = all ? tb_quick(multiplier, shift, op->out_zero) : quick[i];
+    }
+    return all;
 }
 
 #endif

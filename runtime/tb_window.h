@@ -7,15 +7,11 @@
 #ifndef TB_WINDOW_H
 #define TB_WINDOW_H
 
-#include "tb_inner.h"
+#include "simd.h"
 
 /* Channels whose sums are kept for a pixel, so that vectors can turn them into
  * outputs; without vectors just the four that are summed together. */
 enum { TB_GROUP = TB_VECTORS ? 16 : 4 };
-
-typedef struct {
-    int32_t a, b, c, d; /* of four output channels */
-} TbSums;
 
 /* A run of n inputs, each of which serves four products, and four of weights.
  * int16 values in int32 products: that is what a compiler turns into dot
@@ -32,6 +28,35 @@ TB_INLINE void tb_dot(TbSums *s, const int8_t *x, const int8_t *const w[4], int 
         d += value * wd[i];
     }
     s->a = a, s->b = b, s->c = c, s->d = d;
+}
+
+/* For one or two channels: n a multiple of 4; c and d are as a and b. */
+TB_INLINE void tb_dot_two(TbSums *s, const int8_t *x, const int8_t *const w[4], int n, int8_t zero)
+{
+    const TbPair less = tb_pair(-zero, -zero);
+    const int8_t *wa = w[0], *wb = w[1];
+    int32_t a = s->a, b = s->b;
+    for (const int8_t *end = x + n; x < end; x += 4, wa += 4, wb += 4) {
+        const uint32_t word = tb_word(x);
+        const TbPair even = tb_add_even_bytes(less, word), odd = tb_add_odd_bytes(less, word);
+        a = tb_mac_bytes(even, odd, tb_word(wa), a);
+        b = tb_mac_bytes(even, odd, tb_word(wb), b);
+    }
+    s->a = s->c = a, s->b = s->d = b;
+}
+
+/* The same on pairs, four inputs at once. Of the weights the second lie as far from the first as the
+ * fourth from the third. */
+TB_INLINE void tb_dot_words(TbSums *s, const int8_t *x, const int8_t *const w[4], int n,
+                            int8_t zero)
+{
+    const int words = n & ~3;
+    if (w[2] == w[0])
+        tb_dot_two(s, x, w, words, zero);
+    else if (words > 0)
+        tb_mac_words(s, x, words, tb_pair(-zero, -zero), w[0], w[2], w[1] - w[0]);
+    const int8_t *const rest[] = {w[0] + words, w[1] + words, w[2] + words, w[3] + words};
+    tb_dot(s, x + words, rest, n - words, zero);
 }
 
 /* The same with a second pixel, for vectors, which widen weights at a cost. */
@@ -54,7 +79,7 @@ TB_INLINE void tb_dot_pair(TbSums *s, const int8_t *x, const int8_t *x2, const i
 
 /* What the kernels know, mostly as constants. */
 typedef struct {
-    int kh, kw, stride, pad_left;
+    int kh, kw, stride, pad_left; /* stride 0: there is one window */
     int padded; /* a window may reach over the edges of the image */
 } TbWindow;
 
@@ -74,12 +99,13 @@ TB_INLINE void tb_window_sums(TbSums *s, const TbOp *op, const TbWindow *k,
         if (pair)
             tb_dot_pair(s, from, from + k->stride * in_c, row, n, op->in_zero);
         else
-            tb_dot(s, from, row, n, op->in_zero);
+            TB_DSP ? tb_dot_words(s, from, row, n, op->in_zero)
+                   : tb_dot(s, from, row, n, op->in_zero);
     }
 }
 
-/* n channels of one or two pixels, four at a time; beyond the last one it stands
- * for those that are not there. */
+/* n channels of one or two pixels, four at a time; where there are fewer, the last
+ * ones are made twice. */
 TB_INLINE void tb_window_group(int32_t (*sum)[TB_GROUP], const TbOp *op, const TbWindow *k,
                                const int8_t *const *rows, int channel, int n, int x, int pair)
 {
@@ -87,7 +113,7 @@ TB_INLINE void tb_window_group(int32_t (*sum)[TB_GROUP], const TbOp *op, const T
     const int8_t *w = op->weights + (ptrdiff_t)channel * size;
     const int32_t *bias = op->bias + channel;
     for (int a = 0; a < n; a += 4) {
-        const int b = a + 1 < n ? a + 1 : a, c = a + 2 < n ? a + 2 : b, d = a + 3 < n ? a + 3 : c;
+        const int b = a + 1 < n ? a + 1 : a, c = a + 3 < n ? a + 2 : a + 2 < n ? b : a, d = c + b - a;
         const int8_t *const of[] = {w + a * size, w + b * size, w + c * size, w + d * size};
         const TbSums begin = {bias[a], bias[b], bias[c], bias[d]};
         TbSums s[] = {begin, begin};
@@ -104,9 +130,12 @@ TB_INLINE void tb_window_row(const TbOp *op, const TbWindow *k, const int8_t *co
     const TbRequant r = tb_requant(op);
     const int in_w = op->in_w, out_c = op->out_c, out_w = op->out_w;
     int32_t sum[2][TB_GROUP];
+    TbQuick quick[TB_GROUP];
 
     for (int c = 0; c < out_c; c += TB_GROUP) {
         const int n = out_c - c < TB_GROUP ? out_c - c : TB_GROUP;
+        const int quickly = TB_DSP && k->stride > 0 &&
+                            tb_quick_channels(quick, op, k->kh * k->kw * op->in_c, c, n);
         int8_t *to = out + c;
         for (int pixel = 0, x = -k->pad_left, pair; pixel < out_w; x += k->stride * (1 + pair)) {
             pair = TB_VECTORS && pixel + 1 < out_w &&
@@ -117,7 +146,8 @@ TB_INLINE void tb_window_row(const TbOp *op, const TbWindow *k, const int8_t *co
                 tb_window_group(sum, op, k, rows, c, n, x, 0);
             for (int p = 0; p <= pair; p++, pixel++, to += out_c)
                 for (int i = 0; i < n; i++)
-                    to[i] = tb_output(&r, sum[p][i], c + i);
+                    to[i] = quickly ? (int8_t)tb_quick_output(&quick[i], sum[p][i])
+                                    : tb_output(&r, sum[p][i], c + i);
         }
     }
 }
