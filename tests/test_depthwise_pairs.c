@@ -1,0 +1,128 @@
+#define _GNU_SOURCE
+#include "tests/kernel_runner.h"
+
+#include "tests/suite.h"
+
+enum { GUARD_ROOM = 24 };
+
+/* Any shape: windows of up to 9 x 9, strides of up to 3, rows and columns of padding. */
+static void draw_depthwise(Sample *s, Rng *rng)
+{
+    draw_op(s, rng, tb_depthwise_row);
+    TbOp *op = &s->op;
+    free(s->weights);
+    op->in_w = (uint16_t)between(rng, 1, rng_below(rng, 4) ? 16 : 70);
+    op->in_c = op->out_c = (uint16_t)between(rng, 1, rng_below(rng, 3) ? 9 : MOST_C);
+    draw_window(op, rng, 9);
+    if (rng_below(rng, 3)) { /* what networks have */
+        op->kh = op->kw = (uint8_t)(3 + 2 * between(rng, 0, 2));
+        op->sh = op->sw = (uint8_t)between(rng, 1, 2);
+        op->pad_top = op->pad_left = (uint8_t)between(rng, 0, op->kh / 2);
+        op->out_h = (uint16_t)((op->in_h + op->sh - 1) / op->sh);
+        op->out_w = (uint16_t)((op->in_w + op->sw - 1) / op->sw);
+    }
+    s->weights = draw_tensor(rng, (size_t)op->kh * op->kw * op->in_c);
+    op->weights = s->weights;
+}
+
+/* A block of exactly n bytes between two of GUARD_ROOM, so that both we and a sanitizer see a step aside. */
+static int8_t *guarded(size_t n)
+{
+    int8_t *memory = xmalloc(n + 2 * GUARD_ROOM);
+    memset(memory, 0x6B, n + 2 * GUARD_ROOM);
+    return memory + GUARD_ROOM;
+}
+
+static bool stands(const int8_t *guarded, size_t n)
+{
+    bool all = true;
+    for (int i = 0; i < GUARD_ROOM; i++)
+        all = all && guarded[-1 - i] == 0x6B && guarded[n + (size_t)i] == 0x6B;
+    return all;
+}
+
+/* The window's rows of output row y, each in a block of its own. */
+static void row_copies(const TbOp *op, const int8_t *in, int y, int8_t **copy, TbRows *rows)
+{
+    size_t bytes = (size_t)op->in_w * op->in_c;
+    for (int k = 0; k < op->kh; k++) {
+        int at = y * op->sh - op->pad_top + k;
+        bool inside = at >= 0 && at < op->in_h;
+        copy[k] = inside ? xmalloc(bytes) : NULL;
+        if (inside)
+            memcpy(copy[k], in + (size_t)at * bytes, bytes);
+        rows->in[k] = copy[k];
+    }
+}
+
+static void row_is_exact(const TbOp *op, const int8_t *in, int y, const int8_t *expected, int i)
+{
+    size_t n = (size_t)op->out_w * op->out_c;
+    uint32_t scratch_bytes = case_scratch(op);
+    int8_t *copy[9], *out = guarded(n), *scratch = guarded(scratch_bytes);
+    TbRows rows = {.out = {out}, .y = y};
+    row_copies(op, in, y, copy, &rows);
+    op->kernel(op, &rows, scratch);
+    ck_assert_msg(memcmp(out, expected, n) == 0,
+                  "layer %d row %d: %d columns of %d channels, k%dx%d s%d pad %d", i, y, op->in_w,
+                  op->in_c, op->kh, op->kw, op->sw, op->pad_left);
+    ck_assert_msg(stands(out, n), "layer %d row %d writes beside its output", i, y);
+    ck_assert_msg(stands(scratch, scratch_bytes), "layer %d row %d: scratch", i, y);
+    for (int k = 0; k < op->kh; k++)
+        free(copy[k]);
+    free(out - GUARD_ROOM), free(scratch - GUARD_ROOM);
+}
+
+static void layer_is_exact(const TbOp *natural, Rng *rng, int i)
+{
+    int32_t folded[MOST_C];
+    int8_t *packed, *in = draw_tensor(rng, (size_t)natural->in_h * natural->in_w * natural->in_c);
+    size_t row = (size_t)natural->out_w * natural->out_c;
+    int8_t *expected = xmalloc(row * natural->out_h);
+    slow_layer(natural, in, NULL, expected);
+    TbOp op = pairs_op(natural, &packed, folded);
+    for (int y = 0; y < op.out_h; y++)
+        row_is_exact(&op, in, y, expected + (size_t)y * row, i);
+    free(in), free(packed), free(expected);
+}
+
+TEST(any_shape_equals_the_reference)
+{
+    Rng rng = rng_make(71, 0);
+    for (int i = 0; i < 3000; i++) {
+        Sample s;
+        draw_depthwise(&s, &rng);
+        layer_is_exact(&s.op, &rng, i);
+        free(s.weights);
+    }
+}
+END
+
+TEST(scratch_of_the_usual_squares_is_small)
+{
+    for (uint32_t k = 3; k <= 7; k += 2)
+        for (uint32_t stride = 1; stride <= 2; stride++)
+            for (uint32_t w = 1; w <= 256; w++)
+                ck_assert_uint_le(tb_depthwise_pairs_scratch(k, k, stride, w), 1544);
+}
+END
+
+/* Worked out by hand: rows 1 2 3, 4 5 6, 7 8 9. */
+TEST(a_3x3_window_packs_columns_of_two_rows_and_then_the_last_row)
+{
+    const int8_t natural[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    const int8_t expected[] = {1, 2, 4, 5, 3, 7, 6, 8, 8, 0, 9, 0};
+    const int8_t by_two[] = {1, 3, 4, 6, 2, 7, 5, 8, 9, 0, 0, 0};
+    int8_t packed[12];
+    Layer l = {.op = OP_DEPTHWISE, .in_c = 1, .out_c = 1};
+    l.kh = l.kw = 3, l.sh = l.sw = 1;
+    constants_pack(&l, STEP_DEPTHWISE_PAIRS, natural, packed);
+    ck_assert_mem_eq(packed, expected, 12);
+    l.sw = 2;
+    constants_pack(&l, STEP_DEPTHWISE_PAIRS, natural, packed);
+    ck_assert_mem_eq(packed, by_two, 12);
+}
+END
+
+SUITE(depthwise_pairs, any_shape_equals_the_reference, scratch_of_the_usual_squares_is_small,
+      a_3x3_window_packs_columns_of_two_rows_and_then_the_last_row)
