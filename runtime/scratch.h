@@ -11,10 +11,10 @@
 
 #include <stdint.h>
 
-/* Four pixels' taps as int16. */
-static inline uint32_t tb_conv_pairs_scratch(uint32_t kh, uint32_t kw, uint32_t in_c)
+/* Four pixels' taps as int16, and a row of their windows where it is padded. */
+static inline uint32_t tb_conv_pairs_scratch(uint32_t kh, uint32_t kw, uint32_t sw, uint32_t in_c)
 {
-    return 16 * ((kh * kw * in_c + 1) / 2);
+    return 16 * ((kh * kw * in_c + 1) / 2) + (3 * sw + kw) * in_c;
 }
 
 static inline uint32_t tb_pointwise_pairs_scratch(uint32_t in_c)

@@ -67,7 +67,7 @@ static inline uint32_t case_weights(const TbOp *op)
 static inline uint32_t case_scratch(const TbOp *op)
 {
     if (op->kernel == tb_conv_pairs_row)
-        return tb_conv_pairs_scratch(op->kh, op->kw, op->in_c);
+        return tb_conv_pairs_scratch(op->kh, op->kw, op->sw, op->in_c);
     if (op->kernel == tb_pointwise_pairs_row)
         return tb_pointwise_pairs_scratch(op->in_c);
     if (op->kernel == tb_depthwise_pairs_row)
