@@ -37,6 +37,22 @@ TB_INLINE uint32_t tb_word(const void *from)
 #endif
 }
 
+TB_INLINE void tb_put_word(void *to, uint32_t w)
+{
+#ifdef __GNUC__
+    ((TbUnaligned *)to)->word = w;
+#else
+    uint8_t *b = (uint8_t *)to;
+    b[0] = (uint8_t)w, b[1] = (uint8_t)(w >> 8), b[2] = (uint8_t)(w >> 16), b[3] = (uint8_t)(w >> 24);
+#endif
+}
+
+/* Four times the same byte. */
+TB_INLINE uint32_t tb_four_bytes(int8_t b)
+{
+    return (uint32_t)(uint8_t)b * 0x01010101u;
+}
+
 TB_INLINE int32_t tb_low(TbPair p)
 {
     return (int16_t)(uint16_t)p;
@@ -104,6 +120,28 @@ TB_INLINE TbPair tb_add_odd_bytes(TbPair to, uint32_t w)
 #else
     return tb_add_even_bytes(to, w >> 8);
 #endif
+}
+
+/* Of each byte, signed, the larger one, or the smaller one. */
+TB_INLINE uint32_t tb_max_bytes(uint32_t a, uint32_t b)
+{
+#if TB_DSP
+    uint32_t m;
+    __asm__("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(m) : "r"(a), "r"(b));
+    return m;
+#else
+    uint32_t m = 0;
+    for (int i = 0; i < 32; i += 8) {
+        const int8_t x = (int8_t)(uint8_t)(a >> i), y = (int8_t)(uint8_t)(b >> i);
+        m |= (uint32_t)(uint8_t)(x > y ? x : y) << i;
+    }
+    return m;
+#endif
+}
+
+TB_INLINE uint32_t tb_min_bytes(uint32_t a, uint32_t b)
+{
+    return ~tb_max_bytes(~a, ~b);
 }
 
 /* The low halves of two pairs as one, or the high ones. */

@@ -6,7 +6,7 @@
 #ifndef TB_CHANNELS_H
 #define TB_CHANNELS_H
 
-#include "tb_inner.h"
+#include "simd.h"
 
 enum { TB_BLOCK = TB_VECTORS ? 16 : 4 };
 
@@ -22,11 +22,61 @@ typedef struct {
 /* Makes n channels of a pixel, from `channel` on. */
 typedef void TbBlock(const TbPixel *p, int channel, int n);
 
+/* Sums of channels 0 and 2, and of 1 and 3. */
+typedef struct {
+    TbPair even, odd;
+} TbPairSums;
+
+enum { TB_PAIR_TAPS = 256 }; /* bytes whose sum a half can hold */
+
+TB_INLINE void tb_add_word(TbPairSums *s, const int8_t *x)
+{
+    const uint32_t word = tb_word(x);
+    s->even = tb_add_even_bytes(s->even, word), s->odd = tb_add_odd_bytes(s->odd, word);
+}
+
+/* taps >= 0 words, so many bytes apart. */
+TB_INLINE void tb_add_words(TbPairSums *s, const int8_t *x, int step, int taps)
+{
+    if (taps & 1)
+        tb_add_word(s, x), x += step;
+    for (taps >>= 1; taps > 0; taps--, x += step) {
+        tb_add_word(s, x);
+        tb_add_word(s, x += step);
+    }
+}
+
+TB_INLINE void tb_add_pair_sums(int32_t *sum, const TbPairSums *s)
+{
+    sum[0] += tb_low(s->even), sum[1] += tb_low(s->odd);
+    sum[2] += tb_high(s->even), sum[3] += tb_high(s->odd);
+}
+
+/* tb_sum_taps() of four channels: at most TB_PAIR_TAPS. */
+TB_INLINE int32_t tb_sum_words(const TbPixel *p, int channel, int32_t *sum)
+{
+    const int in_c = p->op->in_c, taps = p->taps.to - p->taps.from;
+    const int from = (p->x + p->taps.from) * in_c + channel;
+    const int8_t *const *const end = p->rows + p->op->kh;
+    int32_t count = 0;
+    TbPairSums pairs = {0, 0};
+    for (const int8_t *const *row = p->rows; row < end; row++) {
+        if (!*row)
+            continue;
+        count += taps;
+        tb_add_words(&pairs, *row + from, in_c, taps);
+    }
+    tb_add_pair_sums(sum, &pairs);
+    return count;
+}
+
 /* Adds the taps of n channels to their sums. How many taps: the rest is padding. */
 TB_INLINE int32_t tb_sum_taps(const TbPixel *p, int channel, int n, int32_t *sum)
 {
     const int in_c = p->op->in_c, kh = p->op->kh;
     int32_t count = 0;
+    if (TB_DSP && n == 4 && kh * p->op->kw <= TB_PAIR_TAPS)
+        return tb_sum_words(p, channel, sum);
     for (int y = 0; y < kh; y++) {
         if (!p->rows[y])
             continue;

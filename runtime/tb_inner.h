@@ -67,7 +67,7 @@ TB_INLINE int8_t tb_clamp(int32_t x, int32_t low, int32_t high)
 /* The mean of `count` values, halves away from zero. */
 TB_INLINE int8_t tb_mean(const TbOp *op, int32_t sum, int32_t count)
 {
-    const int32_t half = sum < 0 ? -(count / 2) : count / 2;
+    const int32_t half = sum < 0 ? -(count >> 1) : count >> 1;
     return tb_clamp((sum + half) / count, op->act_min, op->act_max);
 }
 
