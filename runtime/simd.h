@@ -356,6 +356,13 @@ TB_INLINE int32_t tb_quick_output(const TbQuick *q, int32_t sum)
     return tb_saturate8((a + (a >> 31) + q->round) >> q->shift);
 }
 
+TB_INLINE void tb_quick_four(int8_t *out, const TbQuick *q, const int32_t *sum)
+{
+    TB_UNROLL
+    for (int i = 0; i < 4; i++)
+        out[i] = (int8_t)tb_quick_output(&q[i], sum[i]);
+}
+
 /* Have all n channels from `channel` on the quick form, and the whole range of int8? Then quick[n]. */
 TB_INLINE int tb_quick_channels(TbQuick *quick, const TbOp *op, int taps, int channel, int n)
 {

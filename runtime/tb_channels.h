@@ -103,14 +103,30 @@ TB_INLINE void tb_multiply_taps(int32_t *sum, const int8_t *x, int x_step, const
     }
 }
 
-/* All channels of all pixels of a row. `block` is inlined, and n a constant in
- * it; without `blocks` it is always 1. */
-TB_INLINE void tb_channels_row(const TbOp *op, const TbRows *rows, TbBlock *block, int blocks)
+/* The same of four channels, by words; `less`, a pair, is added to the inputs. */
+TB_INLINE void tb_multiply_words(TbSums *s, const int8_t *x, int x_step, const int8_t *w,
+                                 int w_step, int taps, TbPair less)
+{
+    int32_t a = s->a, b = s->b, c = s->c, d = s->d;
+    for (; taps > 0; taps--, x += x_step, w += w_step) {
+        const uint32_t inputs = tb_word(x), weights = tb_word(w);
+        const TbPair even = tb_add_even_bytes(less, inputs), odd = tb_add_odd_bytes(less, inputs);
+        const TbPair even_w = tb_even_bytes(weights), odd_w = tb_odd_bytes(weights);
+        a = tb_mac_low_low(even, even_w, a), c = tb_mac_high_high(even, even_w, c);
+        b = tb_mac_low_low(odd, odd_w, b), d = tb_mac_high_high(odd, odd_w, d);
+    }
+    s->a = a, s->b = b, s->c = c, s->d = d;
+}
+
+/* The channels from `first` on of all pixels of a row. `block` is inlined, and n a
+ * constant in it; without `blocks` it is always 1. */
+TB_INLINE void tb_channels_from(const TbOp *op, const TbRows *rows, TbBlock *block, int blocks,
+                                int first)
 {
     TbPixel p = {op, rows->in, rows->out[0], -op->pad_left, {0, 0}};
     const int channels = op->out_c, out_w = op->out_w;
-    for (int i = 0; i < out_w; i++, p.x += op->sw, p.out += channels) {
-        int c = 0;
+    for (int i = 0; i < out_w && first < channels; i++, p.x += op->sw, p.out += channels) {
+        int c = first;
         p.taps = tb_taps(p.x, op->kw, op->in_w);
         for (; TB_VECTORS && blocks && c + 16 <= channels; c += 16)
             block(&p, c, 16);
@@ -119,6 +135,12 @@ TB_INLINE void tb_channels_row(const TbOp *op, const TbRows *rows, TbBlock *bloc
         for (; c < channels; c++)
             block(&p, c, 1);
     }
+}
+
+/* All of them. */
+TB_INLINE void tb_channels_row(const TbOp *op, const TbRows *rows, TbBlock *block, int blocks)
+{
+    tb_channels_from(op, rows, block, blocks, 0);
 }
 
 #endif
