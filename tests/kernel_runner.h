@@ -64,7 +64,8 @@ static inline uint32_t case_weights(const TbOp *op)
     return op->kernel == tb_lookup_row ? TABLE : mixes_channels(op->kernel) ? taps * op->in_c * out_c : 0;
 }
 
-static inline uint32_t case_scratch(const TbOp *op)
+/* Not inlined: gcc would warn of op[-3] where op is known to be no block's. */
+static __attribute__((noinline, unused)) uint32_t case_scratch(const TbOp *op)
 {
     if (op->kernel == tb_conv_pairs_row)
         return tb_conv_pairs_scratch(op->kh, op->kw, op->sw, op->in_c);

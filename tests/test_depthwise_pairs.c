@@ -1,9 +1,7 @@
 #define _GNU_SOURCE
-#include "tests/kernel_runner.h"
+#include "tests/pairs_rows.h"
 
 #include "tests/suite.h"
-
-enum { GUARD_ROOM = 24 };
 
 /* Any shape: windows of up to 9 x 9, strides of up to 3, rows and columns of padding. */
 static void draw_depthwise(Sample *s, Rng *rng)
@@ -25,74 +23,13 @@ static void draw_depthwise(Sample *s, Rng *rng)
     op->weights = s->weights;
 }
 
-/* A block of exactly n bytes between two of GUARD_ROOM, so that both we and a sanitizer see a step aside. */
-static int8_t *guarded(size_t n)
-{
-    int8_t *memory = xmalloc(n + 2 * GUARD_ROOM);
-    memset(memory, 0x6B, n + 2 * GUARD_ROOM);
-    return memory + GUARD_ROOM;
-}
-
-static bool stands(const int8_t *guarded, size_t n)
-{
-    bool all = true;
-    for (int i = 0; i < GUARD_ROOM; i++)
-        all = all && guarded[-1 - i] == 0x6B && guarded[n + (size_t)i] == 0x6B;
-    return all;
-}
-
-/* The window's rows of output row y, each in a block of its own. */
-static void row_copies(const TbOp *op, const int8_t *in, int y, int8_t **copy, TbRows *rows)
-{
-    size_t bytes = (size_t)op->in_w * op->in_c;
-    for (int k = 0; k < op->kh; k++) {
-        int at = y * op->sh - op->pad_top + k;
-        bool inside = at >= 0 && at < op->in_h;
-        copy[k] = inside ? xmalloc(bytes) : NULL;
-        if (inside)
-            memcpy(copy[k], in + (size_t)at * bytes, bytes);
-        rows->in[k] = copy[k];
-    }
-}
-
-static void row_is_exact(const TbOp *op, const int8_t *in, int y, const int8_t *expected, int i)
-{
-    size_t n = (size_t)op->out_w * op->out_c;
-    uint32_t scratch_bytes = case_scratch(op);
-    int8_t *copy[9], *out = guarded(n), *scratch = guarded(scratch_bytes);
-    TbRows rows = {.out = {out}, .y = y};
-    row_copies(op, in, y, copy, &rows);
-    op->kernel(op, &rows, scratch);
-    ck_assert_msg(memcmp(out, expected, n) == 0,
-                  "layer %d row %d: %d columns of %d channels, k%dx%d s%d pad %d", i, y, op->in_w,
-                  op->in_c, op->kh, op->kw, op->sw, op->pad_left);
-    ck_assert_msg(stands(out, n), "layer %d row %d writes beside its output", i, y);
-    ck_assert_msg(stands(scratch, scratch_bytes), "layer %d row %d: scratch", i, y);
-    for (int k = 0; k < op->kh; k++)
-        free(copy[k]);
-    free(out - GUARD_ROOM), free(scratch - GUARD_ROOM);
-}
-
-static void layer_is_exact(const TbOp *natural, Rng *rng, int i)
-{
-    int32_t folded[MOST_C];
-    int8_t *packed, *in = draw_tensor(rng, (size_t)natural->in_h * natural->in_w * natural->in_c);
-    size_t row = (size_t)natural->out_w * natural->out_c;
-    int8_t *expected = xmalloc(row * natural->out_h);
-    slow_layer(natural, in, NULL, expected);
-    TbOp op = pairs_op(natural, &packed, folded);
-    for (int y = 0; y < op.out_h; y++)
-        row_is_exact(&op, in, y, expected + (size_t)y * row, i);
-    free(in), free(packed), free(expected);
-}
-
 TEST(any_shape_equals_the_reference)
 {
     Rng rng = rng_make(71, 0);
     for (int i = 0; i < 3000; i++) {
         Sample s;
         draw_depthwise(&s, &rng);
-        layer_is_exact(&s.op, &rng, i);
+        pairs_are_exact(&s.op, &rng, i);
         free(s.weights);
     }
 }
