@@ -149,10 +149,10 @@ static __attribute__((noinline)) void tb_tile_quick(const TbTile *tile)
 
         "2:                           \n"
         ".rept 8                      \n"
-        "ldr.w r1, [r12], #4          \n"
+        "ldr r1, [r12], #4            \n"
         "ldrd r2, r3, [lr], #8        \n"
-        "sxtb16.w r0, r1              \n"
-        "sxtb16.w r1, r1, ror #8      \n"
+        "sxtb16 r0, r1                \n"
+        "sxtb16 r1, r1, ror #8        \n"
         "smlad r4, r2, r0, r4         \n"
         "smlad r8, r2, r1, r8         \n"
         "smlad r5, r3, r0, r5         \n"
