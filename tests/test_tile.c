@@ -16,14 +16,15 @@ static void make_one_general(Sample *s, Rng *rng)
         s->multiplier[c] = between(rng, 0, (1 << 30) - 1);
 }
 
-/* Sums that hardly fit 32 bits, and scales that leave them there. */
+/* Biases at the ends of 32 bits, and scales that leave them there. */
 static void make_sums_large(Sample *s, Rng *rng)
 {
     for (int c = 0; c < s->op.out_c; c++) {
-        s->bias[c] = rng_below(rng, 2) ? INT32_MAX - (1 << 26) : INT32_MIN + (1 << 26);
+        s->bias[c] = rng_below(rng, 2) ? INT32_MAX : -INT32_MAX;
         s->shift[c] = (int8_t)-between(rng, 1, 3);
         s->multiplier[c] = INT32_MAX - between(rng, 0, 9);
     }
+    memset(s->weights, 0, (size_t)s->op.kh * s->op.kw * s->op.in_c * s->op.out_c);
 }
 
 /* Few and many taps, wide rows, zero points that cut all negatives off, all kinds of scales. */
@@ -43,10 +44,10 @@ static void draw_tiles(Sample *s, Rng *rng, TbKernel *kernel)
         op->out_zero = -128;
     if (rng_below(rng, 4) == 0)
         make_one_general(s, rng);
-    if (rng_below(rng, 8) == 0)
-        make_sums_large(s, rng);
     s->weights = draw_tensor(rng, (size_t)op->kh * op->kw * op->in_c * op->out_c);
     op->weights = s->weights;
+    if (rng_below(rng, 8) == 0)
+        make_sums_large(s, rng);
 }
 
 static void layers_are_exact(TbKernel *kernel, int times)
