@@ -71,18 +71,17 @@ static inline uint32_t tb_depthwise_words(uint32_t kh, uint32_t kw, uint32_t sw)
     return kh / 2 * kw + (sw == 1 ? kw - 1 : (kw + 1) / 2);
 }
 
-/* Weights and sums of a channel, and the planes. */
+/* Bias, weights, constants and sums of a channel, and the planes. */
 static inline uint32_t tb_depthwise_pairs_scratch(uint32_t kh, uint32_t kw, uint32_t sw,
                                                   uint32_t out_w)
 {
     const uint32_t tiles = tb_depthwise_tiles(kh, kw, sw, out_w);
-    const uint32_t words = (tb_depthwise_words(kh, kw, sw) + 1) / 2 * 2;
     const uint32_t across = tb_depthwise_across(kh, kw, sw)
                                 ? tb_depthwise_across_records(kw, sw, tiles)
                                 : 0;
     const uint32_t records =
         tb_depthwise_planes(kh, kw, sw) * tb_depthwise_records(kw, sw, tiles) + across;
-    return 4 * words + 16 * tiles + TB_RECORD_BYTES * records;
+    return 4 * (1 + tb_depthwise_words(kh, kw, sw) + 4) + 16 * tiles + TB_RECORD_BYTES * records;
 }
 
 /* Packed weights of a convolution of so many taps: [pair of channels][pair of taps][4]. */

@@ -6,15 +6,30 @@
  * outputs are summed up, each word of a tile loaded once; then requantised. The
  * sums are doubled where the quick requantisation allows it: that is one
  * instruction less for each output. */
-#include "scratch.h"
-#include "simd.h"
+#include "tb_depthwise_tile.h"
 
-enum { TILE = 4, LANES = 4, RECORD = TB_RECORD_BYTES / 4 }; /* RECORD: words */
+#ifdef __GNUC__
+#define TB_APART __attribute__((noinline))
+#else
+#define TB_APART
+#endif
 
 typedef struct Strip Strip;
 
-/* Sums of all tiles of one lane, from `bias` on. */
-typedef void Body(const Strip *s, int lane, int32_t bias);
+/* The sums of all tiles of a lane: the first `full` tiles become outputs, at `out` and so on; those
+ * of the others are left in Strip.sums. */
+typedef void Body(const Strip *s, int lane, int full, int8_t *out);
+
+/* Words of a plane: of the bytes at a and b and then so many bytes further. A half of padding
+ * stays where it is, for all words and channels. */
+typedef struct {
+    const int8_t *a, *b;
+    int a_step, b_step;
+    TbPair *plane;
+    int from, n; /* words */
+} Run;
+
+enum { MOST_RUNS = 9 }; /* of a 7x7 at stride 2: six planes, and three parts of the row across */
 
 struct Strip {
     const TbOp *op;
@@ -23,19 +38,19 @@ struct Strip {
     int tiles;                     /* of four outputs */
     int square;                    /* the last row's pairs lie across */
     int plane;                     /* words of a plane */
+    int across_words;              /* words of a lane in the row across */
+    int weight_bytes;              /* of a channel, packed */
+    int narrow;                    /* the activation's range is narrower than an int8 */
+    TbPut *put;
     const int8_t *padding;         /* four bytes: a pixel of padding */
-    TbPair *weights;               /* of a channel */
+    TbPair *weights;               /* of a channel: the bias, its pairs, and then a TbPut */
     int32_t *sums;                 /* of a channel: [tiles][4] */
-    TbPair *planes, *across;       /* [record][lane][2] */
+    TbPair *planes, *across, *end; /* [record][lane][2] */
+    int runs;
+    Run run[MOST_RUNS];            /* of a square */
 };
 
 /* ---- unpacking ---- */
-
-/* Word i of lane 0 in a plane; the next lane is two words further. */
-TB_INLINE TbPair *word_at(TbPair *plane, int i)
-{
-    return plane + i / 2 * RECORD + i % 2;
-}
 
 TB_INLINE void unpack_one(TbPair *to, const int8_t *a, const int8_t *b)
 {
@@ -59,8 +74,13 @@ TB_INLINE void unpack_two(TbPair *to, const int8_t *a, const int8_t *a2, const i
     to[6] = tb_odd_bytes(high), to[7] = tb_odd_bytes(high2);
 }
 
-/* n records. */
-TB_INLINE void unpack_records(TbPair *to, int n, const int8_t *a, int a_step, const int8_t *b,
+typedef struct {
+    TbPair *to;
+    const int8_t *a, *b;
+} Places;
+
+/* n records, n > 0; where they end. */
+TB_INLINE Places unpack_records(TbPair *to, int n, const int8_t *a, int a_step, const int8_t *b,
                               int b_step)
 {
 #if TB_DSP
@@ -92,281 +112,218 @@ TB_INLINE void unpack_records(TbPair *to, int n, const int8_t *a, int a_step, co
                      : [as] "r"(a_step), [bs] "r"(b_step)
                      : "r0", "r1", "r2", "r3", "cc", "memory");
 #else
-    for (; n > 0; n--, to += RECORD, a += 2 * a_step, b += 2 * b_step)
+    for (; n > 0; n--, to += TB_RECORD, a += 2 * a_step, b += 2 * b_step)
         unpack_two(to, a, a + a_step, b, b + b_step);
 #endif
+    const Places end = {to, a, b};
+    return end;
 }
 
-/* n words from word i on, of the bytes at a and b, so far apart from word to word. */
-static void unpack(TbPair *plane, int i, int n, const int8_t *a, int a_step, const int8_t *b,
-                   int b_step)
+/* Of a layer of fewer than four channels. */
+static void unpack_few(const Run *r, int channels)
 {
-    TbPair *to = word_at(plane, i);
-    if (i & 1) {
-        unpack_one(to, a, b);
-        to += RECORD - 1, a += a_step, b += b_step, n--;
-    }
-    if (n >= 2)
-        unpack_records(to, n / 2, a, a_step, b, b_step);
-    if (n & 1)
-        unpack_one(to + n / 2 * RECORD, a + (n - 1) * a_step, b + (n - 1) * b_step);
-}
-
-/* The same of a layer of fewer than four channels. */
-static void unpack_few(TbPair *plane, int i, int n, const int8_t *a, int a_step, const int8_t *b,
-                       int b_step, int channels)
-{
-    for (; n > 0; n--, i++, a += a_step, b += b_step)
+    const int8_t *a = r->a, *b = r->b;
+    for (int i = r->from; i < r->from + r->n; i++, a += r->a_step, b += r->b_step)
         for (int lane = 0; lane < channels; lane++)
-            word_at(plane, i)[2 * lane] = tb_pair(a[lane], b[lane]);
+            tb_word_at(r->plane, i)[2 * lane] = tb_pair(a[lane], b[lane]);
 }
 
-/* One half of the words of a plane: word i is column x + i * step of a row. */
-typedef struct {
-    const int8_t *row; /* NULL: padding */
-    int x, from, to;   /* words [from, to) are inside the image */
-} Half;
-
-TB_INLINE Half half_of(const Strip *s, int row, int x, int step, int n)
+TB_INLINE void unpack_run(const Run *r, int channel)
 {
-    Half h = {s->rows[row], x, n, n};
-    if (h.row) {
-        const int w = s->op->in_w;
-        h.from = x < 0 ? (step - 1 - x) / step : 0;
-        h.to = x < w ? (w - x + step - 1) / step : 0;
-        h.to = h.to < n ? h.to : n;
-        h.from = h.from < h.to ? h.from : h.to;
+    const int a_step = r->a_step, b_step = r->b_step;
+    const int8_t *a = r->a, *b = r->b;
+    TbPair *to = tb_word_at(r->plane, r->from);
+    int n = r->n;
+    if (a_step)
+        a += channel;
+    if (b_step)
+        b += channel;
+    if (r->from & 1) {
+        unpack_one(to, a, b);
+        to += TB_RECORD - 1, a += a_step, b += b_step, n--;
     }
-    return h;
+    if (n >> 1) {
+        const Places p = unpack_records(to, n >> 1, a, a_step, b, b_step);
+        to = p.to, a = p.a, b = p.b;
+    }
+    if (n & 1)
+        unpack_one(to, a, b);
 }
 
-/* Is word i inside? *end becomes what is next, if that is earlier. */
-TB_INLINE int is_inside(const Half *h, int i, int *end)
+/* Four channels of n runs. */
+static TB_APART void unpack(const Strip *s, const Run *run, int n, int channel)
 {
-    const int inside = i >= h->from && i < h->to, next = i < h->from ? h->from : h->to;
-    if (next > i && next < *end)
-        *end = next;
-    return inside;
-}
-
-/* The plane of two halves; `padding`: the words that are padding, which four channels share with
- * the next four, else those that are not. */
-static void unpack_plane(const Strip *s, TbPair *plane, Half a, Half b, int step, int n,
-                         int channel, int padding)
-{
-    const int in_c = s->op->in_c, bytes = step * in_c;
-    for (int i = 0, end; i < n; i = end) {
-        end = n;
-        const int a_in = is_inside(&a, i, &end), b_in = is_inside(&b, i, &end);
-        if ((a_in || b_in) == padding)
-            continue;
-        const int8_t *pa = a_in ? a.row + (a.x + i * step) * in_c + channel : s->padding;
-        const int8_t *pb = b_in ? b.row + (b.x + i * step) * in_c + channel : s->padding;
-        if (in_c >= LANES)
-            unpack(plane, i, end - i, pa, a_in ? bytes : 0, pb, b_in ? bytes : 0);
+    const int in_c = s->op->in_c;
+    for (const Run *const end = run + n; run < end; run++)
+        if (in_c >= TB_LANES)
+            unpack_run(run, channel);
         else
-            unpack_few(plane, i, end - i, pa, a_in ? bytes : 0, pb, b_in ? bytes : 0, in_c);
-    }
+            unpack_few(run, in_c);
 }
 
-/* All planes of four channels; the last of an odd number of rows is its own partner. */
-static void unpack_strip(const Strip *s, int channel, int padding)
+/* Words [from, to) of n whose columns x + i * step lie inside the image. */
+typedef struct {
+    int from, to;
+} Range;
+
+static Range inside(int x, int step, int width, int n)
+{
+    Range r = {x < 0 ? (step - 1 - x) / step : 0, x < width ? (width - x + step - 1) / step : 0};
+    r.to = r.to < n ? r.to : n;
+    r.from = r.from < r.to ? r.from : r.to;
+    return r;
+}
+
+/* The words of two rows, NULL when they are padding, that are inside the image. */
+static TB_APART Run run_of(const Strip *s, TbPair *plane, const int8_t *a, const int8_t *b, int residue)
 {
     const TbOp *op = s->op;
-    const int n = s->plane / RECORD * 2, last = op->kh - 1, step = op->sw;
+    const int step = op->sw, bytes = step * op->in_c, x = s->x + residue;
+    const Range in = inside(x, step, a || b ? op->in_w : 0, s->plane / TB_RECORD * 2);
+    const int at = (x + in.from * step) * op->in_c;
+    Run r = {a ? a + at : s->padding, b ? b + at : s->padding, a ? bytes : 0, b ? bytes : 0, plane,
+             in.from, in.to - in.from};
+    return r;
+}
+
+/* The last row of a square: words of two columns each, of which the image's edges may cut off one. */
+static int runs_across(const Strip *s, Run *run)
+{
+    const TbOp *op = s->op;
+    const int8_t *row = s->rows[op->kh - 1];
+    const int x = s->x, in_c = op->in_c, n = s->across_words, width = row ? op->in_w : 0;
+    const Range a = inside(x, 2, width, n), b = inside(x + 1, 2, width, n);
+    const int head = b.from < a.from && b.from < b.to, tail = b.to < a.to && a.from < a.to;
+    const Run both = {row + (x + 2 * a.from) * in_c, row + (x + 1 + 2 * a.from) * in_c, 2 * in_c,
+                      2 * in_c, s->across, a.from, b.to - a.from};
+    const Run right = {s->padding, row + (x + 1 + 2 * b.from) * in_c, 0, 1, s->across, b.from, 1};
+    const Run left = {row + (x + 2 * b.to) * in_c, s->padding, 1, 0, s->across, b.to, 1};
+    int runs = 0;
+    if (head)
+        run[runs++] = right;
+    if (a.from < b.to)
+        run[runs++] = both;
+    if (tail)
+        run[runs++] = left;
+    return runs;
+}
+
+/* Writes padding to all words; what is inside the image is written over it for every four
+ * channels. */
+static TB_APART void pad_planes(const Strip *s)
+{
+    const TbPair pair = tb_even_bytes(tb_word(s->padding));
+    for (TbPair *to = s->planes; to < s->end; to += 2)
+        to[0] = to[1] = pair;
+}
+
+static TB_APART void runs_of_square(Strip *s)
+{
+    const TbOp *op = s->op;
     TbPair *plane = s->planes;
-    for (int y = 0; y <= last - s->square; y += 2)
-        for (int residue = 0; residue < step && residue < op->kw; residue++) {
-            const int x = s->x + residue, below = y < last ? y + 1 : y;
-            unpack_plane(s, plane, half_of(s, y, x, step, n), half_of(s, below, x, step, n), step,
-                         n, channel, padding);
-            plane += s->plane;
+    s->runs = 0;
+    for (int y = 0; y + 1 < op->kh; y += 2)
+        for (int residue = 0; residue < op->sw; residue++, plane += s->plane) {
+            const Run r = run_of(s, plane, s->rows[y], s->rows[y + 1], residue);
+            if (r.n > 0)
+                s->run[s->runs++] = r;
         }
-    if (s->square) {
-        const int words = 2 * (int)tb_depthwise_across_records(op->kw, op->sw, (uint32_t)s->tiles);
-        unpack_plane(s, s->across, half_of(s, last, s->x, 2, words),
-                     half_of(s, last, s->x + 1, 2, words), 2, words, channel, padding);
-    }
+    s->runs += runs_across(s, s->run + s->runs);
+}
+
+/* Any window: all rows in pairs, the last of an odd number with itself. */
+static TB_APART void unpack_any(const Strip *s, int channel)
+{
+    const TbOp *op = s->op;
+    const int last = op->kh - 1, residues = op->sw < op->kw ? op->sw : op->kw;
+    TbPair *plane = s->planes;
+    for (int y = 0; y <= last; y += 2)
+        for (int residue = 0; residue < residues; residue++, plane += s->plane) {
+            const Run r = run_of(s, plane, s->rows[y], s->rows[y < last ? y + 1 : y], residue);
+            unpack(s, &r, r.n > 0, channel);
+        }
 }
 
 /* ---- sums ---- */
 
-#if defined(__GNUC__) && !defined(__clang__)
-#define UNROLL _Pragma("GCC unroll 16")
-#else
-#define UNROLL
-#endif
-
-#if TB_DSP
-#define ORDERED(text, to, a, b, c)                                                               \
-    __asm__ volatile(text " %0, %1, %2, %3" : "=r"(to) : "r"(a), "r"(b), "r"(c))
-#endif
-
-TB_INLINE void load_two(TbPair *to, const TbPair *from)
-{
-    to[0] = from[0], to[1] = from[1];
-}
-
-TB_INLINE void load_one(TbPair *to, const TbPair *from)
-{
-    to[0] = from[0];
-}
-
-TB_INLINE void load_weights(TbPair *w, const TbPair *from, int i, int n)
-{
-    if (i % 2 == 0 && i + 1 < n)
-        load_two(&w[i], from + i);
-    else if (i % 2 == 0 && i < n)
-        load_one(&w[i], from + i);
-}
-
-TB_INLINE void mac_pairs(int32_t *to, TbPair x, TbPair w, int32_t sum)
-{
-#if TB_DSP
-    ORDERED("smlad", *to, x, w, sum);
-#else
-    *to = tb_mac_pairs(x, w, sum);
-#endif
-}
-
-TB_INLINE void mac_low_high(int32_t *to, TbPair x, TbPair w, int32_t sum)
-{
-#if TB_DSP
-    ORDERED("smlabt", *to, x, w, sum);
-#else
-    *to = tb_mac_low_high(x, w, sum);
-#endif
-}
-
-TB_INLINE void mac_high_low(int32_t *to, TbPair x, TbPair w, int32_t sum)
-{
-#if TB_DSP
-    ORDERED("smlatb", *to, x, w, sum);
-#else
-    *to = tb_mac_high_low(x, w, sum);
-#endif
-}
-
-/* Adds so many taps, a constant, of a plane's next words to four sums. */
-TB_INLINE void add_taps(int32_t *sum, const TbPair *x, const TbPair *from, int taps)
-{
-    TbPair w[16], pair[2];
-    UNROLL
-    for (int i = 0; i < taps + TILE - 1; i++) {
-        load_weights(w, from, i, taps);
-        if (i % 2 == 0 && i + 1 < taps + TILE - 1)
-            load_two(pair, x + i / 2 * RECORD);
-        else if (i % 2 == 0)
-            load_one(pair, x + i / 2 * RECORD);
-        UNROLL
-        for (int o = 0; o < TILE; o++)
-            if (i - o >= 0 && i - o < taps)
-                mac_pairs(&sum[o], pair[i % 2], w[i - o], sum[o]);
-    }
-}
-
-/* The same of the row whose pairs lie across, at stride 1. Even outputs begin with the first half
- * of a word; odd ones with the second, and theirs are the weights from w[k / 2] on. */
-TB_INLINE void add_across(int32_t *sum, const TbPair *x, const TbPair *from, int k)
-{
-    const int half = k / 2;
-    TbPair w[16], pair[2];
-    UNROLL
-    for (int i = 0; i < k - 1; i++)
-        load_weights(w, from, i, k - 1);
-    UNROLL
-    for (int i = 0; i <= half + 1; i++) {
-        if (i % 2 == 0 && i < half + 1)
-            load_two(pair, x + i / 2 * RECORD);
-        else if (i % 2 == 0)
-            load_one(pair, x + i / 2 * RECORD);
-        UNROLL
-        for (int o = 0; o < TILE; o++) {
-            const int tap = i - o / 2;
-            if (o % 2 == 0 && tap >= 0 && tap < half)
-                mac_pairs(&sum[o], pair[i % 2], w[tap], sum[o]);
-            if (o % 2 == 0 && tap == half)
-                mac_low_high(&sum[o], pair[i % 2], w[k - 2], sum[o]);
-            if (o % 2 == 1 && tap == 0)
-                mac_high_low(&sum[o], pair[i % 2], w[0], sum[o]);
-            if (o % 2 == 1 && tap >= 1 && tap <= half)
-                mac_pairs(&sum[o], pair[i % 2], w[half + tap - 1], sum[o]);
-        }
-    }
-}
-
 /* k, stride: constants. */
-TB_INLINE void sum_square(const Strip *s, int lane, int32_t bias, int k, int stride)
+TB_INLINE void sum_square(const Strip *s, int lane, int full, int8_t *out, int k, int stride)
 {
     const TbPair *x = s->planes + 2 * lane, *across = s->across + 2 * lane;
-    const int plane = s->plane;
-    int32_t *to = s->sums, *const end = to + s->tiles * TILE;
-    for (; to < end; to += TILE) {
-        int32_t sum[] = {bias, bias, bias, bias};
-        const TbPair *w = s->weights, *from = x;
-        UNROLL
-        for (int pair = 0; pair < k / 2; pair++) {
-            UNROLL
-            for (int residue = 0; residue < stride; residue++) {
-                const int taps = (k - residue + stride - 1) / stride;
-                add_taps(sum, from, w, taps);
-                w += taps, from += plane;
-            }
-        }
+    const TbPair *const last = x + full * 2 * TB_RECORD;
+    const TbPair *const end = x + s->tiles * 2 * TB_RECORD;
+    const int next = s->plane - 2 * TB_RECORD; /* plane, from the tile behind this one */
+    int32_t *to = s->sums;
+    do {
+        TbTile t;
+        const TbPair *from;
+        t.w = s->weights;
+        x = tb_tile_begin(&t, x, stride == 1 ? k : (k + 1) / 2);
+        from = x;
+        for (int pair = 0; pair < k / 2; pair++)
+            for (int residue = pair == 0; residue < stride; residue++)
+                from = tb_tile_add(&t, from + next, (k - residue + stride - 1) / stride);
         if (stride == 1)
-            add_across(sum, across, w, k);
+            across = tb_tile_across(&t, across, k);
         else
-            add_taps(sum, across, w, k / 2 + 1);
-        to[0] = sum[0], to[1] = sum[1], to[2] = sum[2], to[3] = sum[3];
-        x += 2 * RECORD, across += stride * RECORD;
-    }
+            across = tb_tile_add(&t, across, k / 2 + 1);
+        if (x <= last) {
+            out = tb_tile_put(&t, out);
+        } else {
+            to[0] = t.s[0], to[1] = t.s[1], to[2] = t.s[2], to[3] = t.s[3];
+            to += TB_TILE;
+        }
+    } while (x < end);
 }
 
-static void sum_3x3(const Strip *s, int lane, int32_t bias)
+static void sum_3x3(const Strip *s, int lane, int full, int8_t *out)
 {
-    sum_square(s, lane, bias, 3, 1);
+    sum_square(s, lane, full, out, 3, 1);
 }
 
-static void sum_3x3_2(const Strip *s, int lane, int32_t bias)
+static void sum_3x3_2(const Strip *s, int lane, int full, int8_t *out)
 {
-    sum_square(s, lane, bias, 3, 2);
+    sum_square(s, lane, full, out, 3, 2);
 }
 
-static void sum_5x5(const Strip *s, int lane, int32_t bias)
+static void sum_5x5(const Strip *s, int lane, int full, int8_t *out)
 {
-    sum_square(s, lane, bias, 5, 1);
+    sum_square(s, lane, full, out, 5, 1);
 }
 
-static void sum_5x5_2(const Strip *s, int lane, int32_t bias)
+static void sum_5x5_2(const Strip *s, int lane, int full, int8_t *out)
 {
-    sum_square(s, lane, bias, 5, 2);
+    sum_square(s, lane, full, out, 5, 2);
 }
 
-static void sum_7x7(const Strip *s, int lane, int32_t bias)
+static void sum_7x7(const Strip *s, int lane, int full, int8_t *out)
 {
-    sum_square(s, lane, bias, 7, 1);
+    sum_square(s, lane, full, out, 7, 1);
 }
 
-static void sum_7x7_2(const Strip *s, int lane, int32_t bias)
+static void sum_7x7_2(const Strip *s, int lane, int full, int8_t *out)
 {
-    sum_square(s, lane, bias, 7, 2);
+    sum_square(s, lane, full, out, 7, 2);
 }
 
-static void sum_any(const Strip *s, int lane, int32_t bias)
+static void sum_any(const Strip *s, int lane, int full, int8_t *out)
 {
     const TbOp *op = s->op;
-    const int pairs = (op->kh + 1) / 2, stride = op->sw;
-    for (int i = 0; i < s->tiles * TILE; i++) {
+    const int pairs = (op->kh + 1) / 2, stride = op->sw, done = full * TB_TILE;
+    for (int i = 0; i < s->tiles * TB_TILE; i++) {
         TbPair *plane = s->planes + 2 * lane;
         const TbPair *w = s->weights;
-        int32_t sum = bias;
+        int32_t sum = (int32_t)*w++;
         for (int pair = 0; pair < pairs; pair++)
             for (int residue = 0; residue < stride && residue < op->kw; residue++) {
                 for (int x = residue, at = i; x < op->kw; x += stride, at++)
-                    sum = tb_mac_pairs(*word_at(plane, at), *w++, sum);
+                    sum = tb_mac_pairs(*tb_word_at(plane, at), *w++, sum);
                 plane += s->plane;
             }
-        s->sums[i] = sum;
+        if (i < done)
+            *out = tb_put_one(sum, s->put), out += op->out_c;
+        else
+            s->sums[i - done] = sum;
     }
 }
 
@@ -380,97 +337,128 @@ static Body *body_of(const TbOp *op)
 
 /* ---- a channel ---- */
 
-static void unpack_weights(TbPair *to, const int8_t *packed, int words, int doubled)
+/* Pairs of weights, two in four bytes, doubled or not: up to `end`, or one more. */
+TB_INLINE void unpack_weights(TbPair *to, const TbPair *end, const int8_t *packed, int doubled)
 {
-    for (int i = 0; i < words; i += 2, packed += 4) {
-        const uint32_t four = tb_word(packed);
-        const TbPair a = tb_even_bytes(four), b = tb_odd_bytes(four);
-        to[i] = doubled ? tb_add_pairs(a, a) : a;
-        to[i + 1] = doubled ? tb_add_pairs(b, b) : b;
+#if TB_TILE_ASM
+    while (doubled && to < end - 2)
+        __asm__ volatile("ldmia %[packed]!, {r1, r3}\n"
+                         "sxtb16 r0, r1\n"
+                         "sxtab16 r0, r0, r1\n"
+                         "sxtb16 r2, r1, ror #8\n"
+                         "sxtab16 r1, r2, r1, ror #8\n"
+                         "sxtb16 r2, r3\n"
+                         "sxtab16 r2, r2, r3\n"
+                         "sxtb16 r4, r3, ror #8\n"
+                         "sxtab16 r3, r4, r3, ror #8\n"
+                         "stmia %[to]!, {r0, r1, r2, r3}\n"
+                         : [to] "+r"(to), [packed] "+r"(packed)
+                         :
+                         : "r0", "r1", "r2", "r3", "r4", "memory");
+#endif
+    for (; to < end; to += 2, packed += 4) {
+        const uint32_t four = tb_word(packed), again = doubled ? four : 0;
+        to[0] = tb_add_even_bytes(tb_even_bytes(four), again);
+        to[1] = tb_add_odd_bytes(tb_odd_bytes(four), again);
     }
 }
 
-TB_INLINE int8_t quick_output(int32_t sum, int32_t multiplier, const TbQuick *q)
-{
-    const int32_t a = tb_high_mac(sum, multiplier, q->round) + (sum >> 31);
-    return (int8_t)tb_saturate8(a >> q->shift);
-}
-
-/* Outputs of doubled sums. */
-static void put_quick(const TbOp *op, const int32_t *sum, int channel, int8_t *out, int n)
-{
-    const int32_t multiplier = op->multiplier[channel];
-    const TbQuick q = tb_quick(multiplier, op->shift[channel], op->out_zero);
-    const int out_c = op->out_c;
-    for (; n >= 4; n -= 4, sum += 4) {
-        const int32_t a = sum[0], b = sum[1], c = sum[2], d = sum[3];
-        *out = quick_output(a, multiplier, &q), out += out_c;
-        *out = quick_output(b, multiplier, &q), out += out_c;
-        *out = quick_output(c, multiplier, &q), out += out_c;
-        *out = quick_output(d, multiplier, &q), out += out_c;
-    }
-    for (; n > 0; n--, sum++, out += out_c)
-        *out = quick_output(*sum, multiplier, &q);
-}
-
-static void put(const TbOp *op, const int32_t *sum, int channel, int8_t *out, int n)
-{
-    const TbRequant r = tb_requant(op);
-    for (int i = 0; i < n; i++, out += op->out_c)
-        *out = tb_output(&r, sum[i], channel);
-}
-
-static void clamp(const TbOp *op, int8_t *out, int n)
+static TB_APART void clamp(const TbOp *op, int8_t *out, int n)
 {
     for (; n > 0; n--, out += op->out_c)
         *out = tb_clamp(*out, op->act_min, op->act_max);
 }
 
-static void make_channel(const Strip *s, Body *body, int lane, int channel, int8_t *out, int n)
+/* Bias, weights and constants of a channel. Is its requantisation the quick one? */
+static TB_APART int prepare(const Strip *s, int channel)
 {
     const TbOp *op = s->op;
-    const int words = (int)tb_depthwise_words(op->kh, op->kw, op->sw);
-    const int32_t bias = op->bias[channel];
-    const int quick = tb_is_quick(bias, op->multiplier[channel], op->shift[channel]);
-    unpack_weights(s->weights, op->weights + channel * ((words + 1) / 2 * 4), words, quick);
-    body(s, lane, quick ? 2 * bias : bias);
-    if (quick)
-        put_quick(op, s->sums, channel, out + channel, n);
-    else
-        put(op, s->sums, channel, out + channel, n);
-    if (quick && (op->act_min > -128 || op->act_max < 127))
-        clamp(op, out + channel, n);
+    const int8_t *packed = op->weights + channel * s->weight_bytes;
+    const int32_t bias = op->bias[channel], multiplier = op->multiplier[channel];
+    const int shift = op->shift[channel];
+    TbPair *const w = s->weights;
+    TbPut *const put = s->put;
+    if (!tb_is_quick(bias, multiplier, shift)) {
+        w[0] = (uint32_t)bias;
+        unpack_weights(w + 1, (const TbPair *)put, packed, 0);
+        return 0;
+    }
+    const TbQuick q = tb_quick(multiplier, shift, op->out_zero);
+    w[0] = 2 * (uint32_t)bias;
+    unpack_weights(w + 1, (const TbPair *)put, packed, 1);
+    put->multiplier = multiplier, put->round = q.round, put->shift = q.shift;
+    return 1;
 }
 
-static void make_strip(const Strip *s, Body *body, int8_t *out, int n)
+/* A channel whose requantisation is not the quick one. */
+static TB_APART void put_slowly(const Strip *s, int channel, int8_t *out, int n)
 {
-    const int channels = s->op->out_c;
-    unpack_strip(s, 0, 1);
+    const TbOp *op = s->op;
+    const TbRequant r = tb_requant(op);
+    for (int i = 0; i < n; i++, out += op->out_c)
+        *out = tb_output(&r, s->sums[i], channel);
+}
+
+/* The outputs that are no full tile, and those outside the activation's range. */
+static TB_APART void put_rest(const Strip *s, int8_t *out, int full, int n)
+{
+    const TbOp *op = s->op;
+    for (int i = full; i < n; i++)
+        out[i * op->out_c] = tb_put_one(s->sums[i - full], s->put);
+    if (s->narrow)
+        clamp(op, out, n);
+}
+
+static void make_strip(Strip *s, Body *body, int8_t *out, int n)
+{
+    const int channels = s->op->out_c, full = n / TB_TILE, rest = n % TB_TILE || s->narrow;
+    pad_planes(s);
+    if (s->square)
+        runs_of_square(s);
     for (int channel = 0; channel < channels;) {
-        const int rest = channels - channel, few = rest < LANES && channels >= LANES;
-        const int first = few ? channels - LANES : channel; /* the last four, some of them again */
-        unpack_strip(s, first, 0);
-        for (; channel < channels && channel < first + LANES; channel++)
-            make_channel(s, body, channel - first, channel, out, n);
+        const int few = channels - channel < TB_LANES && channels >= TB_LANES;
+        const int first = few ? channels - TB_LANES : channel; /* some of the last four once more */
+        if (s->square)
+            unpack(s, s->run, s->runs, first);
+        else
+            unpack_any(s, first);
+        for (; channel < channels && channel < first + TB_LANES; channel++) {
+            const int quick = prepare(s, channel);
+            body(s, channel - first, quick ? full : 0, out + channel);
+            if (!quick)
+                put_slowly(s, channel, out + channel, n);
+            else if (rest)
+                put_rest(s, out + channel, full * TB_TILE, n);
+        }
     }
 }
 
 void tb_depthwise_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
     const uint32_t kh = op->kh, kw = op->kw, sw = op->sw;
+    const uint32_t tiles = tb_depthwise_tiles(kh, kw, sw, op->out_w);
     const int8_t padding[] = {op->in_zero, op->in_zero, op->in_zero, op->in_zero};
-    const int tiles = (int)tb_depthwise_tiles(kh, kw, sw, op->out_w);
-    Strip s = {op, rows->in, -op->pad_left, tiles, tb_depthwise_across(kh, kw, sw),
-               (int)tb_depthwise_records(kw, sw, (uint32_t)tiles) * RECORD, padding, NULL, NULL,
-               NULL, NULL};
+    const int outputs = (int)tiles * TB_TILE;
+    Body *body = body_of(op);
+    Strip s;
+    s.op = op, s.rows = rows->in, s.padding = padding;
+    s.tiles = (int)tiles;
+    s.square = tb_depthwise_across(kh, kw, sw);
+    s.plane = (int)tb_depthwise_records(kw, sw, tiles) * TB_RECORD;
+    s.across_words = 2 * (int)tb_depthwise_across_records(kw, sw, tiles);
     s.weights = (TbPair *)scratch;
-    s.sums = (int32_t *)(s.weights + (tb_depthwise_words(kh, kw, sw) + 1) / 2 * 2);
-    s.planes = (TbPair *)(s.sums + tiles * TILE);
+    s.weight_bytes = (int)tb_depthwise_pairs_weights(kh, kw, sw, 1);
+    s.narrow = op->act_min > -128 || op->act_max < 127;
+    s.put = (TbPut *)(s.weights + 1 + tb_depthwise_words(kh, kw, sw));
+    s.put->out_c = op->out_c;
+    s.sums = (int32_t *)(s.put + 1);
+    s.planes = (TbPair *)(s.sums + outputs);
     s.across = s.planes + (int)tb_depthwise_planes(kh, kw, sw) * s.plane;
+    s.end = s.across + (s.square ? s.across_words * TB_LANES : 0);
 
-    for (int i = 0; i < op->out_w; i += tiles * TILE) {
-        const int rest = op->out_w - i, n = rest < tiles * TILE ? rest : tiles * TILE;
+    for (int i = 0; i < op->out_w; i += outputs) {
         s.x = i * op->sw - op->pad_left;
-        make_strip(&s, body_of(op), rows->out[0] + i * op->out_c, n);
+        make_strip(&s, body, rows->out[0] + i * op->out_c,
+                   op->out_w - i < outputs ? op->out_w - i : outputs);
     }
 }
