@@ -238,7 +238,8 @@ typedef struct {
     int32_t a, b, c, d; /* of four output channels */
 } TbSums;
 
-#if TB_DSP
+#if TB_DSP && defined(__OPTIMIZE__) && !defined(__clang__)
+#define TB_MAC_WORDS_IN_ASSEMBLY 1
 /* Four inputs' pairs times a word of each channel's weights: 23 instructions for 16 products. */
 #define TB_MAC_WORD                                                                                \
     "ldr    %[even], [%[x]], #4\n"                                                                 \
@@ -255,13 +256,13 @@ typedef struct {
 #endif
 
 /* Adds the products of n inputs, n > 0 a multiple of 4, plus `less` with four channels' weights:
- * at w, w + step, w3, w3 + step. In assembly, for gcc does not manage with 13 registers; an odd
- * word enters in the middle. */
+ * at w, w + step, w3, w3 + step. In assembly, for gcc's own code spills; an odd word enters in the
+ * middle. It takes 13 registers, which clang, or gcc without optimisation, does not have. */
 TB_INLINE void tb_mac_words(TbSums *s, const int8_t *x, int n, TbPair less, const int8_t *w,
                             const int8_t *w3, ptrdiff_t step)
 {
     const int8_t *const end = x + n;
-#if TB_DSP
+#ifdef TB_MAC_WORDS_IN_ASSEMBLY
     TbPair even, odd, t, u;
     __asm__("ldr    %[t], %[end]\n"
             "sub    %[t], %[t], %[x]\n"
