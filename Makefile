@@ -86,6 +86,8 @@ $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(LIB)
 $(BUILD)/bench_%: $(BUILD)/tests/bench_%.o $(LIB)
 	$(CC) -o $@ $< $(LIB) $(LDFLAGS) $(LDLIBS)
 
+$(BUILD)/bench_kernels: LDLIBS += -lcheck -lsubunit -lrt -lpthread
+
 tests: $(TESTS)
 
 test: thimble tests arrows

@@ -119,7 +119,7 @@ static int export_candidate(const ExportArgs *a)
         if (status == 0)
             status = pipeline_qmodel(p, &row, &q);
         if (status == 0) {
-            status = net_args_plan(&a->net, &q.net, &p->job.plan);
+            status = net_args_plan(&a->net, &q.net, &p->job.target, &p->job.plan);
             if (status == 0)
                 status = write_candidate(p, &row, &q, a);
             qmodel_release(&q);
@@ -140,7 +140,7 @@ static int export_imported(const ExportArgs *a)
     Imported *m = xcalloc(1, sizeof *m);
     int status = config_target(&target, a->target ? a->target : "stm32f746");
     if (status == 0)
-        status = imported_open(m, &a->net);
+        status = imported_open(m, &a->net, &target);
     if (status == 0) {
         ExportOptions o = {.dir = a->out, .title = m->title, .prefix = a->prefix,
                            .target = &target, .plan = m->plan, .input = m->input};

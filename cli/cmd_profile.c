@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_SCHEDULE = 256, OPT_TARGET, OPT_SRAM, OPT_RECOMPUTE, OPT_RESOLUTION, OPT_IMAGE,
+enum { OPT_SCHEDULE = 256, OPT_TARGET, OPT_SRAM, OPT_RECOMPUTE, OPT_RESOLUTION, OPT_IMAGE, OPT_KERNELS,
        OPT_JSON, OPT_CSV, OPT_SVG, OPT_FRONT, OPT_CHECK };
 
 typedef struct {
     CommonOptions common;
-    const char *schedule, *target, *image, *svg;
+    const char *schedule, *target, *image, *kernels, *svg;
     uint64_t sram;
     int recompute, resolution;
     bool all, front, check;
@@ -31,6 +31,8 @@ static const struct argp_option OPTIONS[] = {
      "outside or resident in the arena, for what is shown in detail [outside; a run's own]", 0},
     {"target", OPT_TARGET, "T", 0,
      "a name of `thimble targets`, or a file [stm32f746; a run's own]", 0},
+    {"kernels", OPT_KERNELS, "WHICH", 0,
+     "pairs, or small: no scratch, slower [pairs; the target's]", 0},
     {"sram", OPT_SRAM, "SIZE", 0,
      "the arena's limit, e.g. 16KiB; stream computes twice what it must to stay below", 0},
     {"recompute", OPT_RECOMPUTE, "PERCENT", 0, "stream: the least arena with so many more MACs", 0},
@@ -73,6 +75,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_IMAGE:
         a->image = command_image(state, arg);
+        return 0;
+    case OPT_KERNELS:
+        a->kernels = command_kernels(state, arg);
         return 0;
     case OPT_TARGET:
         a->target = arg;
@@ -134,6 +139,7 @@ static int load(Profile *p, const ProfileArgs *a)
         p->policy = (uint8_t)policy;
     if (a->image)
         p->image = strcmp(a->image, "outside") == 0 ? IMAGE_OUTSIDE : IMAGE_RESIDENT;
+    p->small = a->kernels ? strcmp(a->kernels, "small") == 0 : p->target.kernels == 1;
     if (a->sram)
         p->limits.sram = p->sram = (uint32_t)a->sram;
     if (a->recompute)

@@ -26,7 +26,7 @@ typedef struct {
 } RunArgs;
 
 static const struct argp_option OPTIONS[] = {
-    {"on", OPT_ON, "PLACE", 0, "host, or qemu:TARGET (qemu:cortex-m4, qemu:cortex-m7) [host]", 0},
+    {"on", OPT_ON, "PLACE", 0, "host, or qemu:TARGET, e.g. qemu:cortex-m7 [host]", 0},
     {"data", OPT_DATA, "PATH", 0,
      "what to run on: class folders (test/ of them where there is one), a folder of files or one "
      "file; JPEG, PNG, raw int8 [a run's test images; on the board drawn inputs]", 1},
@@ -195,7 +195,7 @@ static int run_on_data(Subject *s, const Target *target, const RunArgs *a)
 static int run_imported(const RunArgs *a, const Target *target)
 {
     Imported *m = xcalloc(1, sizeof *m);
-    int status = imported_open(m, &a->net);
+    int status = imported_open(m, &a->net, on_board(a) ? target : NULL);
     if (status == 0) {
         Subject s = {.model = a->net.what, .data = a->data.path, .q = &m->q, .plan = m->plan};
         status = run_on_data(&s, target, a);
@@ -230,7 +230,8 @@ static int run_it(Pipeline *p, const CandidateRow *row, const RunArgs *a, const 
     QModel q;
     if (pipeline_qmodel(p, row, &q) != 0)
         return -1;
-    int status = net_args_plan(&a->net, &q.net, &p->job.plan);
+    int status = net_args_plan(&a->net, &q.net, on_board(a) ? target : &p->job.target,
+                               &p->job.plan);
     if (on_board(a))
         p->job.target = *target;
     Subject s = {.model = row->genotype, .data = a->data.path, .q = &q, .plan = p->job.plan};

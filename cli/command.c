@@ -93,6 +93,13 @@ const char *command_image(struct argp_state *state, const char *text)
     return text;
 }
 
+const char *command_kernels(struct argp_state *state, const char *text)
+{
+    if (strcmp(text, "pairs") != 0 && strcmp(text, "small") != 0)
+        argp_error(state, "--kernels: '%s' is neither pairs nor small", text);
+    return text;
+}
+
 uint64_t command_sram(struct argp_state *state, const char *text)
 {
     struct {

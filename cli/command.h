@@ -49,6 +49,7 @@ Format command_format(struct argp_state *state, const char *text);
 uint64_t command_sram(struct argp_state *state, const char *text);
 /* --image: outside or resident, and nothing else. */
 const char *command_image(struct argp_state *state, const char *text);
+const char *command_kernels(struct argp_state *state, const char *text); /* pairs, small */
 
 /* What the commands that only look share: --db, -f and one argument. Their option
  * parser calls command_common() for the keys it does not know itself; `missing` is

@@ -22,6 +22,7 @@
 #define X(x, name) name,
 static const char *const policies[] = {PLAN_POLICIES(X) "tinyengine", NULL};
 static const char *const images[] = {"resident", "outside", NULL};
+static const char *const kernels[] = {"pairs", "small", NULL};
 static const char *const formats[] = {DATA_FORMATS(X) NULL};
 static const char *const algorithms[] = {ALGORITHMS(X) NULL};
 static const char *const scores[] = {SCORES(X) NULL};
@@ -127,6 +128,7 @@ static const Key target_keys[] = {
     VALUE("sram_reserve", KEY_BYTES, Target, sram_reserve, 0, 0, "for stack and application"),
     VALUE("flash_reserve", KEY_BYTES, Target, flash_reserve, 0, 0, "for the application's code"),
     VALUE("clock", KEY_HERTZ, Target, clock_hz, 0, 0, ""),
+    {.name = "kernels", .type = KEY_CHOICE, .offset = offsetof(Target, kernels), .words = kernels},
     {.name = "code", .type = KEY_MAP, MAP(Target, code, code_keys)},
     {.name = "latency", .type = KEY_MAP, MAP(Target, latency, latency_keys)},
     {.type = KEY_END}};
@@ -314,6 +316,7 @@ static void spread(Job *job)
     job->largest.threads = job->supernet.threads = job->finetune.threads = threads;
     uint64_t sram = job->limits.sram;
     job->plan = (PlanOptions){.policy = (uint8_t)job->schedule, .image_outside = job->image == 1,
+                              .small = job->target.kernels == 1,
                               .sram = sram < UINT32_MAX ? (uint32_t)sram : 0};
     job->sweep.plan = job->search.plan = job->plan;
     job->data.seed = rng_stream(job->seed, 1);

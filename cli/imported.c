@@ -31,13 +31,13 @@ static char *input_of(const QModel *q, const TfliteInfo *info)
                      abs(in.zero), was);
 }
 
-int imported_open(Imported *m, const NetArgs *a)
+int imported_open(Imported *m, const NetArgs *a, const Target *target)
 {
     memset(m, 0, sizeof *m);
     if (tflite_load(&m->q, &m->info, a->what) != 0)
         return -1;
     m->plan = (PlanOptions){.policy = POLICY_STREAM};
-    if (net_args_plan(a, &m->q.net, &m->plan) != 0) {
+    if (net_args_plan(a, &m->q.net, target, &m->plan) != 0) {
         qmodel_release(&m->q);
         return -1;
     }

@@ -17,7 +17,7 @@ typedef struct {
 bool is_tflite(const char *what);
 
 /* -1 with errorf(), and nothing to release. */
-int imported_open(Imported *m, const NetArgs *a);
+int imported_open(Imported *m, const NetArgs *a, const Target *target);
 void imported_release(Imported *m);
 
 #endif

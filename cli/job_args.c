@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_DB = 'd', OPT_SET = 's', OPT_THREADS = 't', OPT_SEED = 512, OPT_SCHEDULE, OPT_IMAGE,
+enum { OPT_DB = 'd', OPT_SET = 's', OPT_THREADS = 't', OPT_SEED = 512, OPT_SCHEDULE, OPT_IMAGE, OPT_KERNELS,
        OPT_SRAM, OPT_RECOMPUTE };
 
 void job_args_add(JobArgs *a, const char *key, const char *value, struct argp_state *state)
@@ -74,6 +74,9 @@ static error_t parse_net(int key, char *arg, struct argp_state *state)
     case OPT_IMAGE:
         a->image = command_image(state, arg);
         return 0;
+    case OPT_KERNELS:
+        a->kernels = command_kernels(state, arg);
+        return 0;
     case OPT_SRAM:
         a->sram = (uint32_t)command_sram(state, arg);
         return 0;
@@ -101,6 +104,8 @@ static const struct argp_option net_options[] = {
      "layerwise, inplace, patch or stream [stream; a run's own]", 0},
     {"image", OPT_IMAGE, "PLACE", 0,
      "resident in the arena, or outside: asked for row by row [resident; a run's own]", 0},
+    {"kernels", OPT_KERNELS, "WHICH", 0,
+     "pairs, or small: no scratch, slower [pairs]", 0},
     {"sram", OPT_SRAM, "SIZE", 0, "the arena's limit; stream recomputes to keep it", 0},
     {"recompute", OPT_RECOMPUTE, "PERCENT", 0, "stream: the least arena with so many more MACs", 0},
     {"db", OPT_DB, "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},
@@ -108,17 +113,19 @@ static const struct argp_option net_options[] = {
 
 const struct argp net_args = {.options = net_options, .parser = parse_net};
 
-int net_args_plan(const NetArgs *a, const Net *net, PlanOptions *plan)
+int net_args_plan(const NetArgs *a, const Net *net, const Target *target, PlanOptions *plan)
 {
     Policy policy;
     if (a->schedule && policy_parse(a->schedule, &policy) == 0)
         plan->policy = (uint8_t)policy;
     if (a->image)
         plan->image_outside = strcmp(a->image, "outside") == 0;
+    if (a->kernels || target)
+        plan->small = a->kernels ? strcmp(a->kernels, "small") == 0 : target->kernels == 1;
     if (a->recompute && plan->policy != POLICY_STREAM)
         return errorf("--recompute is for --schedule stream");
     if (a->recompute)
-        plan->sram = stream_sram(net, plan->image_outside, a->recompute / 100.0);
+        plan->sram = stream_sram(net, plan, a->recompute / 100.0);
     if (!a->sram)
         return 0;
     plan->sram = a->sram;

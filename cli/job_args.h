@@ -5,7 +5,7 @@
 #ifndef JOB_ARGS_H
 #define JOB_ARGS_H
 
-#include "estimator/plan.h"
+#include "estimator/estimator.h"
 
 #include <argp.h>
 
@@ -21,18 +21,19 @@ void job_args_add(JobArgs *a, const char *key, const char *value, struct argp_st
 void job_args_release(JobArgs *a);
 
 /* One network, RUN:best, RUN:NUMBER or MODEL.tflite, and how it is planned: --schedule, --image,
- * --sram, --recompute; --db. */
+ * --kernels, --sram, --recompute; --db. */
 typedef struct {
     const char *what, *db;
     const char *schedule; /* NULL: its own */
     const char *image;    /* "outside", "resident"; NULL: its own */
+    const char *kernels;  /* "pairs", "small"; NULL: the target's */
     uint32_t sram;        /* 0: its own */
     int recompute;        /* percent; 0: its own */
 } NetArgs;
 
 extern const struct argp net_args;
-/* These options over a plan's own. -1 with errorf() when the network then does not fit into
- * --sram. */
-int net_args_plan(const NetArgs *a, const Net *net, PlanOptions *plan);
+/* These options over a plan's own; target: NULL for none. -1 with errorf() when the network then
+ * does not fit into --sram. */
+int net_args_plan(const NetArgs *a, const Net *net, const Target *target, PlanOptions *plan);
 
 #endif

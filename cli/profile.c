@@ -14,9 +14,10 @@
 PlanOptions profile_options(const Profile *p, Policy policy, ImagePlace image)
 {
     bool outside = image == IMAGE_OUTSIDE;
-    PlanOptions o = {.policy = (uint8_t)policy, .image_outside = outside, .sram = p->sram};
+    PlanOptions o = {.policy = (uint8_t)policy, .image_outside = outside,
+                     .small = p->small, .sram = p->sram};
     if (p->recompute > 0 && policy == POLICY_STREAM)
-        o.sram = stream_sram(&p->net, outside, p->recompute);
+        o.sram = stream_sram(&p->net, &o, p->recompute);
     return o;
 }
 
@@ -205,9 +206,10 @@ static Way streamed(const Profile *p, double share)
     PlanOptions o[N_IMAGES];
     for (int i = 0; i < N_IMAGES; i++) {
         bool outside = i == IMAGE_OUTSIDE;
-        o[i] = (PlanOptions){.policy = POLICY_STREAM, .image_outside = outside};
+        o[i] = (PlanOptions){.policy = POLICY_STREAM, .image_outside = outside,
+                             .small = p->small};
         if (share > 0)
-            o[i].sram = stream_sram(&p->net, outside, share);
+            o[i].sram = stream_sram(&p->net, &o[i], share);
     }
     Way way = way_of(p, &o[IMAGE_OUTSIDE], &o[IMAGE_RESIDENT]);
     if (share > 0)

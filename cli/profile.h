@@ -28,6 +28,7 @@ typedef struct {
     Target target;
     Limits limits;      /* what the arena and the flash may take */
     uint8_t policy;     /* Policy */
+    bool small;         /* only kernels that want no scratch (PlanOptions) */
     uint32_t sram;      /* budget for stream (PlanOptions), 0: nothing is computed twice */
     double recompute;   /* above 0: instead of a budget, the share of more work allowed (0.05) */
     uint8_t image;      /* ImagePlace: which plan is shown in detail */

@@ -228,6 +228,7 @@ static json_t *layer_json(const Profile *p, int i)
         json_object_set_new(j, "file_op", json_integer(p->file_op[i]));
     set(j, "segment", (uint64_t)s);
     set_text(j, "runs_as", profile_runs_as(plan, i));
+    set_text(j, "runtime_kernel", profile_step_name(plan->kernel[i]));
     set(j, "output_rows", t->bytes ? t->rows : 0); /* kept at once */
     set(j, "macs", layer_macs(l));
     set_real(j, "work", work);
@@ -314,7 +315,8 @@ json_t *profile_json_front(const Profile *p)
 {
     enum { MOST = 256 };
     StreamPoint *point = xcalloc(MOST, sizeof *point);
-    int n = stream_front(&p->net, p->image == IMAGE_OUTSIDE, point, MOST);
+    PlanOptions o = profile_options(p, POLICY_STREAM, p->image);
+    int n = stream_front(&p->net, &o, point, MOST);
     json_t *list = json_array();
     for (int i = 0; i < n; i++) {
         json_t *j = json_object();

@@ -189,6 +189,8 @@ static const char layers_table[] =
     " nullif(" GET("role") ", '') AS role,"
     SHAPE("input") "AS input," SHAPE("output") "AS output," GET("segment") "AS segment,"
     GET("runs_as") "AS \"as\","
+    " CASE WHEN" GET("runtime_kernel") "LIKE '%%pairs' THEN 'pairs' WHEN" GET("op")
+    "IN ('conv', 'depthwise', 'pointwise') THEN 'small' END AS kernel,"
     " CASE" GET("output_rows") "WHEN" GET("output[0]") "THEN 'all' WHEN 0 THEN NULL ELSE"
     GET("output_rows") "END AS rows,"
     GET("macs") "AS MACs, CASE WHEN" GET("work") "> 1.0005 THEN 'x' || round(" GET("work")
@@ -203,7 +205,8 @@ static const char layers_csv[] =
     GET("stride[0]") "AS stride_h," GET("stride[1]") "AS stride_w,"
     GET("input[0]") "AS in_h," GET("input[1]") "AS in_w," GET("input[2]") "AS in_c,"
     GET("output[0]") "AS out_h," GET("output[1]") "AS out_w," GET("output[2]") "AS out_c,"
-    GET("segment") "AS segment," GET("runs_as") "AS runs_as," GET("output_rows") "AS output_rows,"
+    GET("segment") "AS segment," GET("runs_as") "AS runs_as,"
+    GET("runtime_kernel") "AS runtime_kernel," GET("output_rows") "AS output_rows,"
     GET("macs") "AS macs," GET("work") "AS work," GET("weights") "AS weights,"
     GET("live_bytes") "AS live_bytes," GET("latency") "AS latency," GET("peak") "AS peak"
     " FROM json_each(?1)";

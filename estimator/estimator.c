@@ -13,16 +13,15 @@ static uint32_t words(uint32_t bytes)
 
 ModelFlash flash_parts(const Net *net, const PlanSize *size)
 {
-    uint32_t n = net->n_layers, weights = 0, biases = 0, multipliers = 0;
+    uint32_t n = net->n_layers, biases = 0, multipliers = 0;
     for (uint32_t i = 0; i < n; i++) {
         const Layer *l = &net->layer[i];
         uint32_t channels = op_has_weights((Op)l->op) ? l->out_c : 0;
-        weights += words(layer_constants(l));
         biases += channels;
         bool scales = l->op == OP_MEAN || l->op == OP_GATE || l->op == OP_SOFTMAX;
         multipliers += l->op == OP_ADD ? 3 : scales ? 1 : channels; /* add: both inputs, the sum */
     }
-    return (ModelFlash){.weights = weights,
+    return (ModelFlash){.weights = size->weights,
                         .biases = WORD * biases,
                         .requantisation = WORD * multipliers + words(multipliers),
                         .tables = MODEL_BYTES + OP_BYTES * size->n_ops +
@@ -70,12 +69,12 @@ Cost cost_of_plan(const Net *net, const Target *target, const Plan *plan)
 /* Layer by layer everything but the arena follows from the layers: no plan is made. */
 static Cost cost_of_layers(const Net *net, const Target *target, const PlanOptions *options)
 {
-    PlanSize size = plan_size_of_layers(net, options->image_outside);
+    PlanSize size = plan_size_of_layers(net, options);
     Cost cost = {.sram = plan_arena(net, options),
                  .model_flash = flash_of_model(net, &size),
                  .stack = stack_of_code(&target->code, &size),
                  .macs = net_macs(net),
-                 .latency = latency_net(&target->latency, net, options->image_outside)};
+                 .latency = latency_net(&target->latency, net, options)};
     cost.flash = cost.model_flash + flash_of_code(&target->code, &size);
     return cost;
 }

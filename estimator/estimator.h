@@ -25,6 +25,7 @@ typedef struct {
     uint64_t sram_reserve;  /* bytes kept for stack, drivers, the application */
     uint64_t flash_reserve; /* bytes kept for the application's code */
     uint64_t clock_hz;
+    int kernels;            /* 0: of pairs where there are such; 1: only small ones (PlanOptions) */
     CodeSize code;
     Latency latency;
 } Target;

@@ -335,7 +335,7 @@ static int kernel_in_segment(const Passes *p, int i, double *f)
         return STEP_SUM_POOL;
     }
     layer_in_segment(p, i, f);
-    return p->net->layer[layer].op;
+    return p->plan->kernel[layer];
 }
 
 static bool copy_before(const Net *net, const Plan *plan, int segment, int tensor, double *f)
@@ -378,12 +378,11 @@ static double time_of(const Latency *latency, int step, const double *f)
     return time;
 }
 
-double latency_layer(const Latency *latency, const Layer *l)
+double latency_layer(const Latency *latency, const Layer *l, int kernel)
 {
     double f[N_FEATURES];
-    assert(l->op < N_OPS);
     layer_features(l, f);
-    return time_of(latency, l->op, f);
+    return time_of(latency, kernel, f);
 }
 
 static double time_in_segment(const Latency *latency, const Passes *p, int i)
@@ -434,20 +433,21 @@ double latency_plan(const Latency *latency, const Net *net, const Plan *plan)
 
 /* An image that is pulled comes row by row, as far as the first layer needs it, which is never one
  * call then. */
-double latency_net(const Latency *latency, const Net *net, bool image_outside)
+double latency_net(const Latency *latency, const Net *net, const PlanOptions *o)
 {
     double time = latency->fixed, f[N_FEATURES];
     const Layer *first = &net->layer[0];
     if (!latency->unit[0])
         return 0;
     for (int i = 0; i < net->n_layers; i++)
-        time += latency_layer(latency, &net->layer[i]);
-    if (image_outside && net_last_reader(net, NET_IMAGE) == 0) {
+        time += latency_layer(latency, &net->layer[i], plan_kernel(&net->layer[i], o->small));
+    if (o->image_outside && net_last_reader(net, NET_IMAGE) == 0) {
         int rows = at_most((first->out_h - 1) * first->sh - first->pad_top + first->kh, net->h);
         input_features(rows, (double)rows * net->w * net->c, f);
         time += time_of(latency, STEP_INPUT, f);
         layer_features(first, f);
-        time += latency->weight[first->op][FEATURE_ROW] * (first->out_h - f[FEATURE_ROW]);
+        time += latency->weight[plan_kernel(first, o->small)][FEATURE_ROW] *
+                (first->out_h - f[FEATURE_ROW]);
     }
     return time;
 }

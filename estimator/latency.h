@@ -43,9 +43,9 @@ typedef struct {
 void layer_features(const Layer *l, double features[N_FEATURES]);
 /* Multiply-accumulates without the taps beyond the image; 0 of a layer without weights. */
 double layer_macs_inside(const Layer *l);
-double latency_layer(const Latency *latency, const Layer *l);
+double latency_layer(const Latency *latency, const Layer *l, int kernel);
 /* All layers one after the other. */
-double latency_net(const Latency *latency, const Net *net, bool image_outside);
+double latency_net(const Latency *latency, const Net *net, const PlanOptions *options);
 
 double latency_plan(const Latency *latency, const Net *net, const Plan *plan);
 /* A layer's share of it, with the steps that are there for it: the rows of an image it pulls and

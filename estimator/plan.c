@@ -60,32 +60,52 @@ uint32_t plan_overlap(const Layer *l)
     return PACK_APART;
 }
 
-uint32_t plan_scratch(const Layer *l)
+/* Taps an output sums up in one go; the kernels of pairs count on no more (runtime/simd.h). */
+enum { PAIRS_TAPS = 1 << 14 };
+
+int plan_kernel(const Layer *l, bool small)
 {
-    switch ((Op)l->op) {
-    case OP_CONV:
-        return tb_conv_scratch(l->kh, l->kw, l->in_c);
-    case OP_DEPTHWISE:
-        return tb_depthwise_scratch(l->kh, l->kw, l->in_c);
-    case OP_POINTWISE:
-        return tb_pointwise_scratch(l->in_c, l->out_c);
-    case OP_ADD:
-        return tb_add_scratch((uint32_t)l->in_w * l->in_c);
-    case OP_GATE:
-    case OP_LOOKUP:
-    case OP_SOFTMAX:
-    case OP_MEAN:
+    if (small)
+        return l->op;
+    if (l->op == OP_CONV && l->kh * l->kw * l->in_c <= PAIRS_TAPS)
+        return STEP_CONV_PAIRS;
+    if (l->op == OP_POINTWISE && l->in_c <= PAIRS_TAPS)
+        return STEP_POINTWISE_PAIRS;
+    if (l->op == OP_DEPTHWISE && l->out_c == l->in_c && l->kh * l->kw <= PAIRS_TAPS)
+        return STEP_DEPTHWISE_PAIRS;
+    return l->op;
+}
+
+uint32_t plan_scratch(const Layer *l, int kernel, int out_w)
+{
+    switch (kernel) {
+    case STEP_CONV_PAIRS:
+        return tb_conv_pairs_scratch(l->kh, l->kw, l->sw, l->in_c);
+    case STEP_POINTWISE_PAIRS:
+        return tb_pointwise_pairs_scratch(l->in_c);
+    case STEP_DEPTHWISE_PAIRS:
+        return tb_depthwise_pairs_scratch(l->kh, l->kw, l->sw, (uint32_t)out_w);
+    default:
         return 0;
-    case OP_AVG_POOL:
-    case OP_MAX_POOL:
-    case OP_GLOBAL_POOL:
-        return tb_pool_scratch(l->kh, l->kw, l->in_c);
-    case OP_DENSE:
-        return tb_dense_scratch((uint32_t)l->in_h * l->in_w * l->in_c, l->out_c);
-    case N_OPS:
-        break;
     }
-    return 0;
+}
+
+uint32_t plan_weights(const Layer *l, int kernel)
+{
+    switch (kernel) {
+    case STEP_CONV_PAIRS:
+    case STEP_POINTWISE_PAIRS:
+        return tb_pairs_weights((uint32_t)l->kh * l->kw * l->in_c, l->out_c);
+    case STEP_DEPTHWISE_PAIRS:
+        return plan_aligned(tb_depthwise_pairs_weights(l->kh, l->kw, l->sw, l->in_c));
+    default:
+        return plan_aligned(layer_constants(l));
+    }
+}
+
+static uint32_t scratch_of(const Layer *l, const PlanOptions *o)
+{
+    return plan_scratch(l, plan_kernel(l, o->small), l->out_w);
 }
 
 /* An image that only the first layer reads can be pulled as that layer goes. */
@@ -122,7 +142,7 @@ static void describe(const Net *net, const PlanOptions *o, Policy policy, Packin
         p->layer[i] = (PackLayer){{(uint8_t)in, (uint8_t)(l->op == OP_ADD ? in2 : in)},
                                   policy == POLICY_INPLACE && !(i == 0 && pulls_image(net, o))
                                       ? plan_overlap(l) : PACK_APART,
-                                  plan_aligned(plan_scratch(l))};
+                                  plan_aligned(scratch_of(l, o))};
         p->bytes[1 + i] = plan_aligned(net_tensor_bytes(net, i));
         p->last[1 + i] = p->last[in] = p->last[in2] = (uint8_t)i; /* later readers come later */
     }
@@ -133,7 +153,7 @@ static uint32_t end_of(const Net *net, const PlanOptions *o, const Packing *p)
     uint32_t arena = p->offset[0] + image_bytes(net, o);
     for (int i = 0; i < net->n_layers; i++) {
         uint32_t end = p->offset[1 + i] + net_tensor_bytes(net, i);
-        uint32_t scratch = p->scratch_offset[i] + plan_scratch(&net->layer[i]);
+        uint32_t scratch = p->scratch_offset[i] + scratch_of(&net->layer[i], o);
         arena = end > arena ? end : arena;
         arena = scratch > arena ? scratch : arena;
     }
@@ -179,7 +199,7 @@ void plan_make_layers(const Net *net, const PlanOptions *o, Plan *plan)
         plan->segment[i] = (PlanSegment){.first = (uint8_t)i, .n = 1, .rows = 1, .columns = 1};
         plan->tensor[1 + i] = tensor_of(net, &p, i);
         plan->scratch[i].offset = p.scratch_offset[i];
-        plan->scratch[i].bytes = plan_scratch(&net->layer[i]);
+        plan->scratch[i].bytes = scratch_of(&net->layer[i], o);
     }
 }
 
@@ -196,12 +216,19 @@ uint32_t plan_arena(const Net *net, const PlanOptions *o)
     return plan.arena;
 }
 
+void plan_set_kernels(const Net *net, bool small, Plan *plan)
+{
+    for (int i = 0; i < net->n_layers; i++)
+        plan->kernel[i] = (uint8_t)plan_kernel(&net->layer[i], small);
+}
+
 void plan_make(const Net *net, const PlanOptions *o, Plan *plan)
 {
     memset(plan, 0, sizeof *plan);
     assert(o->policy < N_POLICIES);
     plan->policy = o->policy;
     plan->image_outside = pulls_image(net, o);
+    plan_set_kernels(net, o->small, plan);
     switch ((Policy)o->policy) {
     case POLICY_LAYERWISE:
     case POLICY_INPLACE:

@@ -35,17 +35,24 @@ typedef enum {
 typedef struct {
     uint8_t policy;
     bool image_outside; /* the image is pulled row by row and not in the arena */
-    uint32_t sram;      /* stream: bytes the arena may take, so that more is computed twice only
-                           where it must be; 0: nothing computed twice, least arena then. Where
-                           nothing fits the plan is larger: look at its arena */
+    bool small;         /* only kernels that want no scratch: a little less memory, twice the
+                           instructions */
+    uint32_t sram;      /* stream: bytes the arena may take, so that more is computed twice, and
+                           kernels go without scratch, only where they must; 0: nothing computed
+                           twice, least arena then. Where nothing fits the plan is larger: look
+                           at its arena */
 } PlanOptions;
 
-/* What a plan does beside layers; in tables over kernels they stand after the operators. */
+/* What a plan does beside layers, and kernels that a layer may have instead of its operator's; in
+ * tables over kernels they stand after the operators. */
 #define PLAN_STEPS(X)                                                                             \
     X(INPUT, "input")       /* pulls a row of an image that is outside                       */   \
     X(COPY, "copy")         /* moves a tensor within the arena                               */   \
     X(SUM_POOL, "sum_pool") /* a global pool of a tensor whose rows are not kept             */   \
-    X(BLOCK, "block")       /* an expansion, depthwise and projection, column by column      */
+    X(BLOCK, "block")       /* an expansion, depthwise and projection, column by column      */   \
+    X(CONV_PAIRS, "conv_pairs")           /* on pairs of int16, with scratch (runtime/tb.h)  */   \
+    X(DEPTHWISE_PAIRS, "depthwise_pairs")                                                         \
+    X(POINTWISE_PAIRS, "pointwise_pairs")
 
 enum {
     STEP_BEFORE = N_OPS - 1,
@@ -87,7 +94,9 @@ typedef struct {
     PlanTensor tensor[NET_MAX_LAYERS + 1]; /* [0] the image, [1 + l] the output of layer l */
     struct {
         uint32_t offset, bytes;
-    } scratch[NET_MAX_LAYERS]; /* of layer l, alive during its segment */
+    } scratch[NET_MAX_LAYERS];      /* of layer l, alive during its segment; a kernel of pairs
+                                       shares it with others that run there */
+    uint8_t kernel[NET_MAX_LAYERS]; /* of layer l: its operator, or the step of pairs */
     /* Not 0 for a projection whose expansion and depthwise (the two layers before it) are computed
      * with it, column by column, `block` output rows at a time: no ring of the expanded tensor,
      * its columns are in the projection's scratch (runtime/tb_block.c). */
@@ -125,11 +134,17 @@ bool plan_sums(const Net *net, const Plan *plan, int layer);
 /* Entries of the tables a plan becomes (exporter/lower.h): their flash is exact. */
 typedef struct {
     uint32_t n_ops, n_tensors, n_segments;
-    uint32_t steps; /* bit s is set when the kernel of operator or step s is used */
+    uint32_t steps;   /* bit s is set when the kernel of operator or step s is used */
+    uint32_t weights; /* bytes, every layer's a multiple of 4, as the kernels want them */
 } PlanSize;
 PlanSize plan_size(const Net *net, const Plan *plan);
 /* The same of a layer-by-layer plan, from the layers alone. */
-PlanSize plan_size_of_layers(const Net *net, bool image_outside);
+PlanSize plan_size_of_layers(const Net *net, const PlanOptions *options);
+
+/* The kernel of a layer: of pairs where there is one, unless only small ones are wanted. */
+int plan_kernel(const Layer *l, bool small);
+/* Bytes of weights, or of a lookup's table, as that kernel wants them. */
+uint32_t plan_weights(const Layer *l, int kernel);
 
 /* Entries of the segment table that a segment of the plan becomes, in order of execution: the
  * tensors that move before it, then one a tile, or one a layer of a tile. */

@@ -10,7 +10,13 @@ static inline uint32_t plan_aligned(uint32_t bytes)
     return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
 }
 
-uint32_t plan_scratch(const Layer *l); /* bytes its kernel wants */
+/* Bytes that the kernel wants for one call, which makes a row of so many pixels. */
+uint32_t plan_scratch(const Layer *l, int kernel, int out_w);
+/* Pixels of a row of the layer's output, of the widest tile. */
+int plan_widest(const Net *net, const Plan *plan, int layer);
+/* Gives layers the kernels of pairs where their scratch is free in an arena of so many bytes, or of
+ * what the plan takes if that is more. */
+void plan_use_free(const Net *net, Plan *plan, uint32_t arena);
 /* Of a block's window: rows x columns expanded pixels of c channels, and one more pixel. */
 uint32_t plan_block_scratch(int rows, int columns, int c);
 /* Rows of its expanded input that a block computes in all, `block` rows of its depthwise's output at
@@ -22,6 +28,7 @@ uint16_t plan_cut(int size, int parts, int i);
 /* How a layer's output may lie over its dying input, as pack.h says it. */
 uint32_t plan_overlap(const Layer *l);
 /* Layer by layer, in place where that helps, whatever the policy is called. */
+void plan_set_kernels(const Net *net, bool small, Plan *plan);
 void plan_make_layers(const Net *net, const PlanOptions *options, Plan *plan);
 
 void plan_make_patches(const Net *net, const PlanOptions *options, Plan *plan);

@@ -15,6 +15,7 @@ enum { MOST_PATCHES = 4 }; /* a side */
 typedef struct {
     int p, n; /* 0, 0: no patches */
     uint32_t tiles, output, rest, image;
+    bool small;   /* kernels */
     Packing pack; /* of the tiles */
 } Patching;
 
@@ -50,7 +51,7 @@ static void pack_tiles(const Net *net, bool pulled, Patching *a)
         uint32_t bytes = (uint32_t)h[1 + i] * w[1 + i] * l->out_c;
         int in = 1 + l->input, in2 = op_has_two_inputs((Op)l->op) ? 1 + l->input2 : in;
         k->layer[i] = (PackLayer){{(uint8_t)in, (uint8_t)in2}, PACK_APART,
-                                  plan_aligned(plan_scratch(l))};
+                                  plan_aligned(plan_scratch(l, plan_kernel(l, a->small), w[1 + i]))};
         k->bytes[1 + i] = i + 1 < a->n && bytes ? plan_aligned(bytes) : PLAN_ALIGN;
         k->last[1 + i] = k->last[in] = k->last[in2] = (uint8_t)i;
     }
@@ -86,7 +87,7 @@ static bool try_patches(const Net *net, bool pulled, int p, int n, Patching *a)
     a->n = n;
     a->image = pulled ? 0 : plan_aligned(net_tensor_bytes(net, NET_IMAGE));
     a->output = plan_aligned(net_tensor_bytes(net, n - 1));
-    a->rest = stream_pack(net, n, net->n_layers, false, &rest);
+    a->rest = stream_pack(net, n, net->n_layers, false, a->small, &rest);
     pack_tiles(net, pulled, a);
     return true;
 }
@@ -105,7 +106,7 @@ static void set_tiles(const Net *net, const Patching *a, Plan *plan)
     }
     for (int i = 0; i < a->n; i++) {
         plan->scratch[i].offset = a->pack.scratch_offset[i];
-        plan->scratch[i].bytes = plan_scratch(&net->layer[i]);
+        plan->scratch[i].bytes = plan_scratch(&net->layer[i], plan->kernel[i], w[1 + i]);
     }
 }
 
@@ -121,7 +122,7 @@ static PlanTensor whole(const Net *net, int t, uint32_t offset)
 static void set_rest(const Net *net, const Patching *a, Plan *plan)
 {
     Packing k;
-    stream_pack(net, a->n, net->n_layers, false, &k);
+    stream_pack(net, a->n, net->n_layers, false, a->small, &k);
     uint32_t made = larger(a->tiles + a->image, k.offset[0]);
     if (made + a->output > plan->arena)
         made = a->tiles + a->image;
@@ -133,7 +134,8 @@ static void set_rest(const Net *net, const Patching *a, Plan *plan)
     for (int m = a->n; m < net->n_layers; m++) {
         plan->tensor[1 + m] = whole(net, 1 + m, k.offset[1 + m - a->n]);
         plan->scratch[m].offset = k.scratch_offset[m - a->n];
-        plan->scratch[m].bytes = plan_scratch(&net->layer[m]);
+        plan->scratch[m].bytes = plan_scratch(&net->layer[m], plan->kernel[m],
+                                              net->layer[m].out_w);
         plan->segment[plan->n_segments++] =
             (PlanSegment){.first = (uint8_t)m, .n = 1, .rows = 1, .columns = 1};
     }
@@ -155,7 +157,7 @@ static void set_plan(const Net *net, const Patching *a, Plan *plan)
 
 void plan_make_patches(const Net *net, const PlanOptions *o, Plan *plan)
 {
-    Patching a;
+    Patching a = {.small = o->small};
     Plan layers = *plan, made;
     plan_make_layers(net, o, &layers);
     uint32_t least = layers.arena;
@@ -168,6 +170,7 @@ void plan_make_patches(const Net *net, const PlanOptions *o, Plan *plan)
             if (!fits && (work != UINT64_MAX || arena >= least))
                 continue;
             made = (Plan){.policy = plan->policy, .image_outside = plan->image_outside};
+            plan_set_kernels(net, o->small, &made);
             set_plan(net, &a, &made);
             uint64_t macs = fits ? plan_macs(net, &made) : UINT64_MAX;
             if (fits && macs >= work)

@@ -9,6 +9,14 @@ uint32_t plan_offset(const Plan *plan, int tensor, int segment)
     return segment >= t->move ? t->moved : t->offset;
 }
 
+static int segment_of(const Plan *plan, int layer)
+{
+    int s = 0;
+    while (layer >= plan->segment[s].first + plan->segment[s].n)
+        s++;
+    return s;
+}
+
 void plan_set_lives(const Net *net, Plan *plan)
 {
     uint8_t segment[NET_MAX_LAYERS];
@@ -51,24 +59,96 @@ static void insert_bytes(Bytes *list, int *n, uint32_t offset, uint32_t bytes)
     list[i] = (Bytes){offset, offset + bytes};
 }
 
+/* All that is alive during a segment, by offset. */
+typedef struct {
+    int n;
+    Bytes bytes[2 * NET_MAX_LAYERS + 1];
+} Alive;
+
+static void list_alive(const Plan *plan, const Net *net, int segment, Alive *a)
+{
+    const PlanSegment *s = &plan->segment[segment];
+    a->n = 0;
+    for (int t = 0; t <= net->n_layers; t++)
+        if (plan->tensor[t].first <= segment && segment <= plan->tensor[t].last)
+            insert_bytes(a->bytes, &a->n, plan_offset(plan, t, segment), plan->tensor[t].bytes);
+    for (int l = s->first; l < s->first + s->n; l++)
+        insert_bytes(a->bytes, &a->n, plan->scratch[l].offset, plan->scratch[l].bytes);
+}
+
 /* A union: where an output lies over its input, those bytes count once. */
 uint32_t plan_live(const Plan *plan, const Net *net, int segment)
 {
-    Bytes list[2 * NET_MAX_LAYERS + 1];
-    const PlanSegment *s = &plan->segment[segment];
-    int n = 0;
-    for (int t = 0; t <= net->n_layers; t++)
-        if (plan->tensor[t].first <= segment && segment <= plan->tensor[t].last)
-            insert_bytes(list, &n, plan_offset(plan, t, segment), plan->tensor[t].bytes);
-    for (int l = s->first; l < s->first + s->n; l++)
-        insert_bytes(list, &n, plan->scratch[l].offset, plan->scratch[l].bytes);
+    Alive a;
     uint32_t live = 0, end = 0;
-    for (int i = 0; i < n; i++) {
-        uint32_t begin = list[i].begin > end ? list[i].begin : end;
-        live += list[i].end > begin ? list[i].end - begin : 0;
-        end = list[i].end > end ? list[i].end : end;
+    list_alive(plan, net, segment, &a);
+    for (int i = 0; i < a.n; i++) {
+        uint32_t begin = a.bytes[i].begin > end ? a.bytes[i].begin : end;
+        live += a.bytes[i].end > begin ? a.bytes[i].end - begin : 0;
+        end = a.bytes[i].end > end ? a.bytes[i].end : end;
     }
     return live;
+}
+
+/* ---- kernels where bytes are free --------------------------------------------------------- */
+
+/* The longest stretch of an arena that nothing alive lies in. */
+static Bytes longest_gap(const Alive *a, uint32_t arena)
+{
+    Bytes longest = {0, 0};
+    uint32_t end = 0;
+    for (int i = 0; i <= a->n; i++) {
+        uint32_t next = i < a->n ? a->bytes[i].begin : arena;
+        if (next > end && next - end > longest.end - longest.begin)
+            longest = (Bytes){end, next};
+        if (i < a->n)
+            end = plan_aligned(a->bytes[i].end) > end ? plan_aligned(a->bytes[i].end) : end;
+    }
+    return longest;
+}
+
+static bool in_block(const Plan *plan, const PlanSegment *s, int layer)
+{
+    int end = s->first + s->n;
+    for (int project = layer; project < layer + 3 && project < end; project++)
+        if (plan->block[project])
+            return true;
+    return false;
+}
+
+int plan_widest(const Net *net, const Plan *plan, int layer)
+{
+    const PlanSegment *s = &plan->segment[segment_of(plan, layer)];
+    int most = 0;
+    if (s->columns == 1)
+        return net->layer[layer].out_w;
+    for (int column = 0; column < s->columns; column++) {
+        PlanRange range[NET_MAX_LAYERS + 1], *r = &range[1 + layer - s->first];
+        plan_ranges(net, s, column, range);
+        most = r->x1 - r->x0 > most ? r->x1 - r->x0 : most;
+    }
+    return most;
+}
+
+void plan_use_free(const Net *net, Plan *plan, uint32_t arena)
+{
+    Alive a;
+    arena = arena > plan->arena ? arena : plan->arena;
+    for (int s = 0; s < plan->n_segments; s++) {
+        list_alive(plan, net, s, &a);
+        Bytes gap = longest_gap(&a, arena);
+        for (int i = plan->segment[s].first; i < plan->segment[s].first + plan->segment[s].n; i++) {
+            int kernel = plan_kernel(&net->layer[i], false);
+            uint32_t bytes = plan_scratch(&net->layer[i], kernel, plan_widest(net, plan, i));
+            if (kernel == plan->kernel[i] || bytes > gap.end - gap.begin ||
+                in_block(plan, &plan->segment[s], i))
+                continue;
+            plan->kernel[i] = (uint8_t)kernel;
+            plan->scratch[i].offset = gap.begin;
+            plan->scratch[i].bytes = bytes;
+        }
+    }
+    plan->arena = plan_end(net, plan);
 }
 
 /* ---- tiles ------------------------------------------------------------------------------- */
@@ -134,14 +214,6 @@ bool plan_reads_later(const Layer *l, PlanRange in, PlanRange out)
 
 /* ---- work -------------------------------------------------------------------------------- */
 
-static int segment_of(const Plan *plan, int layer)
-{
-    int s = 0;
-    while (layer >= plan->segment[s].first + plan->segment[s].n)
-        s++;
-    return s;
-}
-
 int plan_block_rows(int in_h, int out_h, int k, int s, int pad, int block)
 {
     int rows = 0;
@@ -195,17 +267,20 @@ bool plan_sums(const Net *net, const Plan *plan, int layer)
            plan->segment[segment_of(plan, layer)].n > 1;
 }
 
-static uint32_t step_of(const Layer *l)
+static uint32_t step_of(int kernel)
 {
-    return 1u << (l->op == OP_GLOBAL_POOL ? OP_AVG_POOL : l->op); /* one kernel */
+    return 1u << (kernel == OP_GLOBAL_POOL ? OP_AVG_POOL : kernel); /* one kernel */
 }
 
-PlanSize plan_size_of_layers(const Net *net, bool image_outside)
+PlanSize plan_size_of_layers(const Net *net, const PlanOptions *o)
 {
-    uint32_t n = net->n_layers, pulls = image_outside && net_last_reader(net, NET_IMAGE) == 0;
-    PlanSize size = {n + pulls, n + 1, n, pulls << STEP_INPUT};
-    for (uint32_t i = 0; i < n; i++)
-        size.steps |= step_of(&net->layer[i]);
+    uint32_t n = net->n_layers, pulls = o->image_outside && net_last_reader(net, NET_IMAGE) == 0;
+    PlanSize size = {n + pulls, n + 1, n, pulls << STEP_INPUT, 0};
+    for (uint32_t i = 0; i < n; i++) {
+        int kernel = plan_kernel(&net->layer[i], o->small);
+        size.steps |= step_of(kernel);
+        size.weights += plan_weights(&net->layer[i], kernel);
+    }
     return size;
 }
 
@@ -244,10 +319,10 @@ static void add_segment(const Net *net, const Plan *plan, int segment, PlanSize 
         size->steps |= 1u << STEP_INPUT;
     }
     for (int i = s->first; i < s->first + s->n; i++) {
-        const Layer *l = &net->layer[i];
         ops += plan->block[i] > 0;
         size->steps |= plan->block[i] ? 1u << STEP_BLOCK : 0;
-        size->steps |= plan_sums(net, plan, i) ? 1u << STEP_SUM_POOL : step_of(l);
+        size->steps |= plan_sums(net, plan, i) ? 1u << STEP_SUM_POOL : step_of(plan->kernel[i]);
+        size->weights += plan_weights(&net->layer[i], plan->kernel[i]);
     }
     size->n_ops += tiles * ops;
     for (uint32_t tile = 0; tiles > 1 && tile < tiles; tile++)

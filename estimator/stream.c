@@ -18,6 +18,7 @@ typedef struct {
 typedef struct {
     const Net *net;
     bool pulled; /* the image comes through a callback */
+    bool small;  /* only kernels that want no scratch */
     int n;
     uint32_t budget; /* bytes no segment may take */
     bool again;      /* strips and blocks may compute things twice */
@@ -162,7 +163,7 @@ static void end_segments(Search *s, int j, int n_strips)
 /* ---- branches ----------------------------------------------------------------------------- */
 
 /* The layers [i, j), of which none but the first input and the last output is alive outside. */
-static void describe_group(const Net *net, int i, int j, bool pulled, Packing *p)
+static void describe_group(const Net *net, int i, int j, bool pulled, bool small, Packing *p)
 {
     int input = net->layer[i].input;
     p->n_layers = j - i;
@@ -175,7 +176,8 @@ static void describe_group(const Net *net, int i, int j, bool pulled, Packing *p
         if (op_has_two_inputs((Op)l->op))
             in2 = l->input2 == input ? 0 : 1 + l->input2 - i;
         p->layer[m - i] = (PackLayer){{(uint8_t)in, (uint8_t)(l->op == OP_ADD ? in2 : in)},
-                                      plan_overlap(l), plan_aligned(plan_scratch(l))};
+                                      plan_overlap(l),
+                                      plan_aligned(plan_scratch(l, plan_kernel(l, small), l->out_w))};
         p->bytes[1 + m - i] = plan_aligned(net_tensor_bytes(net, m));
         p->last[1 + m - i] = p->last[in] = p->last[in2] = (uint8_t)(m - i);
     }
@@ -187,10 +189,10 @@ static void describe_group(const Net *net, int i, int j, bool pulled, Packing *p
     }
 }
 
-uint32_t stream_pack(const Net *net, int i, int j, bool pulled, Packing *p)
+uint32_t stream_pack(const Net *net, int i, int j, bool pulled, bool small, Packing *p)
 {
     uint32_t end = 0;
-    describe_group(net, i, j, pulled, p);
+    describe_group(net, i, j, pulled, small, p);
     pack_tensors(p);
     for (int t = 0; t <= p->n_layers; t++) {
         uint32_t e = p->offset[t] + p->bytes[t];
@@ -229,7 +231,7 @@ static void end_group(Search *s, int j)
         return;
     Packing p;
     StreamCut cut = {.from = (uint8_t)i, .columns = 1, .group = true,
-                     .bytes = stream_pack(s->net, i, j, i == 0 && s->pulled, &p)};
+                     .bytes = stream_pack(s->net, i, j, i == 0 && s->pulled, s->small, &p)};
     double work = 0;
     for (int m = i; m < j; m++)
         work += s->step[m].macs;
@@ -258,12 +260,13 @@ static void run(Search *s, uint32_t budget, bool again, bool least_peak)
     }
 }
 
-static void look_at(Search *s, const Net *net, bool image_outside)
+static void look_at(Search *s, const Net *net, bool image_outside, bool small)
 {
     s->net = net;
     s->n = net->n_layers;
     s->pulled = image_outside && net_last_reader(net, NET_IMAGE) == 0;
-    stream_look(s->step, net);
+    s->small = small;
+    stream_look(s->step, net, small);
 }
 
 /* Is there a plan within the budget? Then the one with the least work is found. */
@@ -280,30 +283,44 @@ static void search_once(Search *s)
     run(s, s->peak[s->n], false, false);
 }
 
+/* Whether a plan within the budget was found; else the one that computes nothing twice. */
+static bool make(Search *s, const Net *net, const PlanOptions *o, bool small)
+{
+    look_at(s, net, o->image_outside, small);
+    if (o->sram && (reaches(s, o->sram, false) || reaches(s, o->sram, true)))
+        return true;
+    search_once(s);
+    return false;
+}
+
 void stream_make(const Net *net, const PlanOptions *o, Plan *plan)
 {
     Search s;
-    look_at(&s, net, o->image_outside);
-    bool fits = !o->sram || reaches(&s, o->sram, false);
-    if (fits || !reaches(&s, o->sram, true))
-        search_once(&s);
-    stream_place(net, s.step, s.pulled, s.cut, plan);
+    bool found = make(&s, net, o, o->small), small = o->small;
+    if (o->sram && !found && !small) {
+        small = true;
+        make(&s, net, o, small);
+        plan_set_kernels(net, small, plan);
+    }
+    stream_place(net, s.step, s.pulled, small, s.cut, plan);
+    if (small && !o->small)
+        plan_use_free(net, plan, o->sram);
 }
 
 /* ---- the front ---------------------------------------------------------------------------- */
 
 /* Less and less memory, until no plan is found. `most_macs`: the walk ends beyond it. */
-static int walk(const Net *net, bool image_outside, uint64_t most_macs, StreamPoint *point, int most)
+static int walk(const Net *net, const PlanOptions *o, uint64_t most_macs, StreamPoint *point, int most)
 {
     Search s;
     Plan plan;
     int n = 0;
-    look_at(&s, net, image_outside);
+    look_at(&s, net, o->image_outside, o->small);
     search_once(&s);
     while (n < most && s.peak[s.n] != UINT32_MAX) {
         memset(&plan, 0, sizeof plan);
         plan.image_outside = s.pulled;
-        stream_place(net, s.step, s.pulled, s.cut, &plan);
+        stream_place(net, s.step, s.pulled, s.small, s.cut, &plan);
         StreamPoint p = {.arena = plan.arena, .macs = plan_macs(net, &plan)};
         if (p.macs > most_macs)
             break;
@@ -315,9 +332,9 @@ static int walk(const Net *net, bool image_outside, uint64_t most_macs, StreamPo
     return n;
 }
 
-int stream_front(const Net *net, bool image_outside, StreamPoint *point, int most)
+int stream_front(const Net *net, const PlanOptions *o, StreamPoint *point, int most)
 {
-    int n = walk(net, image_outside, UINT64_MAX, point, most), kept = 0;
+    int n = walk(net, o, UINT64_MAX, point, most), kept = 0;
     for (int i = 0; i < n; i++) { /* the same work in less memory replaces what went before */
         while (kept > 0 && point[kept - 1].macs >= point[i].macs)
             kept--;
@@ -326,11 +343,11 @@ int stream_front(const Net *net, bool image_outside, StreamPoint *point, int mos
     return kept;
 }
 
-uint32_t stream_sram(const Net *net, bool image_outside, double share)
+uint32_t stream_sram(const Net *net, const PlanOptions *o, double share)
 {
     enum { POINTS = 2048 };
     StreamPoint point[POINTS];
     uint64_t most = (uint64_t)((double)net_macs(net) * (1 + share));
-    int n = walk(net, image_outside, most, point, POINTS);
+    int n = walk(net, o, most, point, POINTS);
     return point[n - 1].arena;
 }

@@ -23,8 +23,9 @@
 #include "estimator/plan.h"
 
 /* options->sram 0, or large enough: nothing computed twice, least arena. Else the
- * least work within it. When nothing fits, again the plan that computes nothing
- * twice: stream_front() knows how far down one can go. */
+ * least work within it; and where even so nothing fits, the least work with small
+ * kernels, and kernels of pairs where bytes are free. When nothing fits at all, again
+ * the plan that computes nothing twice: stream_front() knows how far down one can go. */
 void stream_make(const Net *net, const PlanOptions *options, Plan *plan);
 
 typedef struct {
@@ -32,11 +33,11 @@ typedef struct {
     uint64_t macs; /* as executed */
 } StreamPoint;
 
-/* The front between memory and work, from nothing computed twice to the least
+/* options: image_outside and small. The front between memory and work, from nothing computed twice to the least
  * arena. Returns the number of points, at most `most`. */
-int stream_front(const Net *net, bool image_outside, StreamPoint *point, int most);
+int stream_front(const Net *net, const PlanOptions *options, StreamPoint *point, int most);
 /* The budget to ask for when `share` more work (0.05: 5 %) is allowed: the
  * arena of the front's last such point. */
-uint32_t stream_sram(const Net *net, bool image_outside, double share);
+uint32_t stream_sram(const Net *net, const PlanOptions *options, double share);
 
 #endif

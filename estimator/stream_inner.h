@@ -10,13 +10,16 @@
 #include "estimator/pack.h"
 #include "estimator/stream.h"
 
-enum { MAX_STRIPS = 6, NO_SKIP = -3, ROW_WORK = 64 }; /* a kernel's call, in MACs */
+/* ROW_WORK: a kernel's call, in MACs. BLOCK_WORK: of a block's kernels, over those of pairs. */
+enum { MAX_STRIPS = 6, NO_SKIP = -3, ROW_WORK = 64, BLOCK_WORK = 2 };
 
 /* Of a layer, what is asked again and again. Rows: k, s, p; columns: kw, sw, pw. */
 typedef struct {
     uint32_t row, tensor;       /* bytes of its output: a row, all of it (aligned) */
     uint32_t in_row, in_tensor; /* the same of its input */
-    uint32_t scratch;
+    const Layer *layer;
+    uint32_t scratch; /* of its kernel, for whole rows; */
+    uint8_t kernel;
     uint16_t in_h, in_w, in_c, out_h, out_w, out_c;
     uint8_t k, s, p, kw, sw, pw;
     bool add, sums;  /* sums: a global pool, whose rows need not be kept */
@@ -78,7 +81,7 @@ typedef struct {
     uint32_t bytes;   /* of the arena */
 } StreamCut;
 
-void stream_look(Step *step, const Net *net);
+void stream_look(Step *step, const Net *net, bool small);
 
 Strips strips_of(int n, int width);
 void strips_widen(Strips *s, const Step *t); /* from a layer's output to its input */
@@ -104,11 +107,12 @@ uint32_t label_bytes(const Label *l, const Step *head, const Step *last, int inp
 /* Output rows at once of the block that begins at layer i; 0: it is none. */
 int stream_block(uint64_t blocks, int i);
 
-/* The layers [i, j), of which only the first input and the last output is alive outside, packed
+/* pulled: the image comes through a callback; small: as PlanOptions says it. The layers [i, j), of which only the first input and the last output is alive outside, packed
  * layer by layer. Returns the bytes. */
-uint32_t stream_pack(const Net *net, int i, int j, bool pulled, Packing *p);
+uint32_t stream_pack(const Net *net, int i, int j, bool pulled, bool small, Packing *p);
 
 /* Cuts, the last segment's at cut[n_layers], to addresses. */
-void stream_place(const Net *net, const Step *step, bool pulled, const StreamCut *cut, Plan *plan);
+void stream_place(const Net *net, const Step *step, bool pulled, bool small, const StreamCut *cut,
+                  Plan *plan);
 
 #endif

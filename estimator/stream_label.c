@@ -21,12 +21,14 @@ static bool begins_block(const Net *net, int i, const int16_t *last)
            last[2 + i] == i + 2 && (PLAN_MAX_BLOCK - 1) * d->sh + d->kh <= NET_MAX_ROWS;
 }
 
-static Step look(const Net *net, int i, const int16_t *last)
+static Step look(const Net *net, int i, bool small, const int16_t *last)
 {
     const Layer *l = &net->layer[i];
     Step t = {.row = (uint32_t)l->out_w * l->out_c,
               .in_row = (uint32_t)l->in_w * l->in_c,
-              .scratch = plan_aligned(plan_scratch(l)),
+              .layer = l,
+              .scratch = plan_aligned(plan_scratch(l, plan_kernel(l, small), l->out_w)),
+              .kernel = (uint8_t)plan_kernel(l, small),
               .in_h = l->in_h, .in_w = l->in_w, .in_c = l->in_c,
               .out_h = l->out_h, .out_w = l->out_w, .out_c = l->out_c,
               .k = l->kh, .s = l->sh, .p = l->pad_top,
@@ -50,7 +52,7 @@ static Step look(const Net *net, int i, const int16_t *last)
 }
 
 /* Tensor t is alive before the layers behind it, up to its last reader. */
-void stream_look(Step *step, const Net *net)
+void stream_look(Step *step, const Net *net, bool small)
 {
     int16_t last[NET_MAX_LAYERS + 1], change[NET_MAX_LAYERS + 2] = {0};
     int n = net->n_layers, alive = 0;
@@ -68,7 +70,7 @@ void stream_look(Step *step, const Net *net)
         change[last[1 + t] + 1]--;
     }
     for (int i = 0; i < n; i++) {
-        step[i] = look(net, i, last);
+        step[i] = look(net, i, small, last);
         alive += change[i];
         step[i].cut = alive == 1 && last[i] >= i; /* it is what the layer before made */
     }
@@ -192,7 +194,12 @@ static void set_head(Label *l, int k, const Step *t, int rows)
     l->head = (uint8_t)rows;
     l->alone = l->empty;
     l->empty = false;
-    l->scratch = larger(l->scratch, t->scratch);
+}
+
+static uint32_t scratch_of(const Step *t, const Strips *columns)
+{
+    return columns->n == 1 ? t->scratch
+                           : plan_aligned(plan_scratch(t->layer, t->kernel, (int)columns->widest));
 }
 
 bool label_extend(Label *l, const Step *step, int i, const Strips *columns)
@@ -211,6 +218,7 @@ bool label_extend(Label *l, const Step *step, int i, const Strips *columns)
         l->made = before(l->made, &step[i + 1]);
     }
     set_head(l, k, t, 1);
+    l->scratch = larger(l->scratch, scratch_of(t, columns));
     if (!begin_skip(l, t) || !lengthen_skip(l, t, 1))
         return false;
     l->work += t->macs * columns->share + ROW_WORK * (double)calls * columns->n;
@@ -237,9 +245,9 @@ bool label_extend_block(Label *l, const Step *step, int i, int rows, const Strip
     l->shared = larger(l->shared, window + at_once);
     l->at_once = 0;
     set_head(l, k, d, rows);
-    l->work += p->macs * columns[0].share +
-               d->macs * columns[1].share +
-               e->macs * columns[2].share * d->again[rows] +
+    double macs = p->macs * columns[0].share + d->macs * columns[1].share +
+                  e->macs * columns[2].share * d->again[rows];
+    l->work += (d->kernel == OP_DEPTHWISE ? 1 : BLOCK_WORK) * macs +
                ROW_WORK * (double)(e->out_h + d->out_h + p->out_h) * columns[0].n;
     l->blocks |= (uint64_t)(rows == PLAN_MAX_BLOCK ? 3 : rows) << (2 * (i % 32));
     return lengthen_skip(l, d, rows);

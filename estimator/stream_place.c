@@ -23,7 +23,7 @@ typedef struct {
     uint32_t arena;
     uint32_t at;   /* where the input of the segment to come lies */
     int n;         /* its number */
-    bool pulled;
+    bool pulled, small;
 } Place;
 
 /* One segment: what has to be placed. */
@@ -82,10 +82,24 @@ static void set_shared(const Place *p, const Scene *c, const Label *l, const Rin
     }
 }
 
+static uint32_t kernel_scratch(const Place *p, int layer)
+{
+    const Layer *l = &p->net->layer[layer];
+    return plan_scratch(l, plan_kernel(l, p->small), plan_widest(p->net, p->plan, layer));
+}
+
+static void set_small(const Place *p, int layer, int n)
+{
+    for (int m = layer; m < layer + n; m++) {
+        p->plan->kernel[m] = p->net->layer[m].op;
+        p->plan->scratch[m].bytes = 0;
+    }
+}
+
 static void set_scratch(const Place *p, const Scene *c, const StreamCut *cut)
 {
     for (int m = c->i; m < c->j; m++) {
-        uint32_t bytes = plan_scratch(&p->net->layer[m]);
+        uint32_t bytes = kernel_scratch(p, m);
         p->plan->scratch[m].offset = bytes ? c->scratch : 0;
         p->plan->scratch[m].bytes = bytes;
     }
@@ -95,6 +109,7 @@ static void set_scratch(const Place *p, const Scene *c, const StreamCut *cut)
         if (!rows)
             continue;
         p->plan->block[m + 2] = (uint8_t)rows;
+        set_small(p, m, 3); /* a block is a kernel of its own, of their weights as they are */
         p->plan->scratch[m + 2].offset = c->shared;
         p->plan->scratch[m + 2].bytes =
             plan_block_scratch((rows - 1) * d->s + d->k, d->kw, p->step[m].out_c);
@@ -231,9 +246,9 @@ static void place_stream(Place *p, const StreamCut *cut, int j)
     want(&c, last->sums && j > i + 1 ? plan_aligned(4u * last->in_c) : 0, &c.sums);
     p->at = p->plan->tensor[j].offset = settle(p, &c);
     set_shared(p, &c, &l, ring);
-    set_scratch(p, &c, cut);
     p->plan->segment[p->n++] = (PlanSegment){.first = (uint8_t)i, .n = (uint8_t)(j - i), .rows = 1,
                                              .columns = cut->columns};
+    set_scratch(p, &c, cut);
 }
 
 /* Layer by layer, where the packer wants it. */
@@ -243,7 +258,7 @@ static void place_group(Place *p, int i, int j)
     PlanTensor *in = &p->plan->tensor[1 + input];
     bool pulled = i == 0 && p->pulled;
     Packing pack;
-    stream_pack(p->net, i, j, pulled, &pack);
+    stream_pack(p->net, i, j, pulled, p->small, &pack);
     if (i == 0) {
         const Layer *l = &p->net->layer[0];
         set_whole(p->plan, p->net, NET_IMAGE);
@@ -257,17 +272,18 @@ static void place_group(Place *p, int i, int j)
     for (int m = i; m < j; m++) {
         set_whole(p->plan, p->net, m);
         p->plan->tensor[1 + m].offset = pack.offset[1 + m - i];
-        p->plan->scratch[m].offset = pack.scratch_offset[m - i];
-        p->plan->scratch[m].bytes = plan_scratch(&p->net->layer[m]);
         p->plan->segment[p->n++] = (PlanSegment){.first = (uint8_t)m, .n = 1, .rows = 1,
                                                  .columns = 1};
+        p->plan->scratch[m].offset = pack.scratch_offset[m - i];
+        p->plan->scratch[m].bytes = kernel_scratch(p, m);
     }
     p->at = p->plan->tensor[j].offset;
 }
 
-void stream_place(const Net *net, const Step *step, bool pulled, const StreamCut *cut, Plan *plan)
+void stream_place(const Net *net, const Step *step, bool pulled, bool small, const StreamCut *cut,
+                  Plan *plan)
 {
-    Place p = {.net = net, .step = step, .plan = plan, .pulled = pulled};
+    Place p = {.net = net, .step = step, .plan = plan, .pulled = pulled, .small = small};
     uint8_t end[NET_MAX_LAYERS + 1];
     int n = 0;
     for (int j = net->n_layers; j > 0; j = cut[j].from) {

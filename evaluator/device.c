@@ -313,6 +313,9 @@ static const char *const kernel_file[N_STEPS] = {
     [OP_LOOKUP] = "tb_lookup",        [OP_SOFTMAX] = "tb_softmax",
     [STEP_INPUT] = "tb_input",        [STEP_COPY] = "tb_copy",
     [STEP_SUM_POOL] = "tb_sum_pool",  [STEP_BLOCK] = "tb_block",
+    [STEP_CONV_PAIRS] = "tb_conv_pairs",
+    [STEP_DEPTHWISE_PAIRS] = "tb_depthwise_pairs",
+    [STEP_POINTWISE_PAIRS] = "tb_pointwise_pairs",
 };
 
 static int read_object(const char *dir, const char *core, const char *name, uint32_t *bytes)

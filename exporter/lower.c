@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "exporter/constants.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -240,12 +241,13 @@ static void set_output(TbOp *op, const Lowering *x, const Pass *p, int i)
 /* ---- ops ----------------------------------------------------------------------------------- */
 
 /* What does not depend on where it is executed. */
-static TbOp op_of(const QModel *q, const Plan *plan, int i)
+static TbOp op_of(const Lowering *x, int i)
 {
-    const Layer *l = &q->net.layer[i];
-    const QLayer *t = &q->layer[i];
-    return (TbOp){.weights = t->weights, .bias = t->bias, .multiplier = t->multiplier,
-                  .shift = t->shift, .scratch = plan->scratch[i].offset,
+    const Layer *l = &x->q->net.layer[i];
+    const QLayer *t = &x->q->layer[i];
+    return (TbOp){.weights = x->out->constants[i].weights, .bias = x->out->constants[i].bias,
+                  .multiplier = t->multiplier,
+                  .shift = t->shift, .scratch = x->plan->scratch[i].offset,
                   .in_c = l->in_c, .out_c = l->out_c,
                   .kh = l->kh, .kw = l->kw, .sh = l->sh, .sw = l->sw,
                   .act_min = t->act_min, .act_max = t->act_max};
@@ -289,7 +291,7 @@ static uint32_t lower_layer(Lowering *x, const Pass *p, int i)
     const Net *net = &x->q->net;
     const Layer *l = &net->layer[i];
     PlanRange out = p->range[1 + i - p->of->first];
-    TbOp op = op_of(x->q, x->plan, i);
+    TbOp op = op_of(x, i);
     Read in = read_of(x, p, l, 1 + l->input, out), in2 = in;
     if (op_has_two_inputs((Op)l->op))
         in2 = read_of(x, p, l, 1 + l->input2, l->op == OP_GATE ? (PlanRange){0, 1, 0, 1} : out);
@@ -305,7 +307,7 @@ static uint32_t lower_layer(Lowering *x, const Pass *p, int i)
         op.in_w = op.out_w = (uint16_t)(op.in_h * op.in_w);
         op.in_h = op.out_h = 1;
     }
-    return add_op(x, op, l->op, i);
+    return add_op(x, op, x->plan->kernel[i], i);
 }
 
 /* A part of a block carries the layer's constants; its shape is that of one pixel. */
@@ -313,7 +315,7 @@ static void lower_part(Lowering *x, const Pass *p, int i)
 {
     const Layer *l = &x->q->net.layer[i];
     int slot = 1 + i - p->of->first;
-    TbOp op = op_of(x->q, x->plan, i);
+    TbOp op = op_of(x, i);
     op.in_h = l->kh;
     op.in_w = l->kw;
     op.out_h = op.out_w = 1;
@@ -409,6 +411,42 @@ static void allocate(const PlanSize *n, Lowered *out)
     out->segment_from = take(&at, n->n_segments, sizeof *out->segment_from);
 }
 
+/* ---- constants ----------------------------------------------------------------------------- */
+
+static size_t packed_bytes(const Lowering *x, int i)
+{
+    const Layer *l = &x->q->net.layer[i];
+    bool pairs = x->plan->kernel[i] >= N_OPS;
+    return pairs ? plan_weights(l, x->plan->kernel[i]) + l->out_c * sizeof(int32_t) : 0;
+}
+
+static uint8_t *pack_constants(Lowering *x, int i, uint8_t *at)
+{
+    const Layer *l = &x->q->net.layer[i];
+    const QLayer *t = &x->q->layer[i];
+    int kernel = x->plan->kernel[i];
+    int32_t *bias = (int32_t *)(void *)(at + plan_weights(l, kernel));
+    constants_pack(l, kernel, t->weights, (int8_t *)at);
+    constants_fold(l, t->weights, t->bias, x->q->tensor[1 + l->input].zero, bias);
+    x->out->constants[i].weights = (int8_t *)at;
+    x->out->constants[i].bias = bias;
+    return at + packed_bytes(x, i);
+}
+
+static void lower_constants(Lowering *x)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < x->q->net.n_layers; i++)
+        bytes += packed_bytes(x, i);
+    uint8_t *at = x->out->packed = xcalloc(bytes + 1, 1);
+    for (int i = 0; i < x->q->net.n_layers; i++) {
+        x->out->constants[i].weights = x->q->layer[i].weights;
+        x->out->constants[i].bias = x->q->layer[i].bias;
+        if (packed_bytes(x, i))
+            at = pack_constants(x, i, at);
+    }
+}
+
 static void lower_segment(Lowering *x, int segment)
 {
     const PlanSegment *s = &x->plan->segment[segment];
@@ -431,6 +469,7 @@ int lower(const QModel *q, const Plan *plan, Lowered *out)
             return -1;
     PlanSize size = plan_size(&q->net, plan);
     allocate(&size, out);
+    lower_constants(&x);
     for (int t = 0; t <= q->net.n_layers; t++)
         lower_tensor(&x, t);
     for (int s = 0; s < plan->n_segments; s++)
@@ -453,7 +492,8 @@ int lower(const QModel *q, const Plan *plan, Lowered *out)
 void lowered_release(Lowered *lowered)
 {
     free(lowered->block);
-    lowered->block = NULL;
+    free(lowered->packed);
+    lowered->block = lowered->packed = NULL;
 }
 
 /* ---- running ------------------------------------------------------------------------------- */

@@ -36,16 +36,21 @@ typedef struct {
 } LoweredSegment;
 
 typedef struct {
-    TbModel model; /* points into the block below and into the QModel: keep that where it is */
+    TbModel model; /* points into the blocks below and into the QModel: keep that where it is */
     TbOp *op;
     TbTensor *tensor;
     TbSegment *segment;
     LoweredOp *op_from;
     LoweredTensor *tensor_from;
     LoweredSegment *segment_from;
+    struct {
+        const int8_t *weights; /* plan_weights() bytes but for zeros at the end */
+        const int32_t *bias;   /* [out_c] */
+    } constants[NET_MAX_LAYERS]; /* of layers, as their kernels want them: exporter/constants.h */
     bool image_outside;
     uint16_t output; /* the network's output in tensor[] */
-    void *block;     /* owns everything above */
+    void *block;     /* owns everything above, */
+    void *packed;    /* but for packed weights and folded biases */
 } Lowered;
 
 /* One list for the pointers and their names in print.c: operator or step, kernel. */
@@ -65,7 +70,10 @@ typedef struct {
     X(STEP_INPUT, tb_input_row)                                                                   \
     X(STEP_COPY, tb_copy_row)                                                                     \
     X(STEP_SUM_POOL, tb_sum_pool_row)                                                             \
-    X(STEP_BLOCK, tb_block_rows)
+    X(STEP_BLOCK, tb_block_rows)                                                                  \
+    X(STEP_CONV_PAIRS, tb_conv_pairs_row)                                                         \
+    X(STEP_DEPTHWISE_PAIRS, tb_depthwise_pairs_row)                                               \
+    X(STEP_POINTWISE_PAIRS, tb_pointwise_pairs_row)
 
 /* Allocates the tables, plan_size() entries each; lowered_release() frees them. -1 with
  * errorf(), and nothing to release, when net_check() refuses the net (a kernel too tall for

@@ -53,8 +53,12 @@ static int channels_of(const Net *net, int t)
     return t == 0 ? net->c : net->layer[t - 1].out_c;
 }
 
-static const char *weights_shape(const Layer *l)
+static const char *weights_shape(const Layer *l, int kernel)
 {
+    if (kernel == STEP_DEPTHWISE_PAIRS)
+        return "packed (tb_depthwise_pairs.c)";
+    if (kernel >= N_OPS)
+        return "[out_c / 2][taps / 2][4]";
     return l->op == OP_DEPTHWISE ? "[kh][kw][c]"
            : l->op == OP_POINTWISE ? "[out_c][in_c]"
            : l->op == OP_LOOKUP ? "[256], of -128 first" : "[out_c][kh][kw][in_c]";
@@ -66,25 +70,25 @@ typedef struct {
     uint32_t weights, bias, multiplier; /* shift as multiplier */
 } Places;
 
-static void places_add(Places *p, const Layer *l)
+static void places_add(Places *p, const Layer *l, int kernel)
 {
-    p->weights += up_to_4(layer_constants(l));
+    p->weights += plan_weights(l, kernel);
     p->bias += op_has_weights((Op)l->op) ? l->out_c : 0;
     p->multiplier += (uint32_t)qmodel_multipliers(l);
 }
 
 /* Of layer i; of n_layers, how many there are. */
-static Places places_of(const Net *net, int i)
+static Places places_of(const Listing *x, int i)
 {
     Places p = {0, 0, 0};
     for (int l = 0; l < i; l++)
-        places_add(&p, &net->layer[l]);
+        places_add(&p, &x->q->net.layer[l], x->plan->kernel[l]);
     return p;
 }
 
-static void print_declarations(FILE *f, const Net *net)
+static void print_declarations(FILE *f, const Listing *x)
 {
-    Places end = places_of(net, net->n_layers);
+    Places end = places_of(x, x->q->net.n_layers);
     if (end.weights + end.multiplier == 0)
         return;
     fputs("/* The constants stand at the end of this file. */\n", f);
@@ -307,15 +311,21 @@ static const char *const kernel_name[N_STEPS] = {
 #undef X
 };
 
-static void print_pointers(FILE *f, const Net *net, const LoweredOp *from)
+/* Not something that a plan does beside them. */
+static bool is_layer(int step)
+{
+    return step != STEP_INPUT && step != STEP_COPY && step != STEP_BLOCK;
+}
+
+static void print_pointers(FILE *f, const Listing *x, const LoweredOp *from)
 {
     fprintf(f, "    {.kernel = %s,", kernel_name[from->step]);
-    if (from->step == STEP_INPUT || from->step == STEP_COPY || from->step == STEP_BLOCK) {
+    if (!is_layer(from->step)) {
         fputc('\n', f);
         return;
     }
-    const Layer *l = &net->layer[from->layer];
-    Places at = places_of(net, from->layer);
+    const Layer *l = &x->q->net.layer[from->layer];
+    Places at = places_of(x, from->layer);
     if (layer_constants(l) > 0)
         fprintf(f, " .weights = weights + %u,", at.weights);
     if (op_has_weights((Op)l->op))
@@ -331,12 +341,12 @@ static void print_op(FILE *f, const Listing *x, int i)
     const TbOp *op = &x->lowered->op[i];
     const LoweredOp *from = &x->lowered->op_from[i];
     fprintf(f, "    /* %d  ", i);
-    if (from->step < N_OPS || from->step == STEP_SUM_POOL)
+    if (is_layer(from->step))
         print_layer_comment(f, x, i);
     else
         print_step_comment(f, x, i);
     fputs(" */\n", f);
-    print_pointers(f, &x->q->net, from);
+    print_pointers(f, x, from);
     fprintf(f, "     .in_h = %d, .in_w = %d, .in_c = %d, .out_h = %d, .out_w = %d, .out_c = %d,\n",
             op->in_h, op->in_w, op->in_c, op->out_h, op->out_w, op->out_c);
     fprintf(f, "     .kh = %d, .kw = %d, .sh = %d, .sw = %d, .pad_top = %d, .pad_left = %d,\n",
@@ -376,46 +386,53 @@ static void print_model(FILE *f, const TbModel *m)
 
 /* ---- constants ----------------------------------------------------------------------------- */
 
-static void print_weights(FILE *f, const QModel *q)
+static void print_weights(FILE *f, const Listing *x)
 {
-    Places at = {0, 0, 0}, end = places_of(&q->net, q->net.n_layers);
+    const Net *net = &x->q->net;
+    Places at = {0, 0, 0}, end = places_of(x, net->n_layers);
     fprintf(f,
             "\n/* real = q * scale, a scale for each output channel; zeros fill up to 4 bytes. */\n"
             "static const int8_t weights[%u] = {\n",
             end.weights);
-    for (int i = 0; i < q->net.n_layers; i++) {
-        const Layer *l = &q->net.layer[i];
+    for (int i = 0; i < net->n_layers; i++) {
+        const Layer *l = &net->layer[i];
+        int kernel = x->plan->kernel[i];
+        uint32_t bytes = plan_weights(l, kernel);
         Words words;
-        if (layer_constants(l) > 0) {
-            fprintf(f, "    /* %s %s, from %u */\n", name_layer(&q->net, i, &words),
-                    weights_shape(l), at.weights);
-            print_bytes(f, q->layer[i].weights, layer_constants(l), up_to_4(layer_constants(l)));
+        if (bytes > 0) {
+            fprintf(f, "    /* %s %s, from %u */\n", name_layer(net, i, &words),
+                    weights_shape(l, kernel), at.weights);
+            print_bytes(f, x->lowered->constants[i].weights,
+                        kernel < N_OPS ? layer_constants(l) : bytes, bytes);
         }
-        places_add(&at, l);
+        places_add(&at, l, kernel);
     }
     fputs("};\n", f);
 }
 
-static void print_biases(FILE *f, const QModel *q)
+static void print_biases(FILE *f, const Listing *x)
 {
-    Places at = {0, 0, 0}, end = places_of(&q->net, q->net.n_layers);
-    fprintf(f, "\n/* In units of the input's scale times the channel's. */\n"
+    const Net *net = &x->q->net;
+    Places at = {0, 0, 0}, end = places_of(x, net->n_layers);
+    fprintf(f, "\n/* In units of the input's scale times the channel's; of kernels of pairs less the\n"
+               " * input's zero point times the sum of the weights. */\n"
                "static const int32_t bias[%u] = {\n", end.bias);
-    for (int i = 0; i < q->net.n_layers; i++) {
-        const Layer *l = &q->net.layer[i];
+    for (int i = 0; i < net->n_layers; i++) {
+        const Layer *l = &net->layer[i];
         Words words;
         if (op_has_weights((Op)l->op)) {
-            fprintf(f, "    /* %s, from %u */\n", name_layer(&q->net, i, &words), at.bias);
-            print_words(f, q->layer[i].bias, l->out_c);
+            fprintf(f, "    /* %s, from %u */\n", name_layer(net, i, &words), at.bias);
+            print_words(f, x->lowered->constants[i].bias, l->out_c);
         }
-        places_add(&at, l);
+        places_add(&at, l, x->plan->kernel[i]);
     }
     fputs("};\n", f);
 }
 
-static void print_multipliers(FILE *f, const QModel *q)
+static void print_multipliers(FILE *f, const Listing *x)
 {
-    Places at = {0, 0, 0}, end = places_of(&q->net, q->net.n_layers);
+    const QModel *q = x->q;
+    Places at = {0, 0, 0}, end = places_of(x, q->net.n_layers);
     fprintf(f,
             "\n/* An accumulator becomes an output times multiplier * 2^(shift - 31); an add has\n"
             " * three: of either input and of the sum. */\n"
@@ -428,14 +445,15 @@ static void print_multipliers(FILE *f, const QModel *q)
             fprintf(f, "    /* %s, from %u */\n", name_layer(&q->net, i, &words), at.multiplier);
             print_words(f, q->layer[i].multiplier, qmodel_multipliers(l));
         }
-        places_add(&at, l);
+        places_add(&at, l, x->plan->kernel[i]);
     }
     fputs("};\n", f);
 }
 
-static void print_shifts(FILE *f, const QModel *q)
+static void print_shifts(FILE *f, const Listing *x)
 {
-    Places at = {0, 0, 0}, end = places_of(&q->net, q->net.n_layers);
+    const QModel *q = x->q;
+    Places at = {0, 0, 0}, end = places_of(x, q->net.n_layers);
     fprintf(f, "\nstatic const int8_t shift[%u] = {\n", up_to_4(end.multiplier));
     for (int i = 0; i < q->net.n_layers; i++) {
         const Layer *l = &q->net.layer[i];
@@ -445,7 +463,7 @@ static void print_shifts(FILE *f, const QModel *q)
             fprintf(f, "    /* %s, from %u */\n", name_layer(&q->net, i, &words), at.multiplier);
             print_bytes(f, q->layer[i].shift, n, n);
         }
-        places_add(&at, l);
+        places_add(&at, l, x->plan->kernel[i]);
     }
     fputs("};\n", f);
 }
@@ -453,21 +471,21 @@ static void print_shifts(FILE *f, const QModel *q)
 void print_model_c(FILE *f, const Listing *x)
 {
     const QModel *q = x->q;
-    Places end = places_of(&q->net, q->net.n_layers);
+    Places end = places_of(x, q->net.n_layers);
     fputs("/* model.c - the schedule and the weights of a network; thimble wrote it.\n", f);
     print_facts(f, x);
     fputs(" */\n#include \"model.h\"\n\n", f);
-    print_declarations(f, &q->net);
+    print_declarations(f, x);
     print_tensors(f, x);
     print_segments(f, x);
     print_ops(f, x);
     print_model(f, &x->lowered->model);
     if (end.weights > 0)
-        print_weights(f, q);
+        print_weights(f, x);
     if (end.bias > 0)
-        print_biases(f, q);
+        print_biases(f, x);
     if (end.multiplier > 0) {
-        print_multipliers(f, q);
-        print_shifts(f, q);
+        print_multipliers(f, x);
+        print_shifts(f, x);
     }
 }

@@ -1,50 +1,99 @@
-/* scratch.h - bytes of scratch memory each kernel wants, from its shapes.
+/* scratch.h - bytes of memory each kernel wants beside its tensors, from its shapes.
  *
- * Beside the kernels, so that the estimator counts what they use. SRAM is what
- * this runtime saves: the portable kernels walk the input rows where they lie
- * (a window row of a convolution is one contiguous run of kw * in_c bytes), keep
- * their accumulators in registers and so need none, but for two steps of a plan
- * that trade scratch for rows: the last two here. Faster kernels that unpack
- * or transpose will answer here, and every plan follows. */
+ * Beside the kernels, so that the estimator counts what they use: scratch in
+ * the arena, and packed weights in flash. The kernels that are not named here
+ * want no scratch, and the weights as they are: they walk the input rows where
+ * they lie. The kernels of pairs unpack their inputs to int16, once a call; that
+ * memory is free again when the call returns, so one place serves all layers of
+ * a segment. The last two steps keep theirs from call to call. */
 #ifndef SCRATCH_H
 #define SCRATCH_H
 
 #include <stdint.h>
 
-static inline uint32_t tb_conv_scratch(uint32_t kh, uint32_t kw, uint32_t in_c)
+/* Four pixels' taps as int16, and a row of their windows where it is padded. */
+static inline uint32_t tb_conv_pairs_scratch(uint32_t kh, uint32_t kw, uint32_t sw, uint32_t in_c)
 {
-    (void)kh, (void)kw, (void)in_c;
-    return 0;
+    return 16 * ((kh * kw * in_c + 1) / 2) + (3 * sw + kw) * in_c;
 }
 
-static inline uint32_t tb_depthwise_scratch(uint32_t kh, uint32_t kw, uint32_t c)
+static inline uint32_t tb_pointwise_pairs_scratch(uint32_t in_c)
 {
-    (void)kh, (void)kw, (void)c;
-    return 0;
+    return 16 * ((in_c + 1) / 2);
 }
 
-static inline uint32_t tb_pointwise_scratch(uint32_t in_c, uint32_t out_c)
+/* A depthwise layer walks one strip of outputs after the other, in tiles of four.
+ * Of the strip's window rows it unpacks four channels into planes, one for two rows
+ * and each residue of the columns modulo the stride; a word is a column's pair. A
+ * record is two words of four channels. Is the layer one of the usual squares, then
+ * the last row has no partner: its pairs lie across, two columns each. */
+enum { TB_STRIP_BYTES = 1280, TB_RECORD_BYTES = 32 };
+
+static inline int tb_depthwise_across(uint32_t kh, uint32_t kw, uint32_t sw)
 {
-    (void)in_c, (void)out_c;
-    return 0;
+    return kh == kw && (kh == 3 || kh == 5 || kh == 7) && sw <= 2;
 }
 
-static inline uint32_t tb_dense_scratch(uint32_t inputs, uint32_t out_c)
+static inline uint32_t tb_depthwise_planes(uint32_t kh, uint32_t kw, uint32_t sw)
 {
-    (void)inputs, (void)out_c;
-    return 0;
+    const uint32_t pairs = tb_depthwise_across(kh, kw, sw) ? kh / 2 : (kh + 1) / 2;
+    return pairs * (sw < kw ? sw : kw);
 }
 
-static inline uint32_t tb_pool_scratch(uint32_t kh, uint32_t kw, uint32_t c)
+/* Tiles in the longest strip. */
+static inline uint32_t tb_depthwise_tiles(uint32_t kh, uint32_t kw, uint32_t sw, uint32_t out_w)
 {
-    (void)kh, (void)kw, (void)c;
-    return 0;
+    const uint32_t planes = tb_depthwise_planes(kh, kw, sw);
+    const uint32_t across = tb_depthwise_across(kh, kw, sw) ? sw : 0; /* its records in a tile */
+    const uint32_t beside = planes * ((kw + sw - 1) / sw / 2), tile = 2 * planes + across;
+    const uint32_t records = TB_STRIP_BYTES / TB_RECORD_BYTES;
+    const uint32_t most = beside + tile < records ? (records - beside) / tile : 1;
+    const uint32_t tiles = (out_w + 3) / 4, strips = (tiles + most - 1) / most;
+    return (tiles + strips - 1) / strips;
 }
 
-static inline uint32_t tb_add_scratch(uint32_t row_bytes)
+/* Records of a plane of so many tiles; of the row across. */
+static inline uint32_t tb_depthwise_records(uint32_t kw, uint32_t sw, uint32_t tiles)
 {
-    (void)row_bytes;
-    return 0;
+    return 2 * tiles + (kw + sw - 1) / sw / 2;
+}
+
+static inline uint32_t tb_depthwise_across_records(uint32_t kw, uint32_t sw, uint32_t tiles)
+{
+    return sw == 1 ? tiles + (kw + 1) / 4 : tb_depthwise_records(kw, sw, tiles);
+}
+
+/* A channel's weights, as pairs. */
+static inline uint32_t tb_depthwise_words(uint32_t kh, uint32_t kw, uint32_t sw)
+{
+    if (!tb_depthwise_across(kh, kw, sw))
+        return (kh + 1) / 2 * kw;
+    return kh / 2 * kw + (sw == 1 ? kw - 1 : (kw + 1) / 2);
+}
+
+/* Bias, weights, constants and sums of a channel, and the planes. */
+static inline uint32_t tb_depthwise_pairs_scratch(uint32_t kh, uint32_t kw, uint32_t sw,
+                                                  uint32_t out_w)
+{
+    const uint32_t tiles = tb_depthwise_tiles(kh, kw, sw, out_w);
+    const uint32_t across = tb_depthwise_across(kh, kw, sw)
+                                ? tb_depthwise_across_records(kw, sw, tiles)
+                                : 0;
+    const uint32_t records =
+        tb_depthwise_planes(kh, kw, sw) * tb_depthwise_records(kw, sw, tiles) + across;
+    return 4 * (1 + tb_depthwise_words(kh, kw, sw) + 4) + 16 * tiles + TB_RECORD_BYTES * records;
+}
+
+/* Packed weights of a convolution of so many taps: [pair of channels][pair of taps][4]. */
+static inline uint32_t tb_pairs_weights(uint32_t taps, uint32_t out_c)
+{
+    return (out_c + 1) / 2 * ((taps + 1) / 2) * 4;
+}
+
+static inline uint32_t tb_depthwise_pairs_weights(uint32_t kh, uint32_t kw, uint32_t sw,
+                                                  uint32_t c)
+{
+    return (tb_depthwise_words(kh, kw, sw) + 1) / 2 * 4 * c;
 }
 
 /* The sums of a global pool that sees one row at a time. */

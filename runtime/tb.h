@@ -103,6 +103,12 @@ TbKernel tb_conv_row, tb_depthwise_row, tb_pointwise_row, tb_add_row, tb_dense_r
 TbKernel tb_avg_pool_row, tb_max_pool_row; /* global pool: tb_avg_pool_row */
 TbKernel tb_mean_row, tb_gate_row, tb_lookup_row, tb_softmax_row;
 
+/* The same layers on pairs of int16, two multiply-accumulates an instruction: for more scratch
+ * (scratch.h) about half the instructions. Their bias is less in_zero times the sum of the channel's
+ * weights, and these are packed as the kernel walks them (exporter/constants.h). At most
+ * 2^14 taps; a depthwise has out_c == in_c. */
+TbKernel tb_conv_pairs_row, tb_pointwise_pairs_row, tb_depthwise_pairs_row;
+
 /* Steps a plan needs beside the layers.
  * tb_input_row: row y of the image, columns [in_w, in_w + out_w), rows from in_h on, through
  *   TbInput.

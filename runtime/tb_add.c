@@ -1,4 +1,4 @@
-#include "tb_inner.h"
+#include "simd.h"
 
 /* TFLite gives the sum of two int8 a headroom of 20 bits. No shift is positive,
  * so inputs stay below 2^28 and sums below 2^29. That leaves room to double
@@ -26,20 +26,95 @@ TB_INLINE int32_t rescale(const Rescale *r, int32_t twice_x)
     return (x + r->half + ((x >> 31) & r->away)) >> r->right;
 }
 
-/* out = (a * 2^20 scaled + b * 2^20 scaled) scaled; out may be one of the rows. */
-void tb_add_row(const TbOp *op, const TbRows *rows, void *scratch)
+/* What any constants want. */
+static void add_any(const TbOp *op, const int8_t *a, const int8_t *b, int8_t *out, int n)
 {
     const Rescale first = rescale_of(op, 0), second = rescale_of(op, 1), both = rescale_of(op, 2);
     const int32_t zero = op->in_zero * (2 << LEFT_SHIFT), zero2 = op->in2_zero * (2 << LEFT_SHIFT);
     const int32_t out_zero = op->out_zero, low = op->act_min, high = op->act_max;
-    const int n = op->out_w * op->out_c;
-    const int8_t *a = rows->in[0], *b = rows->in[1];
-    int8_t *out = rows->out[0];
-    (void)scratch;
 
     for (int i = 0; i < n; i++) {
         const int32_t x = rescale(&first, a[i] * (2 << LEFT_SHIFT) - zero);
         const int32_t y = rescale(&second, b[i] * (2 << LEFT_SHIFT) - zero2);
         out[i] = tb_clamp(rescale(&both, 2 * (x + y)) + out_zero, low, high);
+    }
+}
+
+/* TFLite scales inputs by their share of twice the larger scale: that one's is
+ * exactly a half, and its input only shifted. For the other, q - zero and its
+ * product have one sign, so the half that goes away from zero is known early;
+ * what is added then also brings the first one's zero point, if there is room
+ * for it above `right` bits. */
+typedef struct {
+    int32_t zero;       /* of the other input, doubled and shifted */
+    int32_t multiplier; /* of it */
+    int32_t round, right;
+    TbQuick both;
+} QuickAdd;
+
+enum { HALF = 1 << 30, MOST_RIGHT = 4 };
+
+TB_INLINE int is_half(const TbOp *op, int i)
+{
+    return op->multiplier[i] == HALF && op->shift[i] == 0;
+}
+
+/* halved: the input, 0 or 1, whose scale is the larger one. */
+TB_INLINE int is_quick_add(const TbOp *op, int halved)
+{
+    const int other = 1 - halved, right = -op->shift[other];
+    return is_half(op, halved) && right <= MOST_RIGHT &&
+           (right > 0 ? op->multiplier[other] >= HALF : op->multiplier[other] == HALF) &&
+           tb_is_quick(0, op->multiplier[2], op->shift[2]) && op->act_min == -128 &&
+           op->act_max == 127;
+}
+
+/* A half of both is one of twice the largest multiplier there is: |q - zero| < 2^10. */
+TB_INLINE QuickAdd quick_add(const TbOp *op, int halved)
+{
+    const int other = 1 - halved, equal = op->shift[other] == 0, right = equal - op->shift[other];
+    const int32_t zero[] = {op->in_zero, op->in2_zero};
+    const QuickAdd q = {
+        zero[other] * (2 << LEFT_SHIFT),
+        equal ? INT32_MAX : op->multiplier[other],
+        (1 << (right - 1)) - zero[halved] * (1 << (LEFT_SHIFT - 1 + right)),
+        right,
+        tb_quick(op->multiplier[2], op->shift[2], op->out_zero),
+    };
+    return q;
+}
+
+TB_INLINE void add_values(const QuickAdd *q, const int8_t *halved, const int8_t *other, int8_t *out,
+                          int n)
+{
+    TB_UNROLL
+    for (int i = 0; i < n; i++) {
+        const int32_t x = other[i] * (2 << LEFT_SHIFT) - q->zero;
+        const int32_t y = (tb_high_mac(x, q->multiplier, q->round) + (x >> 31)) >> q->right;
+        out[i] = (int8_t)tb_quick_output(&q->both, y + halved[i] * (1 << (LEFT_SHIFT - 1)));
+    }
+}
+
+static void add_quickly(const QuickAdd *add, const int8_t *halved, const int8_t *other, int8_t *out,
+                        int n)
+{
+    const QuickAdd q = *add;
+    for (; n >= 4; n -= 4, halved += 4, other += 4, out += 4)
+        add_values(&q, halved, other, out, 4);
+    for (; n > 0; n--)
+        add_values(&q, halved++, other++, out++, 1);
+}
+
+/* out = (a * 2^20 scaled + b * 2^20 scaled) scaled; out may be one of the rows. */
+void tb_add_row(const TbOp *op, const TbRows *rows, void *scratch)
+{
+    const int n = op->out_w * op->out_c, halved = !is_half(op, 0);
+    (void)scratch;
+
+    if (TB_DSP && is_quick_add(op, halved)) {
+        const QuickAdd q = quick_add(op, halved);
+        add_quickly(&q, rows->in[halved], rows->in[1 - halved], rows->out[0], n);
+    } else {
+        add_any(op, rows->in[0], rows->in[1], rows->out[0], n);
     }
 }

@@ -22,6 +22,14 @@ enum { TB_VECTORS = 1 };
 enum { TB_VECTORS = 0 };
 #endif
 
+/* Unrolls the loop behind it: a block's accumulators become registers, and a
+ * short body is not half overhead. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define TB_UNROLL _Pragma("GCC unroll 4")
+#else
+#define TB_UNROLL
+#endif
+
 /* round(a * b / 2^31), halves up: gemmlowp's SaturatingRoundingDoublingHighMul,
  * whose nudge of 2^30 or 1 - 2^30 before a truncating division comes to the
  * same. Multipliers are not negative, so nothing saturates. */
@@ -59,7 +67,7 @@ TB_INLINE int8_t tb_clamp(int32_t x, int32_t low, int32_t high)
 /* The mean of `count` values, halves away from zero. */
 TB_INLINE int8_t tb_mean(const TbOp *op, int32_t sum, int32_t count)
 {
-    const int32_t half = sum < 0 ? -(count / 2) : count / 2;
+    const int32_t half = sum < 0 ? -(count >> 1) : count >> 1;
     return tb_clamp((sum + half) / count, op->act_min, op->act_max);
 }
 

@@ -7,15 +7,11 @@
 #ifndef TB_WINDOW_H
 #define TB_WINDOW_H
 
-#include "tb_inner.h"
+#include "simd.h"
 
 /* Channels whose sums are kept for a pixel, so that vectors can turn them into
  * outputs; without vectors just the four that are summed together. */
 enum { TB_GROUP = TB_VECTORS ? 16 : 4 };
-
-typedef struct {
-    int32_t a, b, c, d; /* of four output channels */
-} TbSums;
 
 /* A run of n inputs, each of which serves four products, and four of weights.
  * int16 values in int32 products: that is what a compiler turns into dot
@@ -32,6 +28,35 @@ TB_INLINE void tb_dot(TbSums *s, const int8_t *x, const int8_t *const w[4], int 
         d += value * wd[i];
     }
     s->a = a, s->b = b, s->c = c, s->d = d;
+}
+
+/* For one or two channels: n a multiple of 4. */
+TB_INLINE void tb_dot_two(TbSums *s, const int8_t *x, const int8_t *const w[4], int n, int8_t zero)
+{
+    const TbPair less = tb_pair(-zero, -zero);
+    const int8_t *wa = w[0], *wb = w[1];
+    int32_t a = s->a, b = s->b;
+    for (const int8_t *end = x + n; x < end; x += 4, wa += 4, wb += 4) {
+        const uint32_t word = tb_word(x);
+        const TbPair even = tb_add_even_bytes(less, word), odd = tb_add_odd_bytes(less, word);
+        a = tb_mac_bytes(even, odd, tb_word(wa), a);
+        b = tb_mac_bytes(even, odd, tb_word(wb), b);
+    }
+    s->a = a, s->b = b;
+}
+
+/* The same on pairs, four inputs at once. Of four channels' weights the second lie as far from
+ * the first as the fourth from the third; of fewer the fourth are the second. */
+TB_INLINE void tb_dot_words(TbSums *s, const int8_t *x, const int8_t *const w[4], int n,
+                            int8_t zero)
+{
+    const int words = n & ~3;
+    if (w[3] == w[1])
+        tb_dot_two(s, x, w, words, zero);
+    else if (words > 0)
+        tb_mac_words(s, x, words, tb_pair(-zero, -zero), w[0], w[2], w[1] - w[0]);
+    const int8_t *const rest[] = {w[0] + words, w[1] + words, w[2] + words, w[3] + words};
+    tb_dot(s, x + words, rest, n - words, zero);
 }
 
 /* The same with a second pixel, for vectors, which widen weights at a cost. */
@@ -54,47 +79,73 @@ TB_INLINE void tb_dot_pair(TbSums *s, const int8_t *x, const int8_t *x2, const i
 
 /* What the kernels know, mostly as constants. */
 typedef struct {
-    int kh, kw, stride, pad_left;
+    int kh, kw, stride, pad_left; /* stride 0: there is one window */
     int padded; /* a window may reach over the edges of the image */
 } TbWindow;
 
+/* Four channels, the last ones made twice where there are fewer. */
+typedef struct {
+    const int8_t *w[4];
+    TbSums begin;
+} TbFour;
+
+/* Of the input, kept from being read again after every output. */
+typedef struct {
+    const int8_t *const *rows;
+    int width, channels;
+    int8_t zero;
+} TbInputs;
+
+TB_INLINE TbFour tb_four(const TbOp *op, int size, int channel, int n)
+{
+    const int8_t *w = op->weights + (ptrdiff_t)channel * size;
+    const int32_t *bias = op->bias + channel;
+    const int b = n > 1, c = n > 2 ? 2 : b, d = n > 3 ? 3 : c;
+    const TbFour f = {{w, w + b * size, w + c * size, w + d * size},
+                      {bias[0], bias[b], bias[c], bias[d]}};
+    return f;
+}
+
 /* Of the window x pixels from the row's beginning, and with `pair`, a constant,
  * of the next one. */
-TB_INLINE void tb_window_sums(TbSums *s, const TbOp *op, const TbWindow *k,
-                              const int8_t *const *rows, const int8_t *const w[4], int x, int pair)
+TB_INLINE void tb_window_sums(TbSums *s, const TbInputs *in, const TbWindow *k,
+                              const int8_t *const w[4], int x, int pair)
 {
-    const int in_c = op->in_c;
-    const TbTaps whole = {0, k->kw}, t = k->padded ? tb_taps(x, k->kw, op->in_w) : whole;
+    const int in_c = in->channels;
+    const TbTaps whole = {0, k->kw}, t = k->padded ? tb_taps(x, k->kw, in->width) : whole;
     for (int y = 0; y < k->kh; y++) {
-        if (k->padded && !rows[y])
+        if (k->padded && !in->rows[y])
             continue;
         const int at = (y * k->kw + t.from) * in_c, n = (t.to - t.from) * in_c;
-        const int8_t *from = rows[y] + (x + t.from) * in_c;
+        const int8_t *from = in->rows[y] + (x + t.from) * in_c;
         const int8_t *const row[] = {w[0] + at, w[1] + at, w[2] + at, w[3] + at};
         if (pair)
-            tb_dot_pair(s, from, from + k->stride * in_c, row, n, op->in_zero);
+            tb_dot_pair(s, from, from + k->stride * in_c, row, n, in->zero);
         else
-            tb_dot(s, from, row, n, op->in_zero);
+            TB_DSP ? tb_dot_words(s, from, row, n, in->zero) : tb_dot(s, from, row, n, in->zero);
     }
 }
 
-/* n channels of one or two pixels, four at a time; beyond the last one it stands
- * for those that are not there. */
-TB_INLINE void tb_window_group(int32_t (*sum)[TB_GROUP], const TbOp *op, const TbWindow *k,
-                               const int8_t *const *rows, int channel, int n, int x, int pair)
+/* n channels of one or two pixels, four at a time. */
+TB_INLINE void tb_window_group(int32_t (*sum)[TB_GROUP], const TbFour *four, const TbInputs *in,
+                               const TbWindow *k, int n, int x, int pair)
 {
-    const int size = k->kh * k->kw * op->in_c;
-    const int8_t *w = op->weights + (ptrdiff_t)channel * size;
-    const int32_t *bias = op->bias + channel;
-    for (int a = 0; a < n; a += 4) {
-        const int b = a + 1 < n ? a + 1 : a, c = a + 2 < n ? a + 2 : b, d = a + 3 < n ? a + 3 : c;
-        const int8_t *const of[] = {w + a * size, w + b * size, w + c * size, w + d * size};
-        const TbSums begin = {bias[a], bias[b], bias[c], bias[d]};
-        TbSums s[] = {begin, begin};
-        tb_window_sums(s, op, k, rows, of, x, pair);
-        for (int i = 0; i <= pair; i++)
-            sum[i][a] = s[i].a, sum[i][b] = s[i].b, sum[i][c] = s[i].c, sum[i][d] = s[i].d;
+    for (int c = 0; c < n; c += 4, four++) {
+        TbSums s[] = {four->begin, four->begin};
+        tb_window_sums(s, in, k, four->w, x, pair);
+        for (int i = 0; i <= pair; i++) {
+            int32_t *to = sum[i] + c;
+            to[0] = s[i].a, to[1] = s[i].b, to[2] = s[i].c, to[3] = s[i].d;
+        }
     }
+}
+
+/* Channels that are summed together, of so many that are left: words want four, two or one. */
+TB_INLINE int tb_group(int left)
+{
+    if (left >= TB_GROUP)
+        return TB_GROUP;
+    return TB_DSP && left > 1 ? 2 : TB_DSP ? 1 : left;
 }
 
 /* Groups of channels outside, pixels inside: weights stream from flash once a row. */
@@ -102,22 +153,31 @@ TB_INLINE void tb_window_row(const TbOp *op, const TbWindow *k, const int8_t *co
                              int8_t *out)
 {
     const TbRequant r = tb_requant(op);
-    const int in_w = op->in_w, out_c = op->out_c, out_w = op->out_w;
+    const TbInputs in = {rows, op->in_w, op->in_c, op->in_zero};
+    const int out_c = op->out_c, out_w = op->out_w, size = k->kh * k->kw * op->in_c;
     int32_t sum[2][TB_GROUP];
+    TbFour four[TB_GROUP / 4];
+    TbQuick quick[TB_GROUP];
 
-    for (int c = 0; c < out_c; c += TB_GROUP) {
-        const int n = out_c - c < TB_GROUP ? out_c - c : TB_GROUP;
+    for (int c = 0, n; c < out_c; c += n) {
+        n = tb_group(out_c - c);
+        for (int i = 0; i < n; i += 4)
+            four[i / 4] = tb_four(op, size, c + i, n - i);
+        const int quickly = TB_DSP && k->stride > 0 && tb_quick_channels(quick, op, size, c, n);
         int8_t *to = out + c;
         for (int pixel = 0, x = -k->pad_left, pair; pixel < out_w; x += k->stride * (1 + pair)) {
             pair = TB_VECTORS && pixel + 1 < out_w &&
-                   (!k->padded || (x >= 0 && x + k->stride + k->kw <= in_w));
+                   (!k->padded || (x >= 0 && x + k->stride + k->kw <= in.width));
             if (pair)
-                tb_window_group(sum, op, k, rows, c, n, x, 1);
+                tb_window_group(sum, four, &in, k, n, x, 1);
             else
-                tb_window_group(sum, op, k, rows, c, n, x, 0);
+                tb_window_group(sum, four, &in, k, n, x, 0);
             for (int p = 0; p <= pair; p++, pixel++, to += out_c)
-                for (int i = 0; i < n; i++)
-                    to[i] = tb_output(&r, sum[p][i], c + i);
+                if (quickly && n == 4)
+                    tb_quick_four(to, quick, sum[p]);
+                else
+                    for (int i = 0; i < n; i++)
+                        to[i] = tb_output(&r, sum[p][i], c + i);
         }
     }
 }

@@ -45,6 +45,15 @@ static inline void build_mcunet_vww1(Net *net)
     build_zoo(net, 80, 16, b, 15, 0, 2);
 }
 
+static inline void build_mcunet_in1(Net *net)
+{
+    static const ZooBlock b[] = {
+        {16, 8, 3, 1},   {32, 16, 3, 2},  {48, 16, 3, 1},  {48, 24, 7, 2},  {120, 24, 3, 1},
+        {120, 40, 3, 2}, {160, 40, 7, 1}, {160, 48, 5, 1}, {144, 48, 3, 1}, {192, 48, 3, 1},
+        {240, 96, 7, 2}, {384, 96, 5, 1}, {384, 96, 5, 1}, {576, 160, 3, 1}};
+    build_zoo(net, 96, 16, b, 14, 0, 1000);
+}
+
 static inline void build_mcunet_in3(Net *net)
 {
     static const ZooBlock b[] = {

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "estimator/plan_inner.h"
 #include "evaluator/host.h"
 #include "tests/random_qmodel.h"
 
@@ -528,7 +529,7 @@ static inline uint32_t scratch_wanted(const Net *net, const Plan *plan, int i)
     if (plan_sums(net, plan, i))
         return 4u * l->in_c;
     if (!plan->block[i])
-        return 0; /* as scratch.h says of all the other kernels */
+        return plan_scratch(l, plan->kernel[i], plan_widest(net, plan, i));
     int rows = (plan->block[i] - 1) * l[-1].sh + l[-1].kh;
     return (uint32_t)(rows * l[-1].kw + 1) * l[-1].in_c;
 }
@@ -580,12 +581,25 @@ static inline void measure_arena(const Net *net, Plan *plan)
         reach(plan, plan->scratch[i].offset, plan->scratch[i].bytes);
 }
 
+/* Layers of a block have the kernels of the natural weights. */
+static inline void random_kernels(const Net *net, Plan *plan, Rng *rng)
+{
+    for (int i = 0; i < net->n_layers; i++) {
+        int last = i + 2 < net->n_layers ? i + 2 : net->n_layers - 1;
+        bool in_block = false;
+        for (int project = i; project <= last; project++)
+            in_block = in_block || plan->block[project];
+        plan->kernel[i] = (uint8_t)plan_kernel(&net->layer[i], in_block || one_in(rng, 2));
+    }
+}
+
 static inline void random_plan(const Net *net, Plan *plan, Rng *rng)
 {
     memset(plan, 0, sizeof *plan);
     plan->policy = POLICY_STREAM;
     plan->image_outside = one_in(rng, 2) && net_last_reader(net, NET_IMAGE) == 0;
     random_cuts(net, plan, rng);
+    random_kernels(net, plan, rng);
     for (int t = 0; t <= net->n_layers; t++) {
         plan->tensor[t].move = PLAN_STAYS;
         set_whole(net, plan, t);
@@ -693,7 +707,7 @@ static inline int plan_case_run(PlanCase *c, const Plan *plan)
 static inline void made_plan(const Net *net, Plan *plan, Rng *rng)
 {
     PlanOptions o = {.policy = (uint8_t)rng_below(rng, N_POLICIES + 4),
-                     .image_outside = one_in(rng, 2)};
+                     .image_outside = one_in(rng, 2), .small = one_in(rng, 4)};
     if (o.policy >= N_POLICIES) /* the one with the most to go wrong */
         o.policy = POLICY_STREAM;
     if (o.policy == POLICY_STREAM && !one_in(rng, 3)) {

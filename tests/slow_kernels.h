@@ -237,6 +237,18 @@ static inline int8_t any_int8(Rng *rng)
     return (int8_t)between(rng, -128, 127);
 }
 
+/* An add as TFLite makes it: each input's share of twice the larger scale. */
+static inline void draw_shares(Sample *s, Rng *rng)
+{
+    int larger = between(rng, 0, 1), bits = between(rng, 0, 6);
+    s->multiplier[larger] = 1 << 30;
+    s->shift[larger] = 0;
+    s->shift[1 - larger] = (int8_t)-bits;
+    if (bits == 0)
+        s->multiplier[1 - larger] = 1 << 30; /* scales are equal */
+    s->shift[2] = (int8_t)between(rng, -20, -16);
+}
+
 /* Mostly what quantisation makes, now and then anything tb.h allows. */
 static inline void draw_requant(Sample *s, Rng *rng, int n)
 {
@@ -251,6 +263,8 @@ static inline void draw_requant(Sample *s, Rng *rng, int n)
             s->bias[i] = (int32_t)(rng_next(rng) >> 32) / 2;
         }
     }
+    if (add && rng_below(rng, 2))
+        draw_shares(s, rng);
     if (s->op.kernel == tb_softmax_row) /* scales from 2^-10 to 1 */
         s->shift[0] = (int8_t)between(rng, 17, 26);
 }
@@ -338,6 +352,58 @@ static inline int8_t *draw_tensor(Rng *rng, size_t n)
     for (size_t i = 0; i < n; i++)
         t[i] = any_int8(rng);
     return t;
+}
+
+/* expansion, depthwise, projection, and the op that does all three */
+typedef struct {
+    Sample sample[3];
+    TbOp op[4];
+} Bottleneck;
+
+/* What the layers are when they are executed one by one. */
+static inline void draw_layers(Bottleneck *b, Rng *rng)
+{
+    static TbKernel *const kernel[] = {tb_pointwise_row, tb_depthwise_row, tb_pointwise_row};
+    int k = 2 * between(rng, 1, 3) + 1, s = between(rng, 1, 2), wide = between(rng, 1, MOST_C);
+    int h = between(rng, k, 14), w = between(rng, k, 12), c = between(rng, 1, 12);
+    int top = between(rng, 0, k - 1), left = between(rng, 0, 1) * between(rng, 0, k - 1);
+    int bottom = between(rng, 0, k - 1), right = between(rng, 0, k - 1);
+    for (int i = 0; i < 3; i++) {
+        draw_op(&b->sample[i], rng, kernel[i]);
+        b->op[i] = b->sample[i].op;
+        TbOp *op = &b->op[i];
+        op->in_h = op->out_h = (uint16_t)h, op->in_w = op->out_w = (uint16_t)w;
+        op->in_c = (uint16_t)(i == 0 ? c : wide), op->out_c = (uint16_t)(i < 2 ? wide : op->out_c);
+        op->kh = op->kw = op->sh = op->sw = 1, op->pad_top = op->pad_left = 0;
+        if (i == 1) {
+            op->kh = op->kw = (uint8_t)k, op->sh = op->sw = (uint8_t)s;
+            op->pad_top = (uint8_t)top, op->pad_left = (uint8_t)left;
+            op->out_h = (uint16_t)(h = (h + top + bottom - k) / s + 1);
+            op->out_w = (uint16_t)(w = (w + left + right - k) / s + 1);
+        }
+        free(b->sample[i].weights);
+        op->weights = b->sample[i].weights =
+            draw_tensor(rng, (size_t)op->out_c * (i == 1 ? k * k : op->in_c));
+        op->bias = b->sample[i].bias, op->multiplier = b->sample[i].multiplier;
+        op->shift = b->sample[i].shift;
+    }
+    b->op[1].in_zero = b->op[0].out_zero;
+}
+
+/* The fourth op, and what it wants of the three. */
+static inline void make_block(Bottleneck *b, int block)
+{
+    TbOp *expand = &b->op[0], *depthwise = &b->op[1], *project = &b->op[2], *op = &b->op[3];
+    *op = (TbOp){.kernel = tb_block_rows, .in_h = expand->in_h, .in_w = expand->in_w,
+                 .in_c = expand->in_c, .out_h = project->out_h, .out_w = project->out_w,
+                 .out_c = project->out_c, .kw = depthwise->kw, .sh = depthwise->sh,
+                 .sw = depthwise->sw, .pad_top = depthwise->pad_top,
+                 .pad_left = depthwise->pad_left, .block = (uint8_t)block};
+    op->kh = (uint8_t)((block - 1) * depthwise->sh + depthwise->kh);
+    expand->in_h = expand->in_w = expand->out_h = expand->out_w = 1;
+    project->in_h = project->in_w = project->out_h = project->out_w = 1;
+    depthwise->in_h = depthwise->kh, depthwise->in_w = depthwise->kw;
+    depthwise->out_h = depthwise->out_w = 1, depthwise->pad_top = depthwise->pad_left = 0;
 }
 
 #endif

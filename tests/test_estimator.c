@@ -19,7 +19,7 @@ static Net example(void)
 TEST(flash_is_what_the_tables_take_on_a_32_bit_target)
 {
     Net net = example();
-    PlanSize layers = {.n_ops = 5, .n_tensors = 6, .n_segments = 5}, fewer = layers;
+    PlanSize layers = plan_size_of_layers(&net, &(PlanOptions){.small = true}), fewer = layers;
     uint32_t tables = 24 + 5 * 56 + 6 * 12 + 5 * 4;
     uint32_t weights = 136 + 28 + 16;             /* 135, 25 and 15, in words */
     uint32_t biases = 4 * 13, multipliers = 4 * 16, shifts = 16; /* 13 channels, 3 of the add */
@@ -56,9 +56,9 @@ TEST(code_is_counted_once_an_operator)
     net_dense(&net, 4, 3, ACT_NONE); /* a second dense */
     uint32_t used = 1u << OP_CONV | 1u << OP_POINTWISE | 1u << OP_ADD | 1u << OP_DENSE |
                     1u << OP_AVG_POOL; /* whose kernel is the global pool's too */
-    PlanSize size = plan_size_of_layers(&net, false);
+    PlanSize size = plan_size_of_layers(&net, &(PlanOptions){.small = true});
     ck_assert_uint_eq(flash_of_code(&code, &size), 1000 + used);
-    size = plan_size_of_layers(&net, true);
+    size = plan_size_of_layers(&net, &(PlanOptions){.small = true, .image_outside = true});
     code.kernel[STEP_INPUT] = 77;
     ck_assert_uint_eq(flash_of_code(&code, &size), 1000 + used + 77);
 }
@@ -70,7 +70,7 @@ TEST(stack_is_the_most_of_the_kernels_that_are_used)
     CodeSize code = {.stack = 900};
     net_begin(&net, 8, 8, 3);
     net_dense(&net, net_conv(&net, NET_IMAGE, 4, square(3), square(1), ACT_NONE), 2, ACT_NONE);
-    PlanSize size = plan_size_of_layers(&net, false);
+    PlanSize size = plan_size_of_layers(&net, &(PlanOptions){.small = true});
     code.kernel_stack[OP_CONV] = 700;
     code.kernel_stack[OP_DENSE] = 600;
     code.kernel_stack[OP_ADD] = 800;
@@ -92,7 +92,8 @@ TEST(a_cost_is_the_sum_of_what_each_part_says)
         Plan plan;
         Genotype g = genotype_sample(&space, i % 9, i % 12, &rng);
         genotype_expand(&space, &g, 10, &net);
-        PlanOptions o = {.policy = (uint8_t)(i % N_POLICIES), .image_outside = i % 3 == 0};
+        PlanOptions o = {.policy = (uint8_t)(i % N_POLICIES), .image_outside = i % 3 == 0,
+                         .small = true};
         plan_make(&net, &o, &plan);
         PlanSize size = plan_size(&net, &plan);
         Cost cost = estimate(&net, &target, &o);

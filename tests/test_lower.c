@@ -2,13 +2,14 @@
 #include "tests/int8_nets.h"
 #include "tests/suite.h"
 
-static const PlanOptions layerwise = {.policy = POLICY_LAYERWISE};
-static const PlanOptions inplace = {.policy = POLICY_INPLACE};
+static const PlanOptions layerwise = {.policy = POLICY_LAYERWISE, .small = true};
+static const PlanOptions inplace = {.policy = POLICY_INPLACE, .small = true};
 
 /* A random net, quantised, run both ways. */
 static void check_net(const Net *net, Rng *rng, Policy policy, bool image_outside)
 {
-    const PlanOptions options = {.policy = (uint8_t)policy, .image_outside = image_outside};
+    const PlanOptions options = {.policy = (uint8_t)policy, .image_outside = image_outside,
+                                 .small = rng_below(rng, 3) == 0};
     QModel q;
     Plan plan;
     uint32_t touched, bytes = net_tensor_bytes(net, net->n_layers - 1);

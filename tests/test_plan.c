@@ -18,13 +18,13 @@ static uint32_t words(int64_t bytes)
 
 static void plan_with(const Net *net, Policy policy, Plan *plan)
 {
-    PlanOptions o = {.policy = (uint8_t)policy};
+    PlanOptions o = {.policy = (uint8_t)policy, .small = true};
     plan_make(net, &o, plan);
 }
 
 static uint32_t arena_of(const Net *net, Policy policy)
 {
-    PlanOptions o = {.policy = (uint8_t)policy};
+    PlanOptions o = {.policy = (uint8_t)policy, .small = true};
     return plan_arena(net, &o);
 }
 
@@ -256,7 +256,7 @@ static void plan_and_execute(const Net *net)
     uint32_t arena[N_POLICIES];
     ck_assert_msg(net_check(net) == 0, "%s", error_text());
     for (int policy = 0; policy <= POLICY_INPLACE; policy++) { /* the others: test_plan_fuzz.c */
-        PlanOptions o = {.policy = (uint8_t)policy};
+        PlanOptions o = {.policy = (uint8_t)policy, .small = true};
         Plan plan;
         plan_make(net, &o, &plan);
         ck_assert_int_eq(plan.policy, policy);
@@ -346,7 +346,7 @@ TEST(the_same_net_gives_the_same_bytes)
         random_net(&net, &rng);
         memset(&a, 1, sizeof a);
         memset(&b, 2, sizeof b);
-        PlanOptions o = {.policy = (uint8_t)(i % N_POLICIES)};
+        PlanOptions o = {.policy = (uint8_t)(i % N_POLICIES), .small = i % 5};
         plan_make(&net, &o, &a);
         plan_make(&net, &o, &b);
         ck_assert_mem_eq(&a, &b, sizeof a);

@@ -7,9 +7,14 @@
 
 #include <string.h>
 
+/* The theory's tables count no scratch: kernels that want none. */
+static const PlanOptions small_outside = {.policy = POLICY_STREAM, .image_outside = true,
+                                          .small = true};
+
 static uint32_t arena(const Net *net, bool outside, uint32_t sram)
 {
-    PlanOptions o = {.policy = POLICY_STREAM, .image_outside = outside, .sram = sram};
+    PlanOptions o = {.policy = POLICY_STREAM, .image_outside = outside, .small = true,
+                     .sram = sram};
     return plan_arena(net, &o);
 }
 
@@ -28,9 +33,9 @@ TEST(plans_are_no_larger_than_the_published_ones)
         p->build(&net);
         ck_assert_uint_eq(arena(&net, true, 0), p->once);
         at_most(p->name, "image resident", arena(&net, false, 0), p->resident);
-        at_most(p->name, "5 % more work", stream_sram(&net, true, 0.05), p->more5);
-        at_most(p->name, "10 % more work", stream_sram(&net, true, 0.10), p->more10);
-        at_most(p->name, "25 % more work", stream_sram(&net, true, 0.25), p->more25);
+        at_most(p->name, "5 % more work", stream_sram(&net, &small_outside, 0.05), p->more5);
+        at_most(p->name, "10 % more work", stream_sram(&net, &small_outside, 0.10), p->more10);
+        at_most(p->name, "25 % more work", stream_sram(&net, &small_outside, 0.25), p->more25);
     }
 }
 END
@@ -41,8 +46,9 @@ TEST(asking_for_the_bytes_gives_the_plan)
         Net net;
         Plan plan;
         planner_nets[i].build(&net);
-        uint32_t sram = stream_sram(&net, true, 0.10);
-        PlanOptions o = {.policy = POLICY_STREAM, .image_outside = true, .sram = sram};
+        uint32_t sram = stream_sram(&net, &small_outside, 0.10);
+        PlanOptions o = small_outside;
+        o.sram = sram;
         plan_make(&net, &o, &plan);
         ck_assert_uint_le(plan.arena, sram);
         ck_assert(plan_macs(&net, &plan) <= 1.1001 * (double)net_macs(&net));
@@ -56,7 +62,7 @@ TEST(the_front_goes_down_in_bytes_and_up_in_work)
     static StreamPoint point[MOST];
     Net net;
     build_mbv2_035_144(&net);
-    int n = stream_front(&net, true, point, MOST);
+    int n = stream_front(&net, &small_outside, point, MOST);
     ck_assert_int_gt(n, 10);
     ck_assert_uint_eq(point[0].arena, 27216);
     ck_assert_uint_eq(point[0].macs, net_macs(&net));
@@ -118,6 +124,43 @@ TEST(every_layer_is_in_one_segment_and_every_buffer_in_the_arena)
 }
 END
 
+static bool has_kernels(const Net *net, const Plan *plan, bool small)
+{
+    for (int i = 0; i < net->n_layers; i++)
+        if (plan_kernel(&net->layer[i], false) != net->layer[i].op &&
+            (plan->kernel[i] == net->layer[i].op) == small)
+            return true;
+    return false;
+}
+
+/* Down to where no plan fits: at first all kernels have their scratch, then only where it is free. */
+TEST(kernels_go_without_scratch_before_nothing_fits)
+{
+    Space space = mcunet_space();
+    Rng rng = rng_make(8, 0);
+    int pairs = 0, mixed = 0;
+    for (int i = 0; i < 40; i++) {
+        Net net = random_mcunet(&space, i, &rng);
+        PlanOptions o = {.policy = POLICY_STREAM, .image_outside = true}, small = small_outside;
+        Plan plan, without;
+        o.sram = plan_arena(&net, &o);
+        for (;;) {
+            small.sram = o.sram;
+            plan_make(&net, &o, &plan);
+            plan_make(&net, &small, &without);
+            ck_assert(plan.arena <= o.sram || without.arena > o.sram);
+            if (plan.arena > o.sram)
+                break;
+            pairs += !has_kernels(&net, &plan, true);
+            mixed += has_kernels(&net, &plan, true) && has_kernels(&net, &plan, false);
+            o.sram = plan.arena - 4;
+        }
+    }
+    ck_assert_int_gt(pairs, 40);
+    ck_assert_int_gt(mixed, 20);
+}
+END
+
 TEST(less_memory_costs_more_work_and_nothing_else)
 {
     Space space = mcunet_space();
@@ -127,7 +170,7 @@ TEST(less_memory_costs_more_work_and_nothing_else)
         uint32_t least = arena(&net, true, 0);
         double work = 1;
         for (int share = 100; share >= 50; share -= 10) {
-            PlanOptions o = {.policy = POLICY_STREAM, .image_outside = true,
+            PlanOptions o = {.policy = POLICY_STREAM, .image_outside = true, .small = true,
                              .sram = (uint32_t)((uint64_t)least * (uint64_t)share / 100)};
             Plan plan;
             plan_make(&net, &o, &plan);
@@ -157,5 +200,6 @@ END
 SUITE(stream, plans_are_no_larger_than_the_published_ones, asking_for_the_bytes_gives_the_plan,
       the_front_goes_down_in_bytes_and_up_in_work,
       every_layer_is_in_one_segment_and_every_buffer_in_the_arena,
+      kernels_go_without_scratch_before_nothing_fits,
       less_memory_costs_more_work_and_nothing_else,
       streaming_never_takes_more_than_layer_by_layer)

@@ -386,58 +386,6 @@ TEST(a_pool_that_sums_up_rows_equals_the_pool_of_the_whole)
 }
 END
 
-/* expansion, depthwise, projection, and the op that does all three */
-typedef struct {
-    Sample sample[3];
-    TbOp op[4];
-} Bottleneck;
-
-/* What the layers are when they are executed one by one. */
-static void draw_layers(Bottleneck *b, Rng *rng)
-{
-    static TbKernel *const kernel[] = {tb_pointwise_row, tb_depthwise_row, tb_pointwise_row};
-    int k = 2 * between(rng, 1, 3) + 1, s = between(rng, 1, 2), wide = between(rng, 1, MOST_C);
-    int h = between(rng, k, 14), w = between(rng, k, 12), c = between(rng, 1, 12);
-    int top = between(rng, 0, k - 1), left = between(rng, 0, 1) * between(rng, 0, k - 1);
-    int bottom = between(rng, 0, k - 1), right = between(rng, 0, k - 1);
-    for (int i = 0; i < 3; i++) {
-        draw_op(&b->sample[i], rng, kernel[i]);
-        b->op[i] = b->sample[i].op;
-        TbOp *op = &b->op[i];
-        op->in_h = op->out_h = (uint16_t)h, op->in_w = op->out_w = (uint16_t)w;
-        op->in_c = (uint16_t)(i == 0 ? c : wide), op->out_c = (uint16_t)(i < 2 ? wide : op->out_c);
-        op->kh = op->kw = op->sh = op->sw = 1, op->pad_top = op->pad_left = 0;
-        if (i == 1) {
-            op->kh = op->kw = (uint8_t)k, op->sh = op->sw = (uint8_t)s;
-            op->pad_top = (uint8_t)top, op->pad_left = (uint8_t)left;
-            op->out_h = (uint16_t)(h = (h + top + bottom - k) / s + 1);
-            op->out_w = (uint16_t)(w = (w + left + right - k) / s + 1);
-        }
-        free(b->sample[i].weights);
-        op->weights = b->sample[i].weights =
-            draw_tensor(rng, (size_t)op->out_c * (i == 1 ? k * k : op->in_c));
-        op->bias = b->sample[i].bias, op->multiplier = b->sample[i].multiplier;
-        op->shift = b->sample[i].shift;
-    }
-    b->op[1].in_zero = b->op[0].out_zero;
-}
-
-/* The fourth op, and what it wants of the three. */
-static void make_block(Bottleneck *b, int block)
-{
-    TbOp *expand = &b->op[0], *depthwise = &b->op[1], *project = &b->op[2], *op = &b->op[3];
-    *op = (TbOp){.kernel = tb_block_rows, .in_h = expand->in_h, .in_w = expand->in_w,
-                 .in_c = expand->in_c, .out_h = project->out_h, .out_w = project->out_w,
-                 .out_c = project->out_c, .kw = depthwise->kw, .sh = depthwise->sh,
-                 .sw = depthwise->sw, .pad_top = depthwise->pad_top,
-                 .pad_left = depthwise->pad_left, .block = (uint8_t)block};
-    op->kh = (uint8_t)((block - 1) * depthwise->sh + depthwise->kh);
-    expand->in_h = expand->in_w = expand->out_h = expand->out_w = 1;
-    project->in_h = project->in_w = project->out_h = project->out_w = 1;
-    depthwise->in_h = depthwise->kh, depthwise->in_w = depthwise->kw;
-    depthwise->out_h = depthwise->out_w = 1, depthwise->pad_top = depthwise->pad_left = 0;
-}
-
 /* The last group of rows may be a part of one. */
 static void run_block(const TbOp *op, const int8_t *in, int8_t *const *out, void *scratch)
 {

@@ -1,0 +1,43 @@
+#include "tb_tile.h"
+
+static void fill(int8_t *to, int8_t value, int n)
+{
+    for (int i = 0; i < n; i++)
+        to[i] = value;
+}
+
+/* Columns [x, x + n) of a row, with in_zero for what is outside the image. */
+static void pad(const TbOp *op, const int8_t *row, int x, int n, int8_t *to)
+{
+    const int in_c = op->in_c;
+    const TbTaps none = {0, 0}, inside = row ? tb_taps(x, n, op->in_w) : none;
+    int8_t *middle = to + inside.from * in_c, *behind = to + inside.to * in_c;
+    fill(to, op->in_zero, (int)(middle - to));
+    if (inside.to > inside.from)
+        tb_move(middle, row + (x + inside.from) * in_c, (uint32_t)(behind - middle));
+    fill(behind, op->in_zero, (n - inside.to) * in_c);
+}
+
+/* Windows that are not all in the image are first put together, behind the unpacked taps. */
+TB_INLINE void gather(const TbOp *op, const TbRows *rows, int x, int n, TbSpread spread, TbWord *to)
+{
+    const int in_c = op->in_c, kh = op->kh, taps = op->kw * in_c, fours = taps / 4;
+    const int first = x * op->sw - op->pad_left, columns = (n - 1) * op->sw + op->kw;
+    const int inside = first >= 0 && first + columns <= op->in_w;
+    TbWord *left = to + kh * fours * 8;
+    int8_t *padded = (int8_t *)(to + tb_tile_pairs(kh * taps) * TB_TILE);
+    for (int y = 0; y < kh; y++) {
+        const int8_t *in = inside && rows->in[y] ? rows->in[y] + first * in_c : padded;
+        TbTaps4 from = {in, in + spread.second, in + spread.third, in + spread.fourth};
+        if (in == padded)
+            pad(op, rows->in[y], first, columns, padded);
+        tb_tile_unpack(&to, &from, fours);
+        tb_tile_unpack_left(left, y * (taps % 4), &from, taps % 4);
+    }
+}
+
+void tb_conv_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
+{
+    const int taps = op->kh * op->kw * op->in_c;
+    tb_tile_row(op, rows, (TbWord *)scratch, taps, op->sw * op->in_c, gather);
+}
