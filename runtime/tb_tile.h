@@ -100,8 +100,9 @@ TB_INLINE int tb_tile_is_quick(const int32_t *multiplier, const int8_t *shift, i
  * The requantisation is that of simd.h with the shift done in two parts, so that one number serves
  * all channels, and no sum is too large: sum -> (sum >> (right - 1)) + 2 * zero + 1, halved. Halves
  * go away from zero by an addition to what is negative; a zero point of -128 makes all of that -128
- * in any case and goes without. */
-static __attribute__((noinline)) void tb_tile_quick(const TbTile *tile)
+ * in any case and goes without. Aligned, as ADR counts from a word's beginning and -O0 and -Os
+ * align to half-words. */
+static __attribute__((noinline, aligned(4))) void tb_tile_quick(const TbTile *tile)
 {
     register const TbTile *t __asm__("r0") = tile;
     __asm__ volatile(
