@@ -134,13 +134,20 @@ void calibration_operator(Net *net, Op op)
 
 /* ---- weights ---- */
 
+/* The input with the larger scale, the first, has 1/2 as in TFLite. */
+static double random_add_scale(int i, Rng *rng)
+{
+    double part = rng_uniform(rng);
+    return i == 0 ? 0.5 : i == 1 ? 0.25 + 0.25 * part
+                                 : (0.75 + 0.5 * part) / (1 << 19); /* the sum has 20 bits more */
+}
+
 static double random_scale(const Layer *l, int i, Rng *rng)
 {
     double around = 1;
     switch ((Op)l->op) {
     case OP_ADD:
-        around = i < 2 ? 0.45 : 1.0 / (1 << 19); /* the sum has 20 bits more */
-        break;
+        return random_add_scale(i, rng);
     case OP_MEAN:
         around = 1.0 / (l->kh * l->kw);
         break;

@@ -1,21 +1,30 @@
 #include "tb_tile.h"
 
-static void fill(int8_t *to, int8_t value, int n)
+static int8_t *fill(int8_t *to, int8_t value, int n)
 {
-    for (int i = 0; i < n; i++)
-        to[i] = value;
+    while (n-- > 0)
+        *to++ = value;
+    return to;
+}
+
+static int8_t *copy(int8_t *to, const int8_t *from, int n)
+{
+    for (; n >= 4; n -= 4, to += 4, from += 4)
+        tb_put_word(to, tb_word(from));
+    while (n-- > 0)
+        *to++ = *from++;
+    return to;
 }
 
 /* Columns [x, x + n) of a row, with in_zero for what is outside the image. */
-static void pad(const TbOp *op, const int8_t *row, int x, int n, int8_t *to)
+TB_APART void pad(const TbOp *op, const int8_t *row, int x, int n, int8_t *to)
 {
     const int in_c = op->in_c;
-    const TbTaps none = {0, 0}, inside = row ? tb_taps(x, n, op->in_w) : none;
-    int8_t *middle = to + inside.from * in_c, *behind = to + inside.to * in_c;
-    fill(to, op->in_zero, (int)(middle - to));
+    const TbTaps inside = row ? tb_taps(x, n, op->in_w) : (TbTaps){n, n};
+    to = fill(to, op->in_zero, inside.from * in_c);
     if (inside.to > inside.from)
-        tb_move(middle, row + (x + inside.from) * in_c, (uint32_t)(behind - middle));
-    fill(behind, op->in_zero, (n - inside.to) * in_c);
+        to = copy(to, row + (x + inside.from) * in_c, (inside.to - inside.from) * in_c);
+    fill(to, op->in_zero, (n - inside.to) * in_c);
 }
 
 /* Windows that are not all in the image are first put together, behind the unpacked taps. */

@@ -20,16 +20,19 @@ typedef struct Strip Strip;
  * of the others are left in Strip.sums. */
 typedef void Body(const Strip *s, int lane, int full, int8_t *out);
 
-/* Words of a plane: of the bytes at a and b and then so many bytes further. A half of padding
- * stays where it is, for all words and channels. */
+/* Neighbouring words of a plane, of the bytes at a and b and those a step further, and so on. A half
+ * of padding stays where it is, for all words and channels. Small: these are on the stack. */
+enum { RUN_A = 1, RUN_B = 2, RUN_ACROSS = 4, RUN_ODD = 8, RUN_FLAGS = 4 };
+
 typedef struct {
     const int8_t *a, *b;
-    int a_step, b_step;
-    TbPair *plane;
-    int from, n; /* words */
+    uint16_t record; /* of the first word */
+    uint16_t n;      /* words << RUN_FLAGS | which half is inside the image, is the step that of the
+                        row across, is the first word the second of its record? */
 } Run;
 
-enum { MOST_RUNS = 9 }; /* of a 7x7 at stride 2: six planes, and three parts of the row across */
+/* Of a 7x7 at stride 2: six planes, three parts of the row across, and one to be found empty. */
+enum { MOST_RUNS = 10 };
 
 struct Strip {
     const TbOp *op;
@@ -41,6 +44,7 @@ struct Strip {
     int across_words;              /* words of a lane in the row across */
     int weight_bytes;              /* of a channel, packed */
     int narrow;                    /* the activation's range is narrower than an int8 */
+    int step[2];                   /* bytes from word to word: of planes, and of the row across */
     TbPut *put;
     const int8_t *padding;         /* four bytes: a pixel of padding */
     TbPair *weights;               /* of a channel: the bias, its pairs, and then a TbPut */
@@ -62,18 +66,6 @@ TB_INLINE void unpack_one(TbPair *to, const int8_t *a, const int8_t *b)
     to[6] = tb_odd_bytes(high);
 }
 
-TB_INLINE void unpack_two(TbPair *to, const int8_t *a, const int8_t *a2, const int8_t *b,
-                          const int8_t *b2)
-{
-    const uint32_t wa = tb_word(a), wb = tb_word(b), wa2 = tb_word(a2), wb2 = tb_word(b2);
-    const TbPair low = tb_pair_lows(wa, wb), low2 = tb_pair_lows(wa2, wb2);
-    const TbPair high = tb_pair_highs(wa, wb), high2 = tb_pair_highs(wa2, wb2);
-    to[0] = tb_even_bytes(low), to[1] = tb_even_bytes(low2);
-    to[2] = tb_odd_bytes(low), to[3] = tb_odd_bytes(low2);
-    to[4] = tb_even_bytes(high), to[5] = tb_even_bytes(high2);
-    to[6] = tb_odd_bytes(high), to[7] = tb_odd_bytes(high2);
-}
-
 typedef struct {
     TbPair *to;
     const int8_t *a, *b;
@@ -83,7 +75,7 @@ typedef struct {
 TB_INLINE Places unpack_records(TbPair *to, int n, const int8_t *a, int a_step, const int8_t *b,
                               int b_step)
 {
-#if TB_DSP
+#if TB_TILE_ASM
     uint32_t a1, b1;
     __asm__ volatile("1: ldr %[a1], [%[a]]\n"
                      "   ldr r0, [%[b]]\n"
@@ -112,35 +104,26 @@ TB_INLINE Places unpack_records(TbPair *to, int n, const int8_t *a, int a_step, 
                      : [as] "r"(a_step), [bs] "r"(b_step)
                      : "r0", "r1", "r2", "r3", "cc", "memory");
 #else
-    for (; n > 0; n--, to += TB_RECORD, a += 2 * a_step, b += 2 * b_step)
-        unpack_two(to, a, a + a_step, b, b + b_step);
+    for (; n > 0; n--, to += TB_RECORD, a += 2 * a_step, b += 2 * b_step) {
+        unpack_one(to, a, b);
+        unpack_one(to + 1, a + a_step, b + b_step);
+    }
 #endif
     const Places end = {to, a, b};
     return end;
 }
 
-/* Of a layer of fewer than four channels. */
-static void unpack_few(const Run *r, int channels)
+TB_INLINE void unpack_run(const Strip *s, const Run *r, int channel)
 {
-    const int8_t *a = r->a, *b = r->b;
-    for (int i = r->from; i < r->from + r->n; i++, a += r->a_step, b += r->b_step)
-        for (int lane = 0; lane < channels; lane++)
-            tb_word_at(r->plane, i)[2 * lane] = tb_pair(a[lane], b[lane]);
-}
-
-TB_INLINE void unpack_run(const Run *r, int channel)
-{
-    const int a_step = r->a_step, b_step = r->b_step;
-    const int8_t *a = r->a, *b = r->b;
-    TbPair *to = tb_word_at(r->plane, r->from);
-    int n = r->n;
-    if (a_step)
-        a += channel;
-    if (b_step)
-        b += channel;
-    if (r->from & 1) {
-        unpack_one(to, a, b);
-        to += TB_RECORD - 1, a += a_step, b += b_step, n--;
+    const int flags = r->n, step = s->step[(flags & RUN_ACROSS) != 0];
+    const int a_step = flags & RUN_A ? step : 0, b_step = flags & RUN_B ? step : 0;
+    const int8_t *a = flags & RUN_A ? r->a + channel : r->a;
+    const int8_t *b = flags & RUN_B ? r->b + channel : r->b;
+    TbPair *to = s->planes + r->record * TB_RECORD;
+    int n = flags >> RUN_FLAGS;
+    if (flags & RUN_ODD) {
+        unpack_one(to + 1, a, b);
+        to += TB_RECORD, a += a_step, b += b_step, n--;
     }
     if (n >> 1) {
         const Places p = unpack_records(to, n >> 1, a, a_step, b, b_step);
@@ -150,101 +133,145 @@ TB_INLINE void unpack_run(const Run *r, int channel)
         unpack_one(to, a, b);
 }
 
-/* Four channels of n runs. */
-static TB_APART void unpack(const Strip *s, const Run *run, int n, int channel)
+/* Of a layer of fewer than four channels. */
+static TB_APART void unpack_few(const Strip *s, const Run *r, int channels)
+{
+    const int flags = r->n, step = s->step[(flags & RUN_ACROSS) != 0];
+    const int odd = (flags & RUN_ODD) != 0, end = odd + (flags >> RUN_FLAGS);
+    const int8_t *a = r->a, *b = r->b;
+    for (int i = odd; i < end; i++) {
+        TbPair *to = tb_word_at(s->planes + r->record * TB_RECORD, i);
+        for (int lane = 0; lane < channels; lane++)
+            to[2 * lane] = tb_pair(a[lane], b[lane]);
+        a += flags & RUN_A ? step : 0, b += flags & RUN_B ? step : 0;
+    }
+}
+
+/* Four channels of the strip's runs. */
+static TB_APART void unpack(const Strip *s, int channel)
 {
     const int in_c = s->op->in_c;
-    for (const Run *const end = run + n; run < end; run++)
+    for (const Run *r = s->run; r < s->run + s->runs; r++)
         if (in_c >= TB_LANES)
-            unpack_run(run, channel);
+            unpack_run(s, r, channel);
         else
-            unpack_few(run, in_c);
+            unpack_few(s, r, in_c);
 }
 
-/* Words [from, to) of n whose columns x + i * step lie inside the image. */
+/* One half of the words of a plane: word i is column x + i * step of a row of the window. */
+typedef struct {
+    int row, x;
+} Half;
+
+/* The words [from, to) of one that are inside the image. */
 typedef struct {
     int from, to;
-} Range;
+} Words;
 
-static Range inside(int x, int step, int width, int n)
+TB_INLINE Words inside(const Strip *s, Half h, int step, int n)
 {
-    Range r = {x < 0 ? (step - 1 - x) / step : 0, x < width ? (width - x + step - 1) / step : 0};
-    r.to = r.to < n ? r.to : n;
-    r.from = r.from < r.to ? r.from : r.to;
-    return r;
+    const int width = s->rows[h.row] ? s->op->in_w : 0;
+    Words w = {h.x < 0 ? (step - 1 - h.x) / step : 0,
+               h.x < width ? (width - h.x + step - 1) / step : 0};
+    w.to = w.to < n ? w.to : n;
+    w.from = w.from < w.to ? w.from : w.to;
+    return w;
 }
 
-/* The words of two rows, NULL when they are padding, that are inside the image. */
-static TB_APART Run run_of(const Strip *s, TbPair *plane, const int8_t *a, const int8_t *b, int residue)
+/* What changes after word i, in one half, if it is before `end`. */
+TB_INLINE int next_change(Words w, int i, int end)
 {
-    const TbOp *op = s->op;
-    const int step = op->sw, bytes = step * op->in_c, x = s->x + residue;
-    const Range in = inside(x, step, a || b ? op->in_w : 0, s->plane / TB_RECORD * 2);
-    const int at = (x + in.from * step) * op->in_c;
-    Run r = {a ? a + at : s->padding, b ? b + at : s->padding, a ? bytes : 0, b ? bytes : 0, plane,
-             in.from, in.to - in.from};
-    return r;
+    const int next = i < w.from ? w.from : w.to;
+    return next > i && next < end ? next : end;
 }
 
-/* The last row of a square: words of two columns each, of which the image's edges may cut off one. */
-static int runs_across(const Strip *s, Run *run)
+/* The words of a plane that are not mere padding. */
+static TB_APART void add_runs(Strip *s, const TbPair *plane, Half a, Half b, int across)
 {
-    const TbOp *op = s->op;
-    const int8_t *row = s->rows[op->kh - 1];
-    const int x = s->x, in_c = op->in_c, n = s->across_words, width = row ? op->in_w : 0;
-    const Range a = inside(x, 2, width, n), b = inside(x + 1, 2, width, n);
-    const int head = b.from < a.from && b.from < b.to, tail = b.to < a.to && a.from < a.to;
-    const Run both = {row + (x + 2 * a.from) * in_c, row + (x + 1 + 2 * a.from) * in_c, 2 * in_c,
-                      2 * in_c, s->across, a.from, b.to - a.from};
-    const Run right = {s->padding, row + (x + 1 + 2 * b.from) * in_c, 0, 1, s->across, b.from, 1};
-    const Run left = {row + (x + 2 * b.to) * in_c, s->padding, 1, 0, s->across, b.to, 1};
-    int runs = 0;
-    if (head)
-        run[runs++] = right;
-    if (a.from < b.to)
-        run[runs++] = both;
-    if (tail)
-        run[runs++] = left;
-    return runs;
+    const int n = across ? s->across_words : s->plane / TB_RECORD * 2;
+    const int columns = across ? 2 : s->op->sw, step = s->step[across], in_c = s->op->in_c;
+    const Words wa = inside(s, a, columns, n), wb = inside(s, b, columns, n);
+    const int record = (int)(plane - s->planes) / TB_RECORD;
+    for (int i = 0, end; i < n; i = end) {
+        const int a_in = i >= wa.from && i < wa.to, b_in = i >= wb.from && i < wb.to;
+        Run *r = &s->run[s->runs];
+        end = next_change(wa, i, next_change(wb, i, n));
+        r->a = a_in ? s->rows[a.row] + a.x * in_c + i * step : s->padding;
+        r->b = b_in ? s->rows[b.row] + b.x * in_c + i * step : s->padding;
+        r->record = (uint16_t)(record + (i >> 1));
+        r->n = (uint16_t)((end - i) << RUN_FLAGS | a_in * RUN_A | b_in * RUN_B |
+                          across * RUN_ACROSS | (i & 1) * RUN_ODD);
+        s->runs += a_in || b_in;
+    }
 }
 
-/* Writes padding to all words; what is inside the image is written over it for every four
- * channels. */
-static TB_APART void pad_planes(const Strip *s)
+/* Of a square all runs, for all channels. */
+static TB_APART void find_runs(Strip *s)
+{
+    const int last = s->op->kh - 1;
+    const TbPair *plane = s->planes;
+    s->runs = 0;
+    for (int y = 0; y < last; y += 2)
+        for (int residue = 0; residue < s->op->sw; residue++, plane += s->plane) {
+            const Half above = {y, s->x + residue}, below = {y + 1, s->x + residue};
+            add_runs(s, plane, above, below, 0);
+        }
+    const Half first = {last, s->x}, second = {last, s->x + 1};
+    add_runs(s, s->across, first, second, 1);
+}
+
+/* Any window: all rows in pairs, the last of an odd number with itself. */
+static TB_APART void unpack_any(Strip *s, int channel)
+{
+    const int last = s->op->kh - 1, sw = s->op->sw, residues = sw < s->op->kw ? sw : s->op->kw;
+    const TbPair *plane = s->planes;
+    for (int y = 0; y <= last; y += 2)
+        for (int residue = 0; residue < residues; residue++, plane += s->plane) {
+            const Half above = {y, s->x + residue}, below = {y < last ? y + 1 : y, s->x + residue};
+            s->runs = 0;
+            add_runs(s, plane, above, below, 0);
+            unpack(s, channel);
+        }
+}
+
+/* Padding for all words. What is inside the image is written over it, for every four channels. */
+static void pad_planes(const Strip *s)
 {
     const TbPair pair = tb_even_bytes(tb_word(s->padding));
     for (TbPair *to = s->planes; to < s->end; to += 2)
         to[0] = to[1] = pair;
 }
 
-static TB_APART void runs_of_square(Strip *s)
-{
-    const TbOp *op = s->op;
-    TbPair *plane = s->planes;
-    s->runs = 0;
-    for (int y = 0; y + 1 < op->kh; y += 2)
-        for (int residue = 0; residue < op->sw; residue++, plane += s->plane) {
-            const Run r = run_of(s, plane, s->rows[y], s->rows[y + 1], residue);
-            if (r.n > 0)
-                s->run[s->runs++] = r;
-        }
-    s->runs += runs_across(s, s->run + s->runs);
-}
-
-/* Any window: all rows in pairs, the last of an odd number with itself. */
-static TB_APART void unpack_any(const Strip *s, int channel)
-{
-    const TbOp *op = s->op;
-    const int last = op->kh - 1, residues = op->sw < op->kw ? op->sw : op->kw;
-    TbPair *plane = s->planes;
-    for (int y = 0; y <= last; y += 2)
-        for (int residue = 0; residue < residues; residue++, plane += s->plane) {
-            const Run r = run_of(s, plane, s->rows[y], s->rows[y < last ? y + 1 : y], residue);
-            unpack(s, &r, r.n > 0, channel);
-        }
-}
-
 /* ---- sums ---- */
+
+/* The sums of a tile at stride 1 and the next tile's words: k / 2 planes, and the row across. k: a
+ * constant. */
+TB_INLINE const TbPair *add_square(TbTile *t, const TbPair *x, const TbPair **across, int next,
+                                   int k)
+{
+    const TbPair *const after = tb_tile_begin(t, x, k), *from = after;
+    if (k > 3)
+        from = tb_tile_add(t, from + next, k);
+    if (k > 5)
+        tb_tile_add(t, from + next, k);
+    *across = tb_tile_across(t, *across, k);
+    return after;
+}
+
+/* The same at stride 2: even columns and odd columns, and then pairs that lie across, from every
+ * second column too. */
+TB_INLINE const TbPair *add_square_by_two(TbTile *t, const TbPair *x, const TbPair **across,
+                                          int next, int k)
+{
+    const TbPair *const after = tb_tile_begin(t, x, k / 2 + 1), *from = after;
+    for (int pair = 1; pair < k / 2; pair++) {
+        from = tb_tile_add(t, from + next, k / 2);
+        from = tb_tile_add(t, from + next, k / 2 + 1);
+    }
+    tb_tile_add(t, from + next, k / 2);
+    *across = tb_tile_add(t, *across, k / 2 + 1);
+    return after;
+}
 
 /* k, stride: constants. */
 TB_INLINE void sum_square(const Strip *s, int lane, int full, int8_t *out, int k, int stride)
@@ -256,17 +283,11 @@ TB_INLINE void sum_square(const Strip *s, int lane, int full, int8_t *out, int k
     int32_t *to = s->sums;
     do {
         TbTile t;
-        const TbPair *from;
         t.w = s->weights;
-        x = tb_tile_begin(&t, x, stride == 1 ? k : (k + 1) / 2);
-        from = x;
-        for (int pair = 0; pair < k / 2; pair++)
-            for (int residue = pair == 0; residue < stride; residue++)
-                from = tb_tile_add(&t, from + next, (k - residue + stride - 1) / stride);
         if (stride == 1)
-            across = tb_tile_across(&t, across, k);
+            x = add_square(&t, x, &across, next, k);
         else
-            across = tb_tile_add(&t, across, k / 2 + 1);
+            x = add_square_by_two(&t, x, &across, next, k);
         if (x <= last) {
             out = tb_tile_put(&t, out);
         } else {
@@ -409,17 +430,17 @@ static TB_APART void put_rest(const Strip *s, int8_t *out, int full, int n)
         clamp(op, out, n);
 }
 
-static void make_strip(Strip *s, Body *body, int8_t *out, int n)
+static TB_APART void make_strip(Strip *s, Body *body, int8_t *out, int n)
 {
     const int channels = s->op->out_c, full = n / TB_TILE, rest = n % TB_TILE || s->narrow;
     pad_planes(s);
     if (s->square)
-        runs_of_square(s);
+        find_runs(s);
     for (int channel = 0; channel < channels;) {
         const int few = channels - channel < TB_LANES && channels >= TB_LANES;
         const int first = few ? channels - TB_LANES : channel; /* some of the last four once more */
         if (s->square)
-            unpack(s, s->run, s->runs, first);
+            unpack(s, first);
         else
             unpack_any(s, first);
         for (; channel < channels && channel < first + TB_LANES; channel++) {
@@ -449,6 +470,7 @@ void tb_depthwise_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
     s.weights = (TbPair *)scratch;
     s.weight_bytes = (int)tb_depthwise_pairs_weights(kh, kw, sw, 1);
     s.narrow = op->act_min > -128 || op->act_max < 127;
+    s.step[0] = op->sw * op->in_c, s.step[1] = 2 * op->in_c;
     s.put = (TbPut *)(s.weights + 1 + tb_depthwise_words(kh, kw, sw));
     s.put->out_c = op->out_c;
     s.sums = (int32_t *)(s.put + 1);

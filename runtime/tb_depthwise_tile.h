@@ -156,7 +156,7 @@ TB_INLINE const TbPair *tb_tile_add(TbTile *tile, const TbPair *x, int taps)
 #endif
 }
 
-/* The same for the first plane, 2 to 5 or 7 taps: before its weights is the bias. */
+/* The same for the first plane, 2 to 5 or 7 taps: the bias is before its weights. */
 TB_INLINE const TbPair *tb_tile_begin(TbTile *tile, const TbPair *x, int taps)
 {
 #if TB_TILE_ASM

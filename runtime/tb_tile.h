@@ -23,8 +23,10 @@ enum { TB_TILE = 4 };
 
 #ifdef __GNUC__
 typedef int16_t __attribute__((may_alias)) TbHalf;
+#define TB_APART static __attribute__((noinline)) /* so that the loops keep their registers */
 #else
 typedef int16_t TbHalf;
+#define TB_APART static
 #endif
 
 /* Four pixels and an even number of channels. tb_tile_quick() knows the order of the fields. */
@@ -88,10 +90,18 @@ TB_INLINE void tb_tile_unpack_left(TbWord *left, int k, const TbTaps4 *from, int
  * shifts to the right? */
 TB_INLINE int tb_tile_is_quick(const int32_t *multiplier, const int8_t *shift, int channels)
 {
-    int32_t m = 1 << 30, s = -1;
-    for (int c = 0; c < channels; c++)
-        m &= multiplier[c], s &= shift[c];
-    return m != 0 && s < 0;
+    const int32_t *const end = multiplier + channels;
+    uint32_t m = 1u << 30, s = 0x80808080u;
+    for (; end - multiplier >= 4; multiplier += 4, shift += 4) {
+        const int32_t four = multiplier[0] & multiplier[1] & multiplier[2] & multiplier[3];
+        m &= (uint32_t)four;
+        s &= tb_word(shift);
+    }
+    for (; multiplier < end; multiplier++, shift++) {
+        const int32_t one = *shift;
+        m &= (uint32_t)*multiplier, s &= (uint32_t)one;
+    }
+    return m != 0 && s == 0x80808080u;
 }
 
 #if TB_DSP
@@ -102,7 +112,7 @@ TB_INLINE int tb_tile_is_quick(const int32_t *multiplier, const int8_t *shift, i
  * go away from zero by an addition to what is negative; a zero point of -128 makes all of that -128
  * in any case and goes without. Aligned, as ADR counts from a word's beginning and -O0 and -Os
  * align to half-words. */
-static __attribute__((noinline, aligned(4))) void tb_tile_quick(const TbTile *tile)
+__attribute__((aligned(4))) TB_APART void tb_tile_quick(const TbTile *tile)
 {
     register const TbTile *t __asm__("r0") = tile;
     __asm__ volatile(
@@ -292,7 +302,7 @@ TB_INLINE void tb_tile_point(TbTile *t, const TbOp *op, int8_t *out, int c, int 
 }
 
 /* Channels c and c + 1, or the last one alone. */
-static void tb_tile_pair(TbTile *t, const TbOp *op, int8_t *out, int c)
+TB_APART void tb_tile_pair(TbTile *t, const TbOp *op, int8_t *out, int c)
 {
     const int n = op->out_c - c < 2 ? 1 : 2;
     tb_tile_point(t, op, out, c, n);
