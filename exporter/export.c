@@ -245,7 +245,7 @@ static const char readme[] =
     "stack, a cycle counter. model.h says what the call needs and promises. In short:\n"
     "\n"
     "1. model.c, model_check.c and tb*.c as C99 with -O2, model.h and tb*.h beside them.\n"
-    "2. The arena at a multiple of MODEL_ARENA_ALIGN, 1 KiB of stack.\n"
+    "2. The arena at a multiple of MODEL_ARENA_ALIGN, and the stack said above.\n"
     "3. With MODEL_SELF_CHECK defined, model_self_check(arena) returns 0 when all is well.\n";
 
 static void print_readme(FILE *f, const Listing *x)

@@ -125,11 +125,10 @@ static void print_flash(FILE *f, const Listing *x, const char *margin)
 
 static void print_stack(FILE *f, const Cost *cost, const Target *target)
 {
+    fprintf(f, "keep %u KiB", cost->stack > 1024 ? (cost->stack + 1023) / 1024 : 1);
     if (cost->stack > 0)
-        fprintf(f, "keep 1 KiB; %u bytes were measured on %s, without interrupts\n",
-                cost->stack, target->name);
-    else
-        fputs("keep 1 KiB\n", f);
+        fprintf(f, "; %u bytes were measured on %s, without interrupts", cost->stack, target->name);
+    fputc('\n', f);
 }
 
 static void print_time(FILE *f, const Listing *x)

@@ -238,7 +238,7 @@ typedef struct {
     int32_t a, b, c, d; /* of four output channels */
 } TbSums;
 
-#if TB_DSP && defined(__OPTIMIZE__) && !defined(__clang__)
+#if TB_DSP && defined(__OPTIMIZE__) && !defined(__clang__) && !defined(TB_FEW_REGISTERS)
 #define TB_MAC_WORDS_IN_ASSEMBLY 1
 /* Four inputs' pairs times a word of each channel's weights: 23 instructions for 16 products. */
 #define TB_MAC_WORD                                                                                \

@@ -15,7 +15,7 @@
 enum { TB_TILE = 4, TB_LANES = 4, TB_RECORD = TB_RECORD_BYTES / 4 };
 
 /* Without optimisation a compiler wants some registers for itself. */
-#if TB_DSP && defined(__OPTIMIZE__)
+#if TB_DSP && defined(__OPTIMIZE__) && !defined(TB_FEW_REGISTERS)
 #define TB_TILE_ASM 1
 #else
 #define TB_TILE_ASM 0

@@ -9,6 +9,16 @@
 
 #include <stddef.h>
 
+/* With an FPU gcc cannot allocate the registers of our assembly, unless it is told to leave the
+ * FPU's alone; from gcc 11 on it can be told. There is no float in here. */
+#if defined(__arm__) && defined(__ARM_FP) && defined(__GNUC__) && !defined(__clang__)
+#if __GNUC__ >= 11
+#pragma GCC target("general-regs-only")
+#else
+#define TB_FEW_REGISTERS 1
+#endif
+#endif
+
 #ifdef __GNUC__
 #define TB_INLINE static inline __attribute__((always_inline))
 #else

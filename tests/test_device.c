@@ -52,7 +52,7 @@ enum { N_IMAGES = 3 };
 static int run_every_operator(const Target *target, Policy policy, uint64_t seed, DeviceRun *run,
                               Plan *plan)
 {
-    const PlanOptions options = {.policy = (uint8_t)policy};
+    const PlanOptions options = {.policy = (uint8_t)policy, .small = target->kernels == 1};
     Rng rng = rng_make(seed, 0);
     Net net;
     QModel q;
@@ -120,7 +120,7 @@ static void check_other_core(const char *name, Policy policy)
     ck_assert(run.canaries);
     ck_assert_uint_eq(run.arena, plan.arena);
     ck_assert_uint_gt(run.stack, 100);
-    ck_assert_uint_le(run.stack, 1024);
+    ck_assert_uint_le(run.stack, 1280); /* a quarter above what model.h says of gcc's -O2 */
     ck_assert_uint_eq(run.data + run.bss, 0);
     ck_assert((run.instructions > 0) == (strcmp(target.machine, "microbit") != 0));
 }
@@ -358,6 +358,8 @@ TEST(an_exported_folder_builds_without_a_word_and_checks_itself)
     builds_and_checks_itself(dir, "riscv32", "");
     expect(dir, clean, NULL);
     builds_and_checks_itself(dir, "cortex-m4", "-O1 -flto -std=gnu99");
+    expect(dir, clean, NULL);
+    builds_and_checks_itself(dir, "cortex-m4", "-O0");
     expect(dir, clean, NULL);
     expect(dir, run_hard, "sample equal\n");
     expect("/", away, NULL);
