@@ -27,7 +27,7 @@ static inline uint32_t tb_pointwise_pairs_scratch(uint32_t in_c)
  * and each residue of the columns modulo the stride; a word is a column's pair. A
  * record is two words of four channels. Is the layer one of the usual squares, then
  * the last row has no partner: its pairs lie across, two columns each. */
-enum { TB_STRIP_BYTES = 1280, TB_RECORD_BYTES = 32 };
+enum { TB_STRIP_BYTES = 1280, TB_RECORD_BYTES = 32, TB_RUN_BYTES = 12 };
 
 static inline int tb_depthwise_across(uint32_t kh, uint32_t kw, uint32_t sw)
 {
@@ -71,7 +71,14 @@ static inline uint32_t tb_depthwise_words(uint32_t kh, uint32_t kw, uint32_t sw)
     return kh / 2 * kw + (sw == 1 ? kw - 1 : (kw + 1) / 2);
 }
 
-/* Bias, weights, constants and sums of a channel, and the planes. */
+/* Runs of neighbouring words that are unpacked in one go: one a plane, three of the row across, and
+ * one that turns out to be padding; any other window goes plane by plane. */
+static inline uint32_t tb_depthwise_runs(uint32_t kh, uint32_t kw, uint32_t sw)
+{
+    return tb_depthwise_across(kh, kw, sw) ? tb_depthwise_planes(kh, kw, sw) + 4 : 4;
+}
+
+/* Runs; bias, weights, constants and sums of a channel; and the planes. */
 static inline uint32_t tb_depthwise_pairs_scratch(uint32_t kh, uint32_t kw, uint32_t sw,
                                                   uint32_t out_w)
 {
@@ -81,7 +88,8 @@ static inline uint32_t tb_depthwise_pairs_scratch(uint32_t kh, uint32_t kw, uint
                                 : 0;
     const uint32_t records =
         tb_depthwise_planes(kh, kw, sw) * tb_depthwise_records(kw, sw, tiles) + across;
-    return 4 * (1 + tb_depthwise_words(kh, kw, sw) + 4) + 16 * tiles + TB_RECORD_BYTES * records;
+    return TB_RUN_BYTES * tb_depthwise_runs(kh, kw, sw) +
+           4 * (1 + tb_depthwise_words(kh, kw, sw) + 4) + 16 * tiles + TB_RECORD_BYTES * records;
 }
 
 /* Packed weights of a convolution of so many taps: [pair of channels][pair of taps][4]. */

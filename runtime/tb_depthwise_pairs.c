@@ -14,32 +14,26 @@
 #define TB_APART
 #endif
 
-typedef struct Strip Strip;
-
-/* The sums of all tiles of a lane: the first `full` tiles become outputs, at `out` and so on; those
- * of the others are left in Strip.sums. */
-typedef void Body(const Strip *s, int lane, int full, int8_t *out);
-
-/* Neighbouring words of a plane, of the bytes at a and b and those a step further, and so on. A half
- * of padding stays where it is, for all words and channels. Small: these are on the stack. */
+/* Neighbouring words of a plane: the first from the bytes at `at` in row a, and those of row b that
+ * are as far in, or across the next pixel's; the others each a step further. A half of padding
+ * stays where it is, for all words and channels. */
 enum { RUN_A = 1, RUN_B = 2, RUN_ACROSS = 4, RUN_ODD = 8, RUN_FLAGS = 4 };
 
 typedef struct {
-    const int8_t *a, *b;
-    uint16_t record; /* of the first word */
-    uint16_t n;      /* words << RUN_FLAGS | which half is inside the image, is the step that of the
-                        row across, is the first word the second of its record? */
+    int32_t at;
+    uint8_t a, b;    /* rows of the window */
+    uint16_t record; /* of the first word, among all of the planes */
+    uint16_t n;      /* words << RUN_FLAGS | which half is inside the image, is it the row across,
+                        is the first word the second of its record? */
+    uint16_t unused;
 } Run;
 
-/* Of a 7x7 at stride 2: six planes, three parts of the row across, and one to be found empty. */
-enum { MOST_RUNS = 10 };
-
-struct Strip {
+typedef struct {
     const TbOp *op;
     const int8_t *const *rows;
     int x;                         /* column at which the first window begins */
     int tiles;                     /* of four outputs */
-    int square;                    /* the last row's pairs lie across */
+    int square;                    /* 10 * k + stride when the last row's pairs lie across, or 0 */
     int plane;                     /* words of a plane */
     int across_words;              /* words of a lane in the row across */
     int weight_bytes;              /* of a channel, packed */
@@ -51,8 +45,8 @@ struct Strip {
     int32_t *sums;                 /* of a channel: [tiles][4] */
     TbPair *planes, *across, *end; /* [record][lane][2] */
     int runs;
-    Run run[MOST_RUNS];            /* of a square */
-};
+    Run *run;                      /* TB_RUN_BYTES each */
+} Strip;
 
 /* ---- unpacking ---- */
 
@@ -113,12 +107,29 @@ TB_INLINE Places unpack_records(TbPair *to, int n, const int8_t *a, int a_step, 
     return end;
 }
 
+typedef struct {
+    const int8_t *a, *b;
+    int a_step, b_step;
+} Halves;
+
+TB_INLINE Halves halves_of(const Strip *s, const Run *r, int channel)
+{
+    const int across = (r->n & RUN_ACROSS) != 0, step = s->step[across];
+    Halves h = {s->padding, s->padding, 0, 0};
+    if (r->n & RUN_A)
+        h.a = s->rows[r->a] + r->at + channel, h.a_step = step;
+    if (r->n & RUN_B)
+        h.b = s->rows[r->b] + r->at + channel, h.b_step = step;
+    if (across && h.b_step)
+        h.b += s->op->in_c;
+    return h;
+}
+
 TB_INLINE void unpack_run(const Strip *s, const Run *r, int channel)
 {
-    const int flags = r->n, step = s->step[(flags & RUN_ACROSS) != 0];
-    const int a_step = flags & RUN_A ? step : 0, b_step = flags & RUN_B ? step : 0;
-    const int8_t *a = flags & RUN_A ? r->a + channel : r->a;
-    const int8_t *b = flags & RUN_B ? r->b + channel : r->b;
+    const Halves h = halves_of(s, r, channel);
+    const int8_t *a = h.a, *b = h.b;
+    const int a_step = h.a_step, b_step = h.b_step, flags = r->n;
     TbPair *to = s->planes + r->record * TB_RECORD;
     int n = flags >> RUN_FLAGS;
     if (flags & RUN_ODD) {
@@ -136,26 +147,24 @@ TB_INLINE void unpack_run(const Strip *s, const Run *r, int channel)
 /* Of a layer of fewer than four channels. */
 static TB_APART void unpack_few(const Strip *s, const Run *r, int channels)
 {
-    const int flags = r->n, step = s->step[(flags & RUN_ACROSS) != 0];
-    const int odd = (flags & RUN_ODD) != 0, end = odd + (flags >> RUN_FLAGS);
-    const int8_t *a = r->a, *b = r->b;
-    for (int i = odd; i < end; i++) {
-        TbPair *to = tb_word_at(s->planes + r->record * TB_RECORD, i);
+    const Halves h = halves_of(s, r, 0);
+    const int odd = (r->n & RUN_ODD) != 0, n = r->n >> RUN_FLAGS;
+    for (int i = 0; i < n; i++) {
+        TbPair *to = tb_word_at(s->planes + r->record * TB_RECORD, odd + i);
         for (int lane = 0; lane < channels; lane++)
-            to[2 * lane] = tb_pair(a[lane], b[lane]);
-        a += flags & RUN_A ? step : 0, b += flags & RUN_B ? step : 0;
+            to[2 * lane] = tb_pair(h.a[i * h.a_step + lane], h.b[i * h.b_step + lane]);
     }
 }
 
 /* Four channels of the strip's runs. */
 static TB_APART void unpack(const Strip *s, int channel)
 {
+    const Run *r = s->run, *const end = r + s->runs;
     const int in_c = s->op->in_c;
-    for (const Run *r = s->run; r < s->run + s->runs; r++)
-        if (in_c >= TB_LANES)
-            unpack_run(s, r, channel);
-        else
-            unpack_few(s, r, in_c);
+    for (; in_c >= TB_LANES && r < end; r++)
+        unpack_run(s, r, channel);
+    for (; r < end; r++)
+        unpack_few(s, r, in_c);
 }
 
 /* One half of the words of a plane: word i is column x + i * step of a row of the window. */
@@ -189,15 +198,15 @@ TB_INLINE int next_change(Words w, int i, int end)
 static TB_APART void add_runs(Strip *s, const TbPair *plane, Half a, Half b, int across)
 {
     const int n = across ? s->across_words : s->plane / TB_RECORD * 2;
-    const int columns = across ? 2 : s->op->sw, step = s->step[across], in_c = s->op->in_c;
+    const int columns = across ? 2 : s->op->sw;
     const Words wa = inside(s, a, columns, n), wb = inside(s, b, columns, n);
     const int record = (int)(plane - s->planes) / TB_RECORD;
     for (int i = 0, end; i < n; i = end) {
         const int a_in = i >= wa.from && i < wa.to, b_in = i >= wb.from && i < wb.to;
         Run *r = &s->run[s->runs];
         end = next_change(wa, i, next_change(wb, i, n));
-        r->a = a_in ? s->rows[a.row] + a.x * in_c + i * step : s->padding;
-        r->b = b_in ? s->rows[b.row] + b.x * in_c + i * step : s->padding;
+        r->at = a.x * s->op->in_c + i * s->step[across];
+        r->a = (uint8_t)a.row, r->b = (uint8_t)b.row;
         r->record = (uint16_t)(record + (i >> 1));
         r->n = (uint16_t)((end - i) << RUN_FLAGS | a_in * RUN_A | b_in * RUN_B |
                           across * RUN_ACROSS | (i & 1) * RUN_ODD);
@@ -206,7 +215,7 @@ static TB_APART void add_runs(Strip *s, const TbPair *plane, Half a, Half b, int
 }
 
 /* Of a square all runs, for all channels. */
-static TB_APART void find_runs(Strip *s)
+static void find_runs(Strip *s)
 {
     const int last = s->op->kh - 1;
     const TbPair *plane = s->planes;
@@ -297,37 +306,37 @@ TB_INLINE void sum_square(const Strip *s, int lane, int full, int8_t *out, int k
     } while (x < end);
 }
 
-static void sum_3x3(const Strip *s, int lane, int full, int8_t *out)
+static TB_APART void sum_3x3(const Strip *s, int lane, int full, int8_t *out)
 {
     sum_square(s, lane, full, out, 3, 1);
 }
 
-static void sum_3x3_2(const Strip *s, int lane, int full, int8_t *out)
+static TB_APART void sum_3x3_2(const Strip *s, int lane, int full, int8_t *out)
 {
     sum_square(s, lane, full, out, 3, 2);
 }
 
-static void sum_5x5(const Strip *s, int lane, int full, int8_t *out)
+static TB_APART void sum_5x5(const Strip *s, int lane, int full, int8_t *out)
 {
     sum_square(s, lane, full, out, 5, 1);
 }
 
-static void sum_5x5_2(const Strip *s, int lane, int full, int8_t *out)
+static TB_APART void sum_5x5_2(const Strip *s, int lane, int full, int8_t *out)
 {
     sum_square(s, lane, full, out, 5, 2);
 }
 
-static void sum_7x7(const Strip *s, int lane, int full, int8_t *out)
+static TB_APART void sum_7x7(const Strip *s, int lane, int full, int8_t *out)
 {
     sum_square(s, lane, full, out, 7, 1);
 }
 
-static void sum_7x7_2(const Strip *s, int lane, int full, int8_t *out)
+static TB_APART void sum_7x7_2(const Strip *s, int lane, int full, int8_t *out)
 {
     sum_square(s, lane, full, out, 7, 2);
 }
 
-static void sum_any(const Strip *s, int lane, int full, int8_t *out)
+static TB_APART void sum_any(const Strip *s, int lane, int full, int8_t *out)
 {
     const TbOp *op = s->op;
     const int pairs = (op->kh + 1) / 2, stride = op->sw, done = full * TB_TILE;
@@ -348,12 +357,32 @@ static void sum_any(const Strip *s, int lane, int full, int8_t *out)
     }
 }
 
-static Body *body_of(const TbOp *op)
+/* The sums of all tiles of a lane: the first `full` tiles become outputs, at `out` and so on; those
+ * of the others are left in Strip.sums. No table of functions: constants are the model's alone. */
+static void sum(const Strip *s, int lane, int full, int8_t *out)
 {
-    static Body *const squares[2][3] = {{sum_3x3, sum_5x5, sum_7x7},
-                                        {sum_3x3_2, sum_5x5_2, sum_7x7_2}};
-    return tb_depthwise_across(op->kh, op->kw, op->sw) ? squares[op->sw - 1][op->kw / 2 - 1]
-                                                       : sum_any;
+    switch (s->square) {
+    case 31:
+        sum_3x3(s, lane, full, out);
+        return;
+    case 32:
+        sum_3x3_2(s, lane, full, out);
+        return;
+    case 51:
+        sum_5x5(s, lane, full, out);
+        return;
+    case 52:
+        sum_5x5_2(s, lane, full, out);
+        return;
+    case 71:
+        sum_7x7(s, lane, full, out);
+        return;
+    case 72:
+        sum_7x7_2(s, lane, full, out);
+        return;
+    default:
+        sum_any(s, lane, full, out);
+    }
 }
 
 /* ---- a channel ---- */
@@ -430,7 +459,7 @@ static TB_APART void put_rest(const Strip *s, int8_t *out, int full, int n)
         clamp(op, out, n);
 }
 
-static TB_APART void make_strip(Strip *s, Body *body, int8_t *out, int n)
+static void make_strip(Strip *s, int8_t *out, int n)
 {
     const int channels = s->op->out_c, full = n / TB_TILE, rest = n % TB_TILE || s->narrow;
     pad_planes(s);
@@ -445,7 +474,7 @@ static TB_APART void make_strip(Strip *s, Body *body, int8_t *out, int n)
             unpack_any(s, first);
         for (; channel < channels && channel < first + TB_LANES; channel++) {
             const int quick = prepare(s, channel);
-            body(s, channel - first, quick ? full : 0, out + channel);
+            sum(s, channel - first, quick ? full : 0, out + channel);
             if (!quick)
                 put_slowly(s, channel, out + channel, n);
             else if (rest)
@@ -460,17 +489,17 @@ void tb_depthwise_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
     const uint32_t tiles = tb_depthwise_tiles(kh, kw, sw, op->out_w);
     const int8_t padding[] = {op->in_zero, op->in_zero, op->in_zero, op->in_zero};
     const int outputs = (int)tiles * TB_TILE;
-    Body *body = body_of(op);
     Strip s;
     s.op = op, s.rows = rows->in, s.padding = padding;
     s.tiles = (int)tiles;
-    s.square = tb_depthwise_across(kh, kw, sw);
+    s.square = tb_depthwise_across(kh, kw, sw) ? op->kw * 10 + op->sw : 0;
     s.plane = (int)tb_depthwise_records(kw, sw, tiles) * TB_RECORD;
     s.across_words = 2 * (int)tb_depthwise_across_records(kw, sw, tiles);
-    s.weights = (TbPair *)scratch;
     s.weight_bytes = (int)tb_depthwise_pairs_weights(kh, kw, sw, 1);
     s.narrow = op->act_min > -128 || op->act_max < 127;
     s.step[0] = op->sw * op->in_c, s.step[1] = 2 * op->in_c;
+    s.run = (Run *)scratch;
+    s.weights = (TbPair *)scratch + TB_RUN_BYTES / 4 * tb_depthwise_runs(kh, kw, sw);
     s.put = (TbPut *)(s.weights + 1 + tb_depthwise_words(kh, kw, sw));
     s.put->out_c = op->out_c;
     s.sums = (int32_t *)(s.put + 1);
@@ -480,7 +509,7 @@ void tb_depthwise_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
 
     for (int i = 0; i < op->out_w; i += outputs) {
         s.x = i * op->sw - op->pad_left;
-        make_strip(&s, body, rows->out[0] + i * op->out_c,
+        make_strip(&s, rows->out[0] + i * op->out_c,
                    op->out_w - i < outputs ? op->out_w - i : outputs);
     }
 }
