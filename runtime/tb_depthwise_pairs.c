@@ -25,8 +25,7 @@ typedef struct {
     uint16_t record; /* of the first word, among all of the planes */
     uint16_t n;      /* words << RUN_FLAGS | which half is inside the image, is it the row across,
                         is the first word the second of its record? */
-    uint16_t unused;
-} Run;
+} Run; /* no pointers: TB_RUN_BYTES on every machine */
 
 typedef struct {
     const TbOp *op;
@@ -491,7 +490,6 @@ void tb_depthwise_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
     const int outputs = (int)tiles * TB_TILE;
     Strip s;
     s.op = op, s.rows = rows->in, s.padding = padding;
-    s.tiles = (int)tiles;
     s.square = tb_depthwise_across(kh, kw, sw) ? op->kw * 10 + op->sw : 0;
     s.plane = (int)tb_depthwise_records(kw, sw, tiles) * TB_RECORD;
     s.across_words = 2 * (int)tb_depthwise_across_records(kw, sw, tiles);
@@ -508,8 +506,9 @@ void tb_depthwise_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
     s.end = s.across + (s.square ? s.across_words * TB_LANES : 0);
 
     for (int i = 0; i < op->out_w; i += outputs) {
+        const int n = op->out_w - i < outputs ? op->out_w - i : outputs;
         s.x = i * op->sw - op->pad_left;
-        make_strip(&s, rows->out[0] + i * op->out_c,
-                   op->out_w - i < outputs ? op->out_w - i : outputs);
+        s.tiles = (n + TB_TILE - 1) / TB_TILE;
+        make_strip(&s, rows->out[0] + i * op->out_c, n);
     }
 }

@@ -82,7 +82,7 @@ TB_INLINE TbPair *tb_word_at(TbPair *plane, int i)
     TB_WEIGHTS("r0, r1, r2, r3")                                                                  \
     TB_WORDS TB_ADD(0, 0, r0) TB_FIRST(1, 0, r0)                                                  \
     TB_ADD(0, 1, r1) TB_ADD(1, 1, r2) TB_ADD(2, 1, r0) TB_FIRST(3, 1, r0)                         \
-    TB_LAST_WORDS(0) TB_LAST(0, 0, r3) TB_ADD(1, 0, r3) TB_ADD(2, 0, r1) TB_ADD(3, 0, r2)                 \
+    TB_LAST_WORDS(0) TB_LAST(0, 0, r3) TB_ADD(1, 0, r3) TB_ADD(2, 0, r1) TB_ADD(3, 0, r2)         \
     TB_LAST(2, 1, r3) TB_ADD(3, 1, r3)
 #define TB_ACROSS_7                                                                               \
     TB_WEIGHTS("r0, r1, r2, r3, r4")                                                              \
@@ -220,7 +220,9 @@ TB_INLINE const TbPair *tb_tile_across(TbTile *tile, const TbPair *x, int k)
     return x;
 }
 
-/* What makes outputs of doubled sums, in the order in which it is walked behind the weights. */
+/* What makes outputs of doubled sums, as it stands behind the weights: to the bit what
+ * tb_quick_output() makes of single ones. The sign is the sum's, not the product's; where these
+ * differ the product is 0, and half a step less one rounds to 0 as well. */
 typedef struct {
     int32_t multiplier, round, shift, out_c;
 } TbPut;

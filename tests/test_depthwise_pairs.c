@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "tests/pairs_rows.h"
 
+#include "runtime/tb_depthwise_tile.h"
 #include "tests/suite.h"
 
 /* Any shape: windows of up to 9 x 9, strides of up to 3, rows and columns of padding. */
@@ -35,6 +36,27 @@ TEST(any_shape_equals_the_reference)
 }
 END
 
+/* Multipliers from the least on, and sums about ties, where rounding could go wrong. */
+TEST(doubled_sums_are_requantised_as_the_reference_does)
+{
+    Rng rng = rng_make(72, 0);
+    for (int i = 0; i < 1000000; i++) {
+        int32_t multiplier = (1 << 30) + (i % 4 ? (int32_t)rng_below(&rng, 1u << 30) : i / 4 % 3);
+        int8_t shift = (int8_t)between(&rng, -22, -1);
+        TbOp op = {.multiplier = &multiplier, .shift = &shift, .out_zero = any_int8(&rng),
+                   .act_min = -128, .act_max = 127};
+        double step = ldexp(1, 31 - shift) / multiplier;
+        double tie = (between(&rng, -256, 255) + 0.5) * step, most = 1 << 29;
+        int32_t sum = i % 2 ? (int32_t)fmax(-most, fmin(tie, most)) + between(&rng, -2, 2)
+                            : between(&rng, -3, 3);
+        TbQuick q = tb_quick(multiplier, shift, op.out_zero);
+        TbPut put = {multiplier, q.round, q.shift, 1};
+        ck_assert_msg(tb_put_one(2 * sum, &put) == slow_output(&op, sum, 0), "%d * %d >> %d", sum,
+                      multiplier, -shift);
+    }
+}
+END
+
 TEST(scratch_of_the_usual_squares_is_small)
 {
     for (uint32_t k = 3; k <= 7; k += 2)
@@ -61,5 +83,6 @@ TEST(a_3x3_window_packs_columns_of_two_rows_and_then_the_last_row)
 }
 END
 
-SUITE(depthwise_pairs, any_shape_equals_the_reference, scratch_of_the_usual_squares_is_small,
+SUITE(depthwise_pairs, any_shape_equals_the_reference,
+      doubled_sums_are_requantised_as_the_reference_does, scratch_of_the_usual_squares_is_small,
       a_3x3_window_packs_columns_of_two_rows_and_then_the_last_row)
