@@ -1,0 +1,555 @@
+/* host_kernels.h - the int8 kernels of host_isa.h, compiled once for every
+ * instruction set by the files that include this (HOST_TABLE names the table).
+ *
+ * Inputs are bytes x = q + 128 with zero point z, so a sum of (x - z) * w is
+ * one of x * w, less z times the sum of the weights, which is put into the
+ * bias. Everything is modulo 2^32; the sum itself fits (qmodel_check()). */
+#include "base/alloc.h"
+#include "evaluator/host_isa.h"
+#include "evaluator/host_simd.h"
+#include "runtime/tb.h"
+
+#include <stdlib.h>
+
+/* ---- from sums to outputs ------------------------------------------------------------------ */
+
+/* Of LANES channels. A shift to the right is made in two, as in tb_round_shift(). */
+typedef struct {
+    Sums bias, multiplier;
+    Sums left, right, last; /* last: 1, and right one less; 0 where nothing goes to the right */
+} Finish;
+
+typedef struct {
+    Sums low, high, zero; /* low, high: before the zero point is added */
+} Range;
+
+ALWAYS_INLINE Range range_of(const HostLayer *l)
+{
+    return (Range){sums_all(l->low - l->out_zero), sums_all(l->high - l->out_zero),
+                   sums_all(l->out_zero)};
+}
+
+/* x * multiplier * 2^(shift - 31): tb_scale(). */
+ALWAYS_INLINE Sums scaled(Sums x, const Finish *f)
+{
+    x = sums_high_mul(sums_left(x, f->left), f->multiplier);
+    x = sums_right(sums_add(x, sums_below_zero(x, f->last)), f->right);
+    return sums_right(sums_add(x, f->last), f->last);
+}
+
+/* The first n bytes, a multiple of 4. */
+ALWAYS_INLINE void finish(uint8_t *out, Sums x, const Finish *f, const Range *r, int n)
+{
+    x = sums_max(sums_min(scaled(x, f), r->high), r->low);
+    sums_store(out, sums_add(x, r->zero), n);
+}
+
+static int vectors_of(int channels)
+{
+    return (channels + LANES - 1) / LANES;
+}
+
+static void finish_set(Finish *f, int lane, int32_t bias, int32_t multiplier, int shift)
+{
+    int32_t word[] = {bias, multiplier, shift > 0 ? shift : 0, shift < 0 ? -shift - 1 : 0,
+                      shift < 0};
+    Sums *to[] = {&f->bias, &f->multiplier, &f->left, &f->right, &f->last};
+    for (int i = 0; i < 5; i++)
+        memcpy((char *)to[i] + 4 * lane, &word[i], 4);
+}
+
+/* ---- convolution, pointwise, dense: a window is rows of bytes in a row ---------------------- */
+
+typedef struct {
+    const uint8_t *in;       /* the first window */
+    size_t row, right, down; /* bytes to its next row, to the next window and the one below */
+    int rows, quads;         /* of a window */
+    int out_h, out_w;
+} Windows;
+
+/* Vectors of channels summed together, of so many that are left; 4 are 2 and 2. */
+static int panel_of(int left)
+{
+    return left <= TILE_VECTORS ? left : left == TILE_VECTORS + 1 && left == 4 ? 2 : TILE_VECTORS;
+}
+
+/* What of the tile's pixels is beyond the last one reads that again. */
+ALWAYS_INLINE void tile_as(const HostLayer *l, const Windows *w, const uint8_t *first, int n,
+                           const Weights *weights, const Finish *f, uint8_t *out, int bytes,
+                           int pixels, int vectors)
+{
+    Sums sum[TILE_PIXELS][TILE_VECTORS];
+    const uint8_t *x[TILE_PIXELS];
+    UNROLLED
+    for (int p = 0; p < pixels; p++) {
+        x[p] = first + (size_t)(p < n ? p : n - 1) * w->right;
+        UNROLLED
+        for (int j = 0; j < vectors; j++)
+            sum[p][j] = f[j].bias;
+    }
+    for (int y = 0; y < w->rows; y++) {
+        for (size_t q = 0; q < (size_t)w->quads * 4; q += 4, weights += vectors) {
+            Weights k[TILE_VECTORS];
+            UNROLLED
+            for (int j = 0; j < vectors; j++)
+                k[j] = weights[j];
+            UNROLLED
+            for (int p = 0; p < pixels; p++) {
+                Quads v = quads_all(x[p] + q);
+                UNROLLED
+                for (int j = 0; j < vectors; j++)
+                    sum[p][j] = sums_dot(sum[p][j], v, k[j]);
+            }
+        }
+        UNROLLED
+        for (int p = 0; p < pixels; p++)
+            x[p] += w->row;
+    }
+    const Range r = range_of(l);
+    UNROLLED
+    for (int p = 0; p < pixels; p++)
+        UNROLLED
+        for (int j = 0; j < vectors && p < n; j++)
+            finish(out + p * l->out_step + j * LANES, sum[p][j], &f[j], &r,
+                   j < vectors - 1 ? LANES : bytes);
+}
+
+/* All pixels of `vectors` vectors of channels; `bytes` of the last one are there. */
+ALWAYS_INLINE void panel_as(const HostLayer *l, const Windows *w, const Weights *weights,
+                            const Finish *f, uint8_t *out, int bytes, int vectors)
+{
+    for (int y = 0; y < w->out_h; y++) {
+        const uint8_t *x = w->in + (size_t)y * w->down;
+        for (int left = w->out_w; left > 0; left -= TILE_PIXELS) {
+            if (left > TILE_PIXELS / 2)
+                tile_as(l, w, x, left, weights, f, out, bytes, TILE_PIXELS, vectors);
+            else
+                tile_as(l, w, x, left, weights, f, out, bytes, TILE_PIXELS / 2, vectors);
+            x += TILE_PIXELS * w->right;
+            out += (left < TILE_PIXELS ? left : TILE_PIXELS) * l->out_step;
+        }
+    }
+}
+
+static void run_windows(const HostLayer *l, const Windows *w, uint8_t *out)
+{
+    const Weights *weights = l->weights;
+    const Finish *f = l->finish;
+    for (int left = vectors_of(l->out_step), n, bytes = l->out_step; left > 0; left -= n) {
+        n = panel_of(left);
+        int last = bytes - (n - 1) * LANES < LANES ? bytes - (n - 1) * LANES : LANES;
+        if (TILE_VECTORS >= 3 && n == 3)
+            panel_as(l, w, weights, f, out, last, 3);
+        else if (TILE_VECTORS >= 2 && n == 2)
+            panel_as(l, w, weights, f, out, last, 2);
+        else
+            panel_as(l, w, weights, f, out, last, 1);
+        weights += (size_t)w->rows * (size_t)w->quads * (size_t)n;
+        f += n;
+        out += n * LANES;
+        bytes -= n * LANES;
+    }
+}
+
+static void pointwise(const HostLayer *l, const HostTensors *t)
+{
+    Windows w = {.in = t->in, .right = (size_t)l->in_step, .rows = 1, .quads = l->in_step / 4,
+                 .out_h = 1, .out_w = l->shape.out_h * l->shape.out_w};
+    run_windows(l, &w, t->out);
+}
+
+static void dense(const HostLayer *l, const HostTensors *t)
+{
+    Windows w = {.in = t->in, .rows = 1, .out_h = 1, .out_w = 1,
+                 .quads = l->shape.kh * l->shape.kw * l->in_step / 4};
+    run_windows(l, &w, t->out);
+}
+
+/* Rows and columns that all windows of a layer cover. */
+static int rows_seen(const Layer *s)
+{
+    return (s->out_h - 1) * s->sh + s->kh;
+}
+
+static int columns_seen(const Layer *s)
+{
+    return (s->out_w - 1) * s->sw + s->kw;
+}
+
+/* What the windows see, with its padding. */
+static void pad(const HostLayer *l, const uint8_t *in, uint8_t *to)
+{
+    const Layer *s = &l->shape;
+    int columns = columns_seen(s), step = l->in_step, right = columns - s->pad_left;
+    int inside = right < s->in_w ? right : s->in_w;
+    memset(to, l->in_zero, (size_t)rows_seen(s) * (size_t)columns * (size_t)step);
+    for (int y = 0; y < s->in_h && y < rows_seen(s) - s->pad_top && inside > 0; y++)
+        memcpy(to + ((y + s->pad_top) * columns + s->pad_left) * step, in + y * s->in_w * step,
+               (size_t)(inside * step));
+}
+
+static void conv(const HostLayer *l, const HostTensors *t)
+{
+    const Layer *s = &l->shape;
+    size_t row = (size_t)(columns_seen(s) * l->in_step);
+    Windows w = {.in = t->scratch, .row = row, .right = (size_t)(s->sw * l->in_step),
+                 .down = s->sh * row, .rows = s->kh, .quads = s->kw * l->in_step / 4,
+                 .out_h = s->out_h, .out_w = s->out_w};
+    pad(l, t->in, t->scratch);
+    run_windows(l, &w, t->out);
+}
+
+/* ---- depthwise: a quad is four rows of a column --------------------------------------------- */
+
+enum { QUADS = 4 * LANES }; /* bytes */
+
+static int groups_of(const Layer *s)
+{
+    return (s->kh + 3) / 4;
+}
+
+/* [columns][groups] quads of one output row, of LANES channels from `in` on. */
+ALWAYS_INLINE void gather_columns(const HostLayer *l, const uint8_t *in, int y, uint8_t *quads,
+                                  int groups)
+{
+    const Layer *s = &l->shape;
+    int columns = columns_seen(s) - s->pad_left, top = y * s->sh - s->pad_top;
+    uint8_t zeros[LANES];
+    memset(zeros, l->in_zero, sizeof zeros);
+    columns = columns < s->in_w ? columns : s->in_w;
+    quads += s->pad_left * groups * QUADS;
+    for (int g = 0; g < groups; g++) {
+        const uint8_t *row[4];
+        int step[4];
+        for (int i = 0; i < 4; i++) {
+            int at = top + 4 * g + i;
+            bool there = 4 * g + i < s->kh && at >= 0 && at < s->in_h;
+            row[i] = there ? in + at * s->in_w * l->out_step : zeros;
+            step[i] = there ? l->out_step : 0;
+        }
+        for (int x = 0; x < columns; x++) {
+            quads_gather(quads + (x * groups + g) * QUADS, row);
+            for (int i = 0; i < 4; i++)
+                row[i] += step[i];
+        }
+    }
+}
+
+/* One output row of LANES channels. */
+ALWAYS_INLINE void depthwise_row(const HostLayer *l, const uint8_t *quads, const Weights *weights,
+                                 const Finish *f, uint8_t *out, int bytes, int kw, int groups)
+{
+    const Range r = range_of(l);
+    const int next = l->shape.sw * groups * QUADS;
+    for (int x = 0; x < l->shape.out_w; x++, quads += next, out += l->out_step) {
+        Sums sum = f->bias;
+        for (int i = 0; i < kw * groups; i++)
+            sum = sums_dot(sum, quads_load(quads + i * QUADS), weights[i]);
+        finish(out, sum, f, &r, bytes);
+    }
+}
+
+ALWAYS_INLINE void depthwise_as(const HostLayer *l, const uint8_t *in, uint8_t *quads, uint8_t *out,
+                                int kw, int groups)
+{
+    const Layer *s = &l->shape;
+    const Weights *weights = l->weights;
+    const Finish *f = l->finish;
+    memset(quads, l->in_zero, (size_t)(columns_seen(s) * groups * QUADS));
+    for (int c = 0; c < l->out_step; c += LANES, weights += kw * groups, f++) {
+        int bytes = l->out_step - c < LANES ? l->out_step - c : LANES;
+        for (int y = 0; y < s->out_h; y++) {
+            uint8_t *to = out + y * s->out_w * l->out_step + c;
+            gather_columns(l, in + c, y, quads, groups);
+            if (bytes == LANES)
+                depthwise_row(l, quads, weights, f, to, LANES, kw, groups);
+            else
+                depthwise_row(l, quads, weights, f, to, bytes, kw, groups);
+        }
+    }
+}
+
+/* A channel as often as outputs read it. */
+static void repeat_channels(const HostLayer *l, const uint8_t *in, uint8_t *to)
+{
+    const Layer *s = &l->shape;
+    int times = s->out_c / s->in_c;
+    for (int i = 0; i < s->in_h * s->in_w; i++)
+        for (int c = 0; c < s->out_c; c++)
+            to[i * l->out_step + c] = in[i * l->in_step + c / times];
+}
+
+static void depthwise(const HostLayer *l, const HostTensors *t)
+{
+    const Layer *s = &l->shape;
+    const uint8_t *in = t->in;
+    if (s->in_c != s->out_c) {
+        uint8_t *repeated = t->scratch + columns_seen(s) * groups_of(s) * QUADS;
+        repeat_channels(l, in, repeated);
+        in = repeated;
+    }
+    if (s->kw == 3 && s->kh == 3)
+        depthwise_as(l, in, t->scratch, t->out, 3, 1);
+    else if (s->kw == 5 && s->kh == 5)
+        depthwise_as(l, in, t->scratch, t->out, 5, 2);
+    else if (s->kw == 7 && s->kh == 7)
+        depthwise_as(l, in, t->scratch, t->out, 7, 2);
+    else
+        depthwise_as(l, in, t->scratch, t->out, s->kw, groups_of(s));
+}
+
+/* ---- pools and means: channels apart -------------------------------------------------------- */
+
+/* Of LANES channels, the sum or the largest of the taps inside the image; how many there are. */
+ALWAYS_INLINE int window_of(const HostLayer *l, const uint8_t *in, int y, int x, Sums *sum,
+                            bool largest)
+{
+    const Layer *s = &l->shape;
+    int count = 0;
+    *sum = sums_all(0);
+    for (int i = 0; i < s->kh; i++)
+        for (int j = 0; j < s->kw; j++) {
+            int row = y * s->sh - s->pad_top + i, column = x * s->sw - s->pad_left + j;
+            if (row < 0 || row >= s->in_h || column < 0 || column >= s->in_w)
+                continue;
+            Sums tap = sums_of_bytes(in + (row * s->in_w + column) * l->in_step);
+            *sum = largest ? sums_max(*sum, tap) : sums_add(*sum, tap);
+            count++;
+        }
+    return count;
+}
+
+/* Halves away from zero, of what the bytes stand for. */
+ALWAYS_INLINE Sums mean_of(Sums sum, int count)
+{
+    int32_t of[LANES];
+    memcpy(of, &sum, sizeof of);
+    for (int i = 0; i < LANES; i++) {
+        int32_t value = of[i] - 128 * count, half = value < 0 ? -(count / 2) : count / 2;
+        of[i] = (count > 0 ? (value + half) / count : 0) + 128;
+    }
+    memcpy(&sum, of, sizeof of);
+    return sum;
+}
+
+ALWAYS_INLINE void pool_as(const HostLayer *l, const HostTensors *t, Op op)
+{
+    const Layer *s = &l->shape;
+    const Sums low = sums_all(l->low), high = sums_all(l->high);
+    const Range r = range_of(l);
+    uint8_t *out = t->out;
+    for (int i = 0; i < s->out_h * s->out_w; i++, out += l->out_step)
+        for (int c = 0; c < l->out_step; c += LANES) {
+            Sums sum;
+            int bytes = l->out_step - c < LANES ? l->out_step - c : LANES;
+            int count = window_of(l, t->in + c, i / s->out_w, i % s->out_w, &sum,
+                                  op == OP_MAX_POOL);
+            if (op == OP_MEAN) {
+                sum = sums_sub(sum, sums_all(count * l->in_zero));
+                finish(out + c, sum, l->finish, &r, bytes);
+                continue;
+            }
+            if (op == OP_AVG_POOL)
+                sum = mean_of(sum, count);
+            sums_store(out + c, sums_max(sums_min(sum, high), low), bytes);
+        }
+}
+
+static void avg_pool(const HostLayer *l, const HostTensors *t)
+{
+    pool_as(l, t, OP_AVG_POOL);
+}
+
+static void max_pool(const HostLayer *l, const HostTensors *t)
+{
+    pool_as(l, t, OP_MAX_POOL);
+}
+
+static void mean(const HostLayer *l, const HostTensors *t)
+{
+    pool_as(l, t, OP_MEAN);
+}
+
+/* ---- value by value ------------------------------------------------------------------------- */
+
+/* TFLite gives the sum of two int8 a headroom of 20 bits. */
+static void add(const HostLayer *l, const HostTensors *t)
+{
+    const Finish *f = l->finish; /* of both inputs and of their sum */
+    const Range r = range_of(l);
+    const Sums zero = sums_all(l->in_zero), zero2 = sums_all(l->in2_zero), headroom = sums_all(20);
+    const int n = l->shape.out_h * l->shape.out_w * l->out_step;
+    for (int i = 0; i < n; i += LANES) {
+        Sums a = sums_left(sums_sub(sums_of_bytes(t->in + i), zero), headroom);
+        Sums b = sums_left(sums_sub(sums_of_bytes(t->in2 + i), zero2), headroom);
+        Sums sum = sums_add(scaled(a, &f[0]), scaled(b, &f[1]));
+        finish(t->out + i, sum, &f[2], &r, n - i < LANES ? n - i : LANES);
+    }
+}
+
+static void gate(const HostLayer *l, const HostTensors *t)
+{
+    const Range r = range_of(l);
+    const Sums zero = sums_all(l->in_zero), zero2 = sums_all(l->in2_zero);
+    const int pixels = l->shape.out_h * l->shape.out_w, step = l->out_step;
+    for (int c = 0; c < step; c += LANES) {
+        const Sums by = sums_sub(sums_of_bytes(t->in2 + c), zero2);
+        for (int i = 0; i < pixels; i++) {
+            Sums x = sums_sub(sums_of_bytes(t->in + i * step + c), zero);
+            finish(t->out + i * step + c, sums_mul(x, by), l->finish, &r,
+                   step - c < LANES ? step - c : LANES);
+        }
+    }
+}
+
+static void lookup(const HostLayer *l, const HostTensors *t)
+{
+    const uint8_t *table = l->weights;
+    const int n = l->shape.out_h * l->shape.out_w * l->out_step;
+    for (int i = 0; i < n; i++)
+        t->out[i] = table[t->in[i]];
+}
+
+/* Mostly one pixel, the last: the device's kernel will do. */
+static void softmax(const HostLayer *l, const HostTensors *t)
+{
+    const int c = l->shape.out_c, pixels = l->shape.out_h * l->shape.out_w;
+    const TbOp op = {.multiplier = l->q->multiplier, .shift = l->q->shift, .out_w = 1,
+                     .out_c = l->shape.out_c, .act_min = INT8_MIN, .act_max = INT8_MAX};
+    int8_t *x = (int8_t *)t->scratch;
+    const TbRows rows = {.in = {x}, .out = {x}};
+    for (int i = 0; i < pixels; i++) {
+        host_narrow(x, t->in + i * l->in_step, 1, c);
+        tb_softmax_row(&op, &rows, NULL);
+        host_widen(t->out + i * l->out_step, x, 1, c);
+    }
+}
+
+/* ---- preparing ------------------------------------------------------------------------------ */
+
+/* Of output channel c, or 0 beside the last: the weight of row y and of byte k of a window. */
+static int8_t window_weight(const HostLayer *l, const QLayer *q, int c, int y, int k)
+{
+    const Layer *s = &l->shape;
+    int x = k / l->in_step, in = k % l->in_step;
+    if (c >= s->out_c || in >= s->in_c)
+        return 0;
+    return q->weights[((c * s->kh + y) * s->kw + x) * s->in_c + in];
+}
+
+/* [panel][kh][quads of a row][vectors of the panel] */
+static void pack_windows(const HostLayer *l, const QLayer *q, Weights *to)
+{
+    const Layer *s = &l->shape;
+    int vectors = vectors_of(l->out_step), quads = s->kw * l->in_step / 4;
+    for (int first = 0, n; first < vectors; first += n) {
+        n = panel_of(vectors - first);
+        for (int i = 0; i < s->kh * quads; i++)
+            for (int lane = 0; lane < n * LANES; lane++)
+                for (int k = 0; k < 4; k++)
+                    weights_put(to + i * n + lane / LANES, lane % LANES, k,
+                                window_weight(l, q, first * LANES + lane, i / quads,
+                                              i % quads * 4 + k));
+        to += s->kh * quads * n;
+    }
+}
+
+/* [vector][kw][group] */
+static void pack_columns(const HostLayer *l, const QLayer *q, Weights *to)
+{
+    const Layer *s = &l->shape;
+    int groups = groups_of(s);
+    for (int c = 0; c < s->out_c; c++)
+        for (int x = 0; x < s->kw; x++)
+            for (int y = 0; y < s->kh; y++)
+                weights_put(to + (c / LANES * s->kw + x) * groups + y / 4, c % LANES, y % 4,
+                            q->weights[(y * s->kw + x) * s->out_c + c]);
+}
+
+static void make_table(const QLayer *q, uint8_t *table)
+{
+    for (int i = 0; i < 256; i++)
+        table[i] = (uint8_t)(q->weights[i] + 128);
+}
+
+/* The bias without what the input's zero point adds to every sum. */
+static int32_t bias_of(const HostLayer *l, const QLayer *q, int c)
+{
+    const Layer *s = &l->shape;
+    int apart = s->op == OP_DEPTHWISE, n = s->kh * s->kw * (apart ? 1 : s->in_c);
+    uint32_t sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += (uint32_t)(int32_t)q->weights[apart ? i * s->out_c + c : c * n + i];
+    return (int32_t)((uint32_t)q->bias[c] - sum * (uint32_t)l->in_zero);
+}
+
+/* A vector of them a scale; of layers with weights, a lane. */
+static void make_finish(const HostLayer *l, const QLayer *q, Finish *f)
+{
+    int n = qmodel_multipliers(&l->shape);
+    bool weighs = op_has_weights((Op)l->shape.op);
+    for (int i = 0; i < n && weighs; i++)
+        finish_set(&f[i / LANES], i % LANES, bias_of(l, q, i), q->multiplier[i], q->shift[i]);
+    for (int i = 0; i < n * LANES && !weighs && l->shape.op != OP_SOFTMAX; i++)
+        finish_set(&f[i / LANES], i % LANES, 0, q->multiplier[i / LANES], q->shift[i / LANES]);
+}
+
+static size_t weight_vectors(const HostLayer *l)
+{
+    const Layer *s = &l->shape;
+    size_t vectors = (size_t)vectors_of(l->out_step);
+    if (s->op == OP_LOOKUP)
+        return 256 / sizeof(Weights);
+    if (s->op == OP_DEPTHWISE)
+        return vectors * s->kw * (size_t)groups_of(s);
+    return op_has_weights((Op)s->op) ? vectors * s->kh * s->kw * (size_t)(l->in_step / 4) : 0;
+}
+
+static size_t finish_vectors(const HostLayer *l)
+{
+    bool weighs = op_has_weights((Op)l->shape.op);
+    return (size_t)(weighs ? vectors_of(l->out_step) : qmodel_multipliers(&l->shape));
+}
+
+static size_t scratch_of(const HostLayer *l)
+{
+    const Layer *s = &l->shape;
+    size_t columns = (size_t)columns_seen(s);
+    if (s->op == OP_CONV)
+        return (size_t)rows_seen(s) * columns * (size_t)l->in_step;
+    if (s->op == OP_DEPTHWISE)
+        return columns * (size_t)(groups_of(s) * QUADS) +
+               (s->in_c == s->out_c ? 0 : (size_t)(s->in_h * s->in_w * l->out_step));
+    return s->op == OP_SOFTMAX ? s->out_c : 0;
+}
+
+static void prepare(HostLayer *l, const QLayer *q)
+{
+    size_t weights = weight_vectors(l) * sizeof(Weights);
+    uint8_t *block = xaligned(weights + finish_vectors(l) * sizeof(Finish) + 1);
+    l->weights = l->block = block;
+    l->finish = block + weights;
+    l->scratch = scratch_of(l);
+    make_finish(l, q, (Finish *)(block + weights));
+    if (l->shape.op == OP_DEPTHWISE)
+        pack_columns(l, q, (Weights *)block);
+    else if (l->shape.op == OP_LOOKUP)
+        make_table(q, block);
+    else if (op_has_weights((Op)l->shape.op))
+        pack_windows(l, q, (Weights *)block);
+}
+
+const HostIsa HOST_TABLE = {.name = HOST_NAME,
+                            .prepare = prepare,
+                            .kernel = {[OP_CONV] = conv,
+                                       [OP_DEPTHWISE] = depthwise,
+                                       [OP_POINTWISE] = pointwise,
+                                       [OP_ADD] = add,
+                                       [OP_AVG_POOL] = avg_pool,
+                                       [OP_MAX_POOL] = max_pool,
+                                       [OP_GLOBAL_POOL] = avg_pool,
+                                       [OP_DENSE] = dense,
+                                       [OP_MEAN] = mean,
+                                       [OP_GATE] = gate,
+                                       [OP_LOOKUP] = lookup,
+                                       [OP_SOFTMAX] = softmax}};
