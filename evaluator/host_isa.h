@@ -35,6 +35,7 @@ struct HostLayer {
     int in_step, out_step;           /* bytes of a pixel */
     int in_zero, in2_zero, out_zero; /* as all values here, 128 more than in the QModel */
     int low, high;                   /* of the output */
+    bool plain;                      /* the short way from sums to outputs is exact */
     const void *weights;             /* as the kernel wants them; a lookup's uint8 [256] */
     const void *finish;              /* what makes outputs of sums */
     const QLayer *q;                 /* borrowed */

@@ -13,10 +13,12 @@
 
 /* ---- from sums to outputs ------------------------------------------------------------------ */
 
-/* Of LANES channels. A shift to the right is made in two, as in tb_round_shift(). */
+/* Of LANES channels. `plain` layers, nearly all, shift to the right by `right` and have the rest,
+ * half of it and the zero point, in `more`. The others shift to the left, then to the right in
+ * two, as tb_round_shift() does: `more` is the last one, 0 where nothing goes to the right. */
 typedef struct {
     Sums bias, multiplier;
-    Sums left, right, last; /* last: 1, and right one less; 0 where nothing goes to the right */
+    Sums left, right, more;
 } Finish;
 
 typedef struct {
@@ -25,23 +27,30 @@ typedef struct {
 
 ALWAYS_INLINE Range range_of(const HostLayer *l)
 {
-    return (Range){sums_all(l->low - l->out_zero), sums_all(l->high - l->out_zero),
-                   sums_all(l->out_zero)};
+    const int zero = l->plain ? 0 : l->out_zero;
+    return (Range){sums_all(l->low - zero), sums_all(l->high - zero), sums_all(zero)};
 }
 
 /* x * multiplier * 2^(shift - 31): tb_scale(). */
 ALWAYS_INLINE Sums scaled(Sums x, const Finish *f)
 {
     x = sums_high_mul(sums_left(x, f->left), f->multiplier);
-    x = sums_right(sums_add(x, sums_below_zero(x, f->last)), f->right);
-    return sums_right(sums_add(x, f->last), f->last);
+    x = sums_right(sums_sub(x, sums_and(sums_is_negative(x), f->more)), f->right);
+    return sums_right(sums_add(x, f->more), f->more);
+}
+
+ALWAYS_INLINE Sums scaled_plain(Sums x, const Finish *f)
+{
+    x = sums_high_mul(x, f->multiplier);
+    return sums_right(sums_add(sums_sub(x, sums_is_negative(x)), f->more), f->right);
 }
 
 /* The first n bytes, a multiple of 4. */
-ALWAYS_INLINE void finish(uint8_t *out, Sums x, const Finish *f, const Range *r, int n)
+ALWAYS_INLINE void finish(uint8_t *out, Sums x, const Finish *f, const Range *r, int n, bool plain)
 {
-    x = sums_max(sums_min(scaled(x, f), r->high), r->low);
-    sums_store(out, sums_add(x, r->zero), n);
+    x = plain ? scaled_plain(x, f) : scaled(x, f);
+    x = sums_max(sums_min(x, r->high), r->low);
+    sums_store(out, plain ? x : sums_add(x, r->zero), n);
 }
 
 static int vectors_of(int channels)
@@ -49,11 +58,16 @@ static int vectors_of(int channels)
     return (channels + LANES - 1) / LANES;
 }
 
-static void finish_set(Finish *f, int lane, int32_t bias, int32_t multiplier, int shift)
+static void finish_set(const HostLayer *l, Finish *f, int lane, int32_t bias, int32_t multiplier,
+                       int shift)
 {
-    int32_t word[] = {bias, multiplier, shift > 0 ? shift : 0, shift < 0 ? -shift - 1 : 0,
-                      shift < 0};
-    Sums *to[] = {&f->bias, &f->multiplier, &f->left, &f->right, &f->last};
+    int right = -shift, last = shift < 0;
+    int32_t word[] = {bias, multiplier, shift > 0 ? shift : 0, last ? right - 1 : 0, last};
+    Sums *to[] = {&f->bias, &f->multiplier, &f->left, &f->right, &f->more};
+    if (l->plain) {
+        word[3] = right;
+        word[4] = (1 << right >> 1) + (l->out_zero << right);
+    }
     for (int i = 0; i < 5; i++)
         memcpy((char *)to[i] + 4 * lane, &word[i], 4);
 }
@@ -76,7 +90,7 @@ static int panel_of(int left)
 /* What of the tile's pixels is beyond the last one reads that again. */
 ALWAYS_INLINE void tile_as(const HostLayer *l, const Windows *w, const uint8_t *first, int n,
                            const Weights *weights, const Finish *f, uint8_t *out, int bytes,
-                           int pixels, int vectors)
+                           int pixels, int vectors, bool plain)
 {
     Sums sum[TILE_PIXELS][TILE_VECTORS];
     const uint8_t *x[TILE_PIXELS];
@@ -106,29 +120,47 @@ ALWAYS_INLINE void tile_as(const HostLayer *l, const Windows *w, const uint8_t *
             x[p] += w->row;
     }
     const Range r = range_of(l);
+    const int step = l->out_step;
     UNROLLED
-    for (int p = 0; p < pixels; p++)
+    for (int j = 0; j < vectors; j++) {
+        const Finish g = f[j]; /* bytes that are written might be anything */
         UNROLLED
-        for (int j = 0; j < vectors && p < n; j++)
-            finish(out + p * l->out_step + j * LANES, sum[p][j], &f[j], &r,
-                   j < vectors - 1 ? LANES : bytes);
+        for (int p = 0; p < pixels; p++)
+            if (p < n)
+                finish(out + p * step + j * LANES, sum[p][j], &g, &r,
+                       j < vectors - 1 ? LANES : bytes, plain);
+    }
 }
 
 /* All pixels of `vectors` vectors of channels; `bytes` of the last one are there. */
 ALWAYS_INLINE void panel_as(const HostLayer *l, const Windows *w, const Weights *weights,
-                            const Finish *f, uint8_t *out, int bytes, int vectors)
+                            const Finish *f, uint8_t *out, int bytes, int vectors, bool plain)
 {
+    const size_t next = TILE_PIXELS * w->right;
     for (int y = 0; y < w->out_h; y++) {
         const uint8_t *x = w->in + (size_t)y * w->down;
-        for (int left = w->out_w; left > 0; left -= TILE_PIXELS) {
-            if (left > TILE_PIXELS / 2)
-                tile_as(l, w, x, left, weights, f, out, bytes, TILE_PIXELS, vectors);
+        for (int left = w->out_w; left > 0; left -= TILE_PIXELS, x += next) {
+            int n = left < TILE_PIXELS ? left : TILE_PIXELS;
+            if (n == TILE_PIXELS)
+                tile_as(l, w, x, TILE_PIXELS, weights, f, out, bytes, TILE_PIXELS, vectors, plain);
+            else if (n > TILE_PIXELS / 2)
+                tile_as(l, w, x, n, weights, f, out, bytes, TILE_PIXELS, vectors, plain);
             else
-                tile_as(l, w, x, left, weights, f, out, bytes, TILE_PIXELS / 2, vectors);
-            x += TILE_PIXELS * w->right;
-            out += (left < TILE_PIXELS ? left : TILE_PIXELS) * l->out_step;
+                tile_as(l, w, x, n, weights, f, out, bytes, TILE_PIXELS / 2, vectors, plain);
+            out += n * l->out_step;
         }
     }
+}
+
+ALWAYS_INLINE void panel(const HostLayer *l, const Windows *w, const Weights *weights,
+                         const Finish *f, uint8_t *out, int bytes, int vectors)
+{
+    if (l->plain && bytes == LANES)
+        panel_as(l, w, weights, f, out, LANES, vectors, true);
+    else if (l->plain)
+        panel_as(l, w, weights, f, out, bytes, vectors, true);
+    else
+        panel_as(l, w, weights, f, out, bytes, vectors, false);
 }
 
 static void run_windows(const HostLayer *l, const Windows *w, uint8_t *out)
@@ -139,11 +171,11 @@ static void run_windows(const HostLayer *l, const Windows *w, uint8_t *out)
         n = panel_of(left);
         int last = bytes - (n - 1) * LANES < LANES ? bytes - (n - 1) * LANES : LANES;
         if (TILE_VECTORS >= 3 && n == 3)
-            panel_as(l, w, weights, f, out, last, 3);
+            panel(l, w, weights, f, out, last, 3);
         else if (TILE_VECTORS >= 2 && n == 2)
-            panel_as(l, w, weights, f, out, last, 2);
+            panel(l, w, weights, f, out, last, 2);
         else
-            panel_as(l, w, weights, f, out, last, 1);
+            panel(l, w, weights, f, out, last, 1);
         weights += (size_t)w->rows * (size_t)w->quads * (size_t)n;
         f += n;
         out += n * LANES;
@@ -235,17 +267,25 @@ ALWAYS_INLINE void gather_columns(const HostLayer *l, const uint8_t *in, int y, 
     }
 }
 
+enum { MOST_KEPT = 14 }; /* vectors of weights, in registers where there are so many */
+
 /* One output row of LANES channels. */
 ALWAYS_INLINE void depthwise_row(const HostLayer *l, const uint8_t *quads, const Weights *weights,
-                                 const Finish *f, uint8_t *out, int bytes, int kw, int groups)
+                                 const Finish *f, uint8_t *out, int bytes, int taps, bool plain)
 {
     const Range r = range_of(l);
-    const int next = l->shape.sw * groups * QUADS;
-    for (int x = 0; x < l->shape.out_w; x++, quads += next, out += l->out_step) {
-        Sums sum = f->bias;
-        for (int i = 0; i < kw * groups; i++)
-            sum = sums_dot(sum, quads_load(quads + i * QUADS), weights[i]);
-        finish(out, sum, f, &r, bytes);
+    const Finish g = *f;
+    const int next = l->shape.sw * groups_of(&l->shape) * QUADS, step = l->out_step;
+    Weights kept[MOST_KEPT];
+    UNROLLED
+    for (int i = 0; i < taps && i < MOST_KEPT; i++)
+        kept[i] = weights[i];
+    for (int x = l->shape.out_w; x > 0; x--, quads += next, out += step) {
+        Sums sum = g.bias;
+        UNROLLED
+        for (int i = 0; i < taps; i++)
+            sum = sums_dot(sum, quads_load(quads + i * QUADS), i < MOST_KEPT ? kept[i] : weights[i]);
+        finish(out, sum, &g, &r, bytes, plain);
     }
 }
 
@@ -255,16 +295,19 @@ ALWAYS_INLINE void depthwise_as(const HostLayer *l, const uint8_t *in, uint8_t *
     const Layer *s = &l->shape;
     const Weights *weights = l->weights;
     const Finish *f = l->finish;
+    const int taps = kw * groups;
     memset(quads, l->in_zero, (size_t)(columns_seen(s) * groups * QUADS));
-    for (int c = 0; c < l->out_step; c += LANES, weights += kw * groups, f++) {
+    for (int c = 0; c < l->out_step; c += LANES, weights += taps, f++) {
         int bytes = l->out_step - c < LANES ? l->out_step - c : LANES;
         for (int y = 0; y < s->out_h; y++) {
             uint8_t *to = out + y * s->out_w * l->out_step + c;
             gather_columns(l, in + c, y, quads, groups);
-            if (bytes == LANES)
-                depthwise_row(l, quads, weights, f, to, LANES, kw, groups);
+            if (l->plain && bytes == LANES)
+                depthwise_row(l, quads, weights, f, to, LANES, taps, true);
+            else if (l->plain)
+                depthwise_row(l, quads, weights, f, to, bytes, taps, true);
             else
-                depthwise_row(l, quads, weights, f, to, bytes, kw, groups);
+                depthwise_row(l, quads, weights, f, to, bytes, taps, false);
         }
     }
 }
@@ -346,7 +389,7 @@ ALWAYS_INLINE void pool_as(const HostLayer *l, const HostTensors *t, Op op)
                                   op == OP_MAX_POOL);
             if (op == OP_MEAN) {
                 sum = sums_sub(sum, sums_all(count * l->in_zero));
-                finish(out + c, sum, l->finish, &r, bytes);
+                finish(out + c, sum, l->finish, &r, bytes, false);
                 continue;
             }
             if (op == OP_AVG_POOL)
@@ -383,7 +426,7 @@ static void add(const HostLayer *l, const HostTensors *t)
         Sums a = sums_left(sums_sub(sums_of_bytes(t->in + i), zero), headroom);
         Sums b = sums_left(sums_sub(sums_of_bytes(t->in2 + i), zero2), headroom);
         Sums sum = sums_add(scaled(a, &f[0]), scaled(b, &f[1]));
-        finish(t->out + i, sum, &f[2], &r, n - i < LANES ? n - i : LANES);
+        finish(t->out + i, sum, &f[2], &r, n - i < LANES ? n - i : LANES, false);
     }
 }
 
@@ -397,7 +440,7 @@ static void gate(const HostLayer *l, const HostTensors *t)
         for (int i = 0; i < pixels; i++) {
             Sums x = sums_sub(sums_of_bytes(t->in + i * step + c), zero);
             finish(t->out + i * step + c, sums_mul(x, by), l->finish, &r,
-                   step - c < LANES ? step - c : LANES);
+                   step - c < LANES ? step - c : LANES, false);
         }
     }
 }
@@ -483,15 +526,31 @@ static int32_t bias_of(const HostLayer *l, const QLayer *q, int c)
     return (int32_t)((uint32_t)q->bias[c] - sum * (uint32_t)l->in_zero);
 }
 
+/* Whether every channel's sum, of which a positive shift leaves less, and all that is added to
+ * it stay in 31 bits. */
+static bool is_plain(const HostLayer *l, const QLayer *q)
+{
+    const Layer *s = &l->shape;
+    int apart = s->op == OP_DEPTHWISE, n = s->kh * s->kw * (apart ? 1 : s->in_c);
+    for (int c = 0; c < s->out_c; c++) {
+        int64_t most = llabs((int64_t)q->bias[c]);
+        for (int i = 0; i < n; i++)
+            most += 255 * abs(q->weights[apart ? i * s->out_c + c : c * n + i]);
+        if (q->shift[c] > -1 || q->shift[c] < -20 || most > 1 << 30)
+            return false;
+    }
+    return true;
+}
+
 /* A vector of them a scale; of layers with weights, a lane. */
 static void make_finish(const HostLayer *l, const QLayer *q, Finish *f)
 {
     int n = qmodel_multipliers(&l->shape);
     bool weighs = op_has_weights((Op)l->shape.op);
     for (int i = 0; i < n && weighs; i++)
-        finish_set(&f[i / LANES], i % LANES, bias_of(l, q, i), q->multiplier[i], q->shift[i]);
+        finish_set(l, &f[i / LANES], i % LANES, bias_of(l, q, i), q->multiplier[i], q->shift[i]);
     for (int i = 0; i < n * LANES && !weighs && l->shape.op != OP_SOFTMAX; i++)
-        finish_set(&f[i / LANES], i % LANES, 0, q->multiplier[i / LANES], q->shift[i / LANES]);
+        finish_set(l, &f[i / LANES], i % LANES, 0, q->multiplier[i / LANES], q->shift[i / LANES]);
 }
 
 static size_t weight_vectors(const HostLayer *l)
@@ -530,6 +589,7 @@ static void prepare(HostLayer *l, const QLayer *q)
     l->weights = l->block = block;
     l->finish = block + weights;
     l->scratch = scratch_of(l);
+    l->plain = op_has_weights((Op)l->shape.op) && is_plain(l, q);
     make_finish(l, q, (Finish *)(block + weights));
     if (l->shape.op == OP_DEPTHWISE)
         pack_columns(l, q, (Weights *)block);

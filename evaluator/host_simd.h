@@ -14,11 +14,11 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* Before a loop of up to 8 turns over sums that must stay in registers. */
+/* Before a loop of up to 16 turns over sums that must stay in registers. */
 #if defined(__clang__)
 #define UNROLLED _Pragma("clang loop unroll(full)")
 #else
-#define UNROLLED _Pragma("GCC unroll 8")
+#define UNROLLED _Pragma("GCC unroll 16")
 #endif
 
 #if defined(__AVX512VNNI__) || defined(__AVX2__)
@@ -91,11 +91,15 @@ ALWAYS_INLINE Sums sums_right(Sums a, Sums n)
     return _mm512_srav_epi32(a, n);
 }
 
-/* -1 where negative and n is 1, else 0; n is 0 or 1. */
-ALWAYS_INLINE Sums sums_below_zero(Sums a, Sums n)
+ALWAYS_INLINE Sums sums_and(Sums a, Sums b)
 {
-    return _mm512_sub_epi32(_mm512_setzero_si512(),
-                            _mm512_and_si512(_mm512_srli_epi32(a, 31), n));
+    return _mm512_and_si512(a, b);
+}
+
+/* 1 or 0. */
+ALWAYS_INLINE Sums sums_is_negative(Sums a)
+{
+    return _mm512_srli_epi32(a, 31);
 }
 
 /* round(a * b / 2^31), halves up: tb_high_mul(). */
@@ -203,10 +207,14 @@ ALWAYS_INLINE Sums sums_right(Sums a, Sums n)
     return _mm256_srav_epi32(a, n);
 }
 
-ALWAYS_INLINE Sums sums_below_zero(Sums a, Sums n)
+ALWAYS_INLINE Sums sums_and(Sums a, Sums b)
 {
-    return _mm256_sub_epi32(_mm256_setzero_si256(),
-                            _mm256_and_si256(_mm256_srli_epi32(a, 31), n));
+    return _mm256_and_si256(a, b);
+}
+
+ALWAYS_INLINE Sums sums_is_negative(Sums a)
+{
+    return _mm256_srli_epi32(a, 31);
 }
 
 ALWAYS_INLINE Sums sums_high_mul(Sums a, Sums b)
@@ -350,9 +358,14 @@ ALWAYS_INLINE Sums sums_right(Sums a, Sums n)
     EACH_LANE(a.of[i] >> n.of[i]);
 }
 
-ALWAYS_INLINE Sums sums_below_zero(Sums a, Sums n)
+ALWAYS_INLINE Sums sums_and(Sums a, Sums b)
 {
-    EACH_LANE(a.of[i] < 0 ? -n.of[i] : 0);
+    EACH_LANE(a.of[i] & b.of[i]);
+}
+
+ALWAYS_INLINE Sums sums_is_negative(Sums a)
+{
+    EACH_LANE(a.of[i] < 0);
 }
 
 ALWAYS_INLINE Sums sums_high_mul(Sums a, Sums b)
