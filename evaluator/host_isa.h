@@ -25,7 +25,7 @@ typedef void HostKernel(const HostLayer *l, const HostTensors *t);
 
 typedef struct {
     const char *name;
-    void (*prepare)(HostLayer *l, const QLayer *q); /* weights, finish, scratch and block */
+    void (*prepare)(HostLayer *l, const QLayer *q); /* quads, weights, finish, scratch, block */
     HostKernel *kernel[N_OPS];
 } HostIsa;
 
@@ -38,9 +38,11 @@ struct HostLayer {
     bool plain;                      /* the short way from sums to outputs is exact */
     const void *weights;             /* as the kernel wants them; a lookup's uint8 [256] */
     const void *finish;              /* what makes outputs of sums */
+    const int32_t *quad_at;          /* [quads] of a window that mixes channels, in bytes */
+    int quads;
     const QLayer *q;                 /* borrowed */
     size_t scratch;
-    void *block; /* owns weights and finish */
+    void *block; /* owns weights, finish, quad_at */
 };
 
 /* Layer `layer` of q, which stays where it is. host_layer_release() frees it. */

@@ -75,9 +75,8 @@ static void finish_set(const HostLayer *l, Finish *f, int lane, int32_t bias, in
 /* ---- convolution, pointwise, dense: a window is rows of bytes in a row ---------------------- */
 
 typedef struct {
-    const uint8_t *in;       /* the first window */
-    size_t row, right, down; /* bytes to its next row, to the next window and the one below */
-    int rows, quads;         /* of a window */
+    const uint8_t *in;  /* the first window */
+    size_t right, down; /* bytes to the next window and to the one below */
     int out_h, out_w;
 } Windows;
 
@@ -101,24 +100,21 @@ ALWAYS_INLINE void tile_as(const HostLayer *l, const Windows *w, const uint8_t *
         for (int j = 0; j < vectors; j++)
             sum[p][j] = f[j].bias;
     }
-    for (int y = 0; y < w->rows; y++) {
-        for (size_t q = 0; q < (size_t)w->quads * 4; q += 4, weights += vectors) {
-            Weights k[TILE_VECTORS];
+    const int32_t *at = l->quad_at, *end = at + l->quads;
+    do {
+        Weights k[TILE_VECTORS];
+        UNROLLED
+        for (int j = 0; j < vectors; j++)
+            k[j] = weights[j];
+        UNROLLED
+        for (int p = 0; p < pixels; p++) {
+            Quads v = quads_all(x[p] + *at);
             UNROLLED
             for (int j = 0; j < vectors; j++)
-                k[j] = weights[j];
-            UNROLLED
-            for (int p = 0; p < pixels; p++) {
-                Quads v = quads_all(x[p] + q);
-                UNROLLED
-                for (int j = 0; j < vectors; j++)
-                    sum[p][j] = sums_dot(sum[p][j], v, k[j]);
-            }
+                sum[p][j] = sums_dot(sum[p][j], v, k[j]);
         }
-        UNROLLED
-        for (int p = 0; p < pixels; p++)
-            x[p] += w->row;
-    }
+        weights += vectors;
+    } while (++at < end);
     const Range r = range_of(l);
     const int step = l->out_step;
     UNROLLED
@@ -176,7 +172,7 @@ static void run_windows(const HostLayer *l, const Windows *w, uint8_t *out)
             panel(l, w, weights, f, out, last, 2);
         else
             panel(l, w, weights, f, out, last, 1);
-        weights += (size_t)w->rows * (size_t)w->quads * (size_t)n;
+        weights += l->quads * n;
         f += n;
         out += n * LANES;
         bytes -= n * LANES;
@@ -185,15 +181,15 @@ static void run_windows(const HostLayer *l, const Windows *w, uint8_t *out)
 
 static void pointwise(const HostLayer *l, const HostTensors *t)
 {
-    Windows w = {.in = t->in, .right = (size_t)l->in_step, .rows = 1, .quads = l->in_step / 4,
-                 .out_h = 1, .out_w = l->shape.out_h * l->shape.out_w};
+    Windows w = {.in = t->in, .right = (size_t)l->in_step, .out_h = 1,
+                 .out_w = l->shape.out_h * l->shape.out_w};
     run_windows(l, &w, t->out);
 }
 
+/* One window. */
 static void dense(const HostLayer *l, const HostTensors *t)
 {
-    Windows w = {.in = t->in, .rows = 1, .out_h = 1, .out_w = 1,
-                 .quads = l->shape.kh * l->shape.kw * l->in_step / 4};
+    Windows w = {.in = t->in, .out_h = 1, .out_w = 1};
     run_windows(l, &w, t->out);
 }
 
@@ -223,10 +219,9 @@ static void pad(const HostLayer *l, const uint8_t *in, uint8_t *to)
 static void conv(const HostLayer *l, const HostTensors *t)
 {
     const Layer *s = &l->shape;
-    size_t row = (size_t)(columns_seen(s) * l->in_step);
-    Windows w = {.in = t->scratch, .row = row, .right = (size_t)(s->sw * l->in_step),
-                 .down = s->sh * row, .rows = s->kh, .quads = s->kw * l->in_step / 4,
-                 .out_h = s->out_h, .out_w = s->out_w};
+    size_t right = (size_t)(s->sw * l->in_step);
+    Windows w = {.in = t->scratch, .right = right, .out_h = s->out_h, .out_w = s->out_w,
+                 .down = (size_t)(s->sh * columns_seen(s) * l->in_step)};
     pad(l, t->in, t->scratch);
     run_windows(l, &w, t->out);
 }
@@ -480,21 +475,28 @@ static int8_t window_weight(const HostLayer *l, const QLayer *q, int c, int y, i
     return q->weights[((c * s->kh + y) * s->kw + x) * s->in_c + in];
 }
 
-/* [panel][kh][quads of a row][vectors of the panel] */
+/* [panel][quads][vectors of the panel] */
 static void pack_windows(const HostLayer *l, const QLayer *q, Weights *to)
 {
-    const Layer *s = &l->shape;
-    int vectors = vectors_of(l->out_step), quads = s->kw * l->in_step / 4;
+    int vectors = vectors_of(l->out_step), row = l->quads / l->shape.kh;
     for (int first = 0, n; first < vectors; first += n) {
         n = panel_of(vectors - first);
-        for (int i = 0; i < s->kh * quads; i++)
+        for (int i = 0; i < l->quads; i++)
             for (int lane = 0; lane < n * LANES; lane++)
                 for (int k = 0; k < 4; k++)
                     weights_put(to + i * n + lane / LANES, lane % LANES, k,
-                                window_weight(l, q, first * LANES + lane, i / quads,
-                                              i % quads * 4 + k));
-        to += s->kh * quads * n;
+                                window_weight(l, q, first * LANES + lane, i / row, i % row * 4 + k));
+        to += l->quads * n;
     }
+}
+
+/* Where the quads of a window are: a convolution's rows are apart. */
+static void place_quads(const HostLayer *l, int32_t *at)
+{
+    const Layer *s = &l->shape;
+    int row = l->quads / s->kh, columns = s->op == OP_CONV ? columns_seen(s) : s->kw;
+    for (int i = 0; i < l->quads; i++)
+        at[i] = i / row * columns * l->in_step + i % row * 4;
 }
 
 /* [vector][kw][group] */
@@ -559,9 +561,7 @@ static size_t weight_vectors(const HostLayer *l)
     size_t vectors = (size_t)vectors_of(l->out_step);
     if (s->op == OP_LOOKUP)
         return 256 / sizeof(Weights);
-    if (s->op == OP_DEPTHWISE)
-        return vectors * s->kw * (size_t)groups_of(s);
-    return op_has_weights((Op)s->op) ? vectors * s->kh * s->kw * (size_t)(l->in_step / 4) : 0;
+    return vectors * (s->op == OP_DEPTHWISE ? s->kw * (size_t)groups_of(s) : (size_t)l->quads);
 }
 
 static size_t finish_vectors(const HostLayer *l)
@@ -584,19 +584,25 @@ static size_t scratch_of(const HostLayer *l)
 
 static void prepare(HostLayer *l, const QLayer *q)
 {
+    const Layer *s = &l->shape;
+    bool weighs = op_has_weights((Op)s->op), columns = s->op == OP_DEPTHWISE;
+    l->quads = weighs && !columns ? s->kh * s->kw * l->in_step / 4 : 0;
+    l->plain = weighs && is_plain(l, q);
+    l->scratch = scratch_of(l);
     size_t weights = weight_vectors(l) * sizeof(Weights);
-    uint8_t *block = xaligned(weights + finish_vectors(l) * sizeof(Finish) + 1);
+    size_t finish = finish_vectors(l) * sizeof(Finish);
+    uint8_t *block = xaligned(weights + finish + (size_t)l->quads * 4 + 1);
     l->weights = l->block = block;
     l->finish = block + weights;
-    l->scratch = scratch_of(l);
-    l->plain = op_has_weights((Op)l->shape.op) && is_plain(l, q);
+    l->quad_at = (int32_t *)(block + weights + finish);
     make_finish(l, q, (Finish *)(block + weights));
-    if (l->shape.op == OP_DEPTHWISE)
+    place_quads(l, (int32_t *)(block + weights + finish));
+    if (columns)
         pack_columns(l, q, (Weights *)block);
-    else if (l->shape.op == OP_LOOKUP)
-        make_table(q, block);
-    else if (op_has_weights((Op)l->shape.op))
+    else if (weighs)
         pack_windows(l, q, (Weights *)block);
+    else if (s->op == OP_LOOKUP)
+        make_table(q, block);
 }
 
 const HostIsa HOST_TABLE = {.name = HOST_NAME,
