@@ -1,4 +1,4 @@
-#include "evaluator/host_net.h"
+#include "evaluator/host_isa.h"
 
 #include "tests/slow_kernels.h"
 #include "tests/suite.h"
@@ -35,8 +35,8 @@ static void qmodel_of(const Sample *s, QModel *q)
     q->tensor[0].zero = op->in_zero;
     q->tensor[1].zero = op->in2_zero;
     q->tensor[2].zero = op->out_zero;
-    q->layer[1] = (QLayer){.weights = s->weights, .bias = (int32_t *)s->bias,
-                           .multiplier = (int32_t *)s->multiplier, .shift = (int8_t *)s->shift,
+    q->layer[1] = (QLayer){.weights = s->weights, .bias = (int32_t *)op->bias,
+                           .multiplier = (int32_t *)op->multiplier, .shift = (int8_t *)op->shift,
                            .act_min = op->act_min, .act_max = op->act_max};
 }
 
@@ -170,6 +170,89 @@ TEST(the_others_equal_the_reference)
 }
 END
 
+/* More channels than a panel of vectors, fewer than a vector; several outputs of a channel. */
+static void widen_sample(Sample *s, Rng *rng, int32_t *words, int8_t *shifts)
+{
+    TbOp *op = &s->op;
+    bool apart = op->kernel == tb_depthwise_row;
+    op->in_c = (uint16_t)between(rng, 1, apart ? 60 : 150);
+    op->out_c = (uint16_t)(apart ? op->in_c * between(rng, 1, 3) : between(rng, 1, 200));
+    if (!apart)
+        op->kh = op->kw = op->kernel == tb_conv_row && op->in_h > 1 && op->in_w > 1 ? 2 : 1;
+    if (op->kernel == tb_conv_row)
+        op->pad_top = op->pad_left = 0, op->out_h = op->out_w = 1;
+    free(s->weights);
+    op->weights = s->weights = draw_tensor(rng, (size_t)op->out_c * op->kh * op->kw * op->in_c);
+    for (int c = 0; c < op->out_c; c++) {
+        words[c] = between(rng, -200000, 200000);
+        words[c + op->out_c] = between(rng, 1 << 30, INT32_MAX);
+        shifts[c] = (int8_t)between(rng, -14, -7);
+    }
+    op->bias = words, op->multiplier = words + op->out_c, op->shift = shifts;
+}
+
+TEST(many_channels_equal_the_reference)
+{
+    TbKernel *const kernel[] = {tb_pointwise_row, tb_depthwise_row, tb_conv_row};
+    const HostIsa *isa[N_ISAS + 1];
+    Rng rng = rng_make(12, 0);
+    int times = shapes(120);
+    present_isas(isa);
+    for (int i = 0; i < times; i++) {
+        Sample s;
+        int32_t words[400];
+        int8_t shifts[200];
+        draw_op(&s, &rng, kernel[i % 3]);
+        widen_sample(&s, &rng, words, shifts);
+        sample_equals_reference(&s, isa, &rng, i);
+        free(s.weights);
+    }
+    printf("of many channels: %d random layers\n", times);
+}
+END
+
+/* Sums near 31 bits, and shifts about the longest and the shortest: around what divides the two
+ * ways from sums to outputs. */
+TEST(both_ways_to_an_output_equal_the_reference)
+{
+    const HostIsa *isa[N_ISAS + 1];
+    Rng rng = rng_make(13, 0);
+    int plain = 0, times = shapes(40);
+    present_isas(isa);
+    for (int i = 0; i < times; i++) {
+        Sample s;
+        QModel q;
+        HostLayer l;
+        draw_op(&s, &rng, tb_pointwise_row);
+        for (int c = 0; c < s.op.out_c; c++) {
+            const int most = 255 * 128 * s.op.in_c;
+            s.shift[c] = (int8_t)between(&rng, i % 2 ? -20 - i / 2 % 2 : -3, i % 8 == 6 ? 0 : -1);
+            s.bias[c] = (1 << 30) - (i % 3 ? between(&rng, 0, most) : most);
+            s.bias[c] = rng_below(&rng, 2) ? s.bias[c] : -s.bias[c];
+            s.multiplier[c] = INT32_MAX - between(&rng, 0, 3);
+        }
+        qmodel_of(&s, &q);
+        host_layer_init(&l, isa[0], &q, 1);
+        plain += l.plain;
+        host_layer_release(&l);
+        sample_equals_reference(&s, isa, &rng, i);
+        free(s.weights);
+    }
+    ck_assert_int_gt(plain, times / 8);
+    ck_assert_int_lt(plain, times / 2);
+}
+END
+
+TEST(every_machine_has_the_portable_kernels_and_none_has_others_than_the_list)
+{
+    ck_assert_str_eq(host_isa("portable")->name, "portable");
+    ck_assert_ptr_nonnull(host_isa(NULL));
+    ck_assert_ptr_null(host_isa("sse9"));
+}
+END
+
 SUITE(host_kernels, conv_equals_the_reference, depthwise_equals_the_reference,
       pointwise_equals_the_reference, add_equals_the_reference, pools_equal_the_reference,
-      dense_equals_the_reference, the_others_equal_the_reference)
+      dense_equals_the_reference, the_others_equal_the_reference,
+      many_channels_equal_the_reference, both_ways_to_an_output_equal_the_reference,
+      every_machine_has_the_portable_kernels_and_none_has_others_than_the_list)
