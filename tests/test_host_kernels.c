@@ -227,7 +227,9 @@ TEST(both_ways_to_an_output_equal_the_reference)
         for (int c = 0; c < s.op.out_c; c++) {
             const int most = 255 * 128 * s.op.in_c;
             s.shift[c] = (int8_t)between(&rng, i % 2 ? -20 - i / 2 % 2 : -3, i % 8 == 6 ? 0 : -1);
-            s.bias[c] = (1 << 30) - (i % 3 ? between(&rng, 0, most) : most);
+            s.bias[c] = i % 3 == 2   ? INT32_MAX - most
+                        : i % 3 == 1 ? (1 << 30) - between(&rng, 0, most)
+                                     : (1 << 30) - most;
             s.bias[c] = rng_below(&rng, 2) ? s.bias[c] : -s.bias[c];
             s.multiplier[c] = INT32_MAX - between(&rng, 0, 3);
         }
