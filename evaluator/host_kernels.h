@@ -262,30 +262,34 @@ ALWAYS_INLINE void gather_columns(const HostLayer *l, const uint8_t *in, int y, 
     }
 }
 
-enum { MOST_KEPT = 14 }; /* vectors of weights, in registers where there are so many */
+enum { MOST_KEPT = 14 }; /* vectors of weights that stay in registers; how many is a constant then */
 
 /* One output row of LANES channels. */
 ALWAYS_INLINE void depthwise_row(const HostLayer *l, const uint8_t *quads, const Weights *weights,
-                                 const Finish *f, uint8_t *out, int bytes, int taps, bool plain)
+                                 const Finish *f, uint8_t *out, int bytes, int taps, bool kept,
+                                 bool plain)
 {
     const Range r = range_of(l);
     const Finish g = *f;
     const int next = l->shape.sw * groups_of(&l->shape) * QUADS, step = l->out_step;
-    Weights kept[MOST_KEPT];
-    UNROLLED
-    for (int i = 0; i < taps && i < MOST_KEPT; i++)
-        kept[i] = weights[i];
+    Weights k[MOST_KEPT];
+    for (int i = 0; i < MOST_KEPT; i++)
+        k[i] = weights[kept && i < taps ? i : 0];
     for (int x = l->shape.out_w; x > 0; x--, quads += next, out += step) {
         Sums sum = g.bias;
-        UNROLLED
-        for (int i = 0; i < taps; i++)
-            sum = sums_dot(sum, quads_load(quads + i * QUADS), i < MOST_KEPT ? kept[i] : weights[i]);
+        if (kept)
+            UNROLLED
+            for (int i = 0; i < MOST_KEPT; i++)
+                sum = i < taps ? sums_dot(sum, quads_load(quads + i * QUADS), k[i]) : sum;
+        else
+            for (int i = 0; i < taps; i++)
+                sum = sums_dot(sum, quads_load(quads + i * QUADS), weights[i]);
         finish(out, sum, &g, &r, bytes, plain);
     }
 }
 
 ALWAYS_INLINE void depthwise_as(const HostLayer *l, const uint8_t *in, uint8_t *quads, uint8_t *out,
-                                int kw, int groups)
+                                int kw, int groups, bool kept)
 {
     const Layer *s = &l->shape;
     const Weights *weights = l->weights;
@@ -298,11 +302,11 @@ ALWAYS_INLINE void depthwise_as(const HostLayer *l, const uint8_t *in, uint8_t *
             uint8_t *to = out + y * s->out_w * l->out_step + c;
             gather_columns(l, in + c, y, quads, groups);
             if (l->plain && bytes == LANES)
-                depthwise_row(l, quads, weights, f, to, LANES, taps, true);
+                depthwise_row(l, quads, weights, f, to, LANES, taps, kept, true);
             else if (l->plain)
-                depthwise_row(l, quads, weights, f, to, bytes, taps, true);
+                depthwise_row(l, quads, weights, f, to, bytes, taps, kept, true);
             else
-                depthwise_row(l, quads, weights, f, to, bytes, taps, false);
+                depthwise_row(l, quads, weights, f, to, bytes, taps, kept, false);
         }
     }
 }
@@ -327,13 +331,13 @@ static void depthwise(const HostLayer *l, const HostTensors *t)
         in = repeated;
     }
     if (s->kw == 3 && s->kh == 3)
-        depthwise_as(l, in, t->scratch, t->out, 3, 1);
+        depthwise_as(l, in, t->scratch, t->out, 3, 1, true);
     else if (s->kw == 5 && s->kh == 5)
-        depthwise_as(l, in, t->scratch, t->out, 5, 2);
+        depthwise_as(l, in, t->scratch, t->out, 5, 2, true);
     else if (s->kw == 7 && s->kh == 7)
-        depthwise_as(l, in, t->scratch, t->out, 7, 2);
+        depthwise_as(l, in, t->scratch, t->out, 7, 2, true);
     else
-        depthwise_as(l, in, t->scratch, t->out, s->kw, groups_of(s));
+        depthwise_as(l, in, t->scratch, t->out, s->kw, groups_of(s), false);
 }
 
 /* ---- pools and means: channels apart -------------------------------------------------------- */
