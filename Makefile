@@ -70,6 +70,14 @@ $(BUILD)/quant/%.o: CFLAGS += -Wconversion
 $(BUILD)/base/file.o: CFLAGS += -DTHIMBLE_SOURCE_DIR='"$(CURDIR)"'
 $(BUILD)/cli/cmd_version.o $(BUILD)/cli/cmd_search.o: CFLAGS += -DTHIMBLE_COMMIT='"$(COMMIT)"'
 
+# The host's int8 kernels, one source for each instruction set; which is run, evaluator/host_isa.c
+# finds out on the machine. gcc 12 else moves each sum twice in every turn of the inner loops.
+X86  = $(if $(filter x86_64,$(shell uname -m)),$(1))
+HOST = $(call X86,$(1)) $(if $(findstring clang,$(CC)),,-fno-tree-coalesce-vars)
+$(BUILD)/evaluator/host_avx512.o: CFLAGS += $(call HOST,-mavx512f -mavx512bw -mavx512vl -mavx512vnni)
+$(BUILD)/evaluator/host_avx_vnni.o: CFLAGS += $(call HOST,-mavx2 -mavxvnni)
+$(BUILD)/evaluator/host_avx2.o: CFLAGS += $(call HOST,-mavx2)
+
 # Recompiled when the flags change, so that one tree serves gcc, clang and the sanitizers.
 FLAGS = $(CC) $(CFLAGS) $(LDFLAGS) $(ARCH)
 $(BUILD)/flags: FORCE
