@@ -32,11 +32,17 @@ enum { FEATURE_CALL, FEATURE_ROW, FEATURE_PIXEL, FEATURE_OUTPUT, FEATURE_MAC, N_
 enum { BLOCK_SLIDE, BLOCK_MOVED, BLOCK_OUTPUT, BLOCK_TAP, BLOCK_MAC };
 
 typedef struct {
-    char unit[16];     /* "instructions", "cycles"; "" when there is no model */
-    char source[96];   /* how it was measured */
-    double error;      /* mean relative error on plans not used for the fit */
-    double fixed;      /* once a network */
+    char unit[16];      /* "instructions", "cycles"; "" when there is no model */
+    char source[160];   /* how it was measured: the emulated board, or a board and its log */
+    char compiler[160]; /* of the kernels, and its flags */
+    int runtime;        /* TB_VERSION of the kernels: no other's time is known */
+    uint64_t clock_hz;  /* the board's while it was measured; 0: an emulated board has none */
+    double error;       /* mean relative error on plans not used for the fit */
+    double worst;       /* of one of them; 0: not known */
+    double fixed;       /* once a network */
     double weight[N_STEPS][N_FEATURES];
+    double cycles_per_instruction[N_STEPS]; /* estimated (latency_cycles.h); 0: not known */
+    char place[192];    /* where it was read, "file:line", for who has to complain */
 } Latency;
 
 /* Of a layer that runs alone. */
