@@ -89,6 +89,22 @@ void calibration_net(Net *net, Rng *rng)
         net_softmax(net, at);
 }
 
+void calibration_chain(Net *net, Rng *rng)
+{
+    int r = between(rng, 16, 40);
+    net_begin(net, r, r, one_in(rng, 4) ? 1 : 3);
+    int at = net_conv(net, NET_IMAGE, 4 * between(rng, 2, 6), square(3), square(between(rng, 1, 2)),
+                      ACT_RELU6);
+    for (int blocks = between(rng, 2, 4); blocks > 0; blocks--) {
+        const Layer *in = &net->layer[at];
+        BlockShape shape = {.expands = true, .kernel = odd_kernel(rng, 3),
+                            .stride = random_stride(in, rng), .out_c = 4 * between(rng, 2, 10),
+                            .mid = in->out_c * between(rng, 3, 6)};
+        at = net_block(net, at, &shape);
+    }
+    net_dense(net, net_global_pool(net, at), between(rng, 2, 20), ACT_NONE);
+}
+
 void calibration_operator(Net *net, Op op)
 {
     net_begin(net, 8, 8, 8);
