@@ -7,12 +7,14 @@
 #include "base/log.h"
 #include "cli/board_log.h"
 #include "cli/calibration.h"
+#include "cli/calibration_bench.h"
 #include "cli/calibration_nets.h"
 #include "cli/config.h"
 #include "cli/profile.h"
 #include "cli/version.h"
+#include "evaluator/cycles.h"
 #include "evaluator/device.h"
-#include "exporter/export_bench.h"
+#include "evaluator/device_inner.h"
 #include "runtime/tb.h"
 
 #include <stdlib.h>
@@ -212,6 +214,23 @@ static int write_result(const CalibrateArgs *a, const Target *t, const char *how
     return status;
 }
 
+/* Beside the instructions, where a core's manual says how long each takes; without a compiler for
+ * QEMU's plugin there is no estimate, and that is all. */
+static void estimate_cycles(const CalibrateArgs *a, Target *t)
+{
+    const char *missing = cycles_missing(t);
+    char *dir = missing ? NULL : device_dir_new(), *bench = dir ? xasprintf("%s/bench", dir) : NULL;
+    CalibrationBench b = {.dir = bench, .nets = a->nets, .seed = a->seed};
+    if (missing)
+        log_info("no estimate of cycles: %s", missing);
+    else if (!dir || calibration_bench(&b, t) != 0 ||
+             cycles_measure(bench, t, t->latency.cycles_per_instruction) != 0)
+        log_warn("no estimate of cycles: %s", error_text());
+    free(bench);
+    if (dir)
+        device_dir_free(dir);
+}
+
 static int calibrate_on_qemu(const CalibrateArgs *a, Target *t)
 {
     int n = a->nets * CALIBRATION_PLANS;
@@ -225,6 +244,7 @@ static int calibrate_on_qemu(const CalibrateArgs *a, Target *t)
         snprintf(l->source, sizeof l->source, "qemu %s -icount, runtime of thimble %s", t->machine,
                  THIMBLE_NUMBER);
         snprintf(l->compiler, sizeof l->compiler, "%s", t->code.source);
+        estimate_cycles(a, t);
         learn(t, timed, n);
         char *how = xasprintf("--nets %d --seed %llu", a->nets, (unsigned long long)a->seed);
         status = write_result(a, t, how);
@@ -261,64 +281,15 @@ static int calibrate_from_log(const CalibrateArgs *a, Target *t)
     return status;
 }
 
-/* Of the set those that fit beside what is in already. */
-typedef struct {
-    TimedPlan *timed;
-    QModel *model;
-    BenchPlan *plan;
-    int n;
-    uint64_t flash; /* of the models */
-} Bench;
-
-/* Its memory for code and stack is the reserve's, and the runtime's code is measured. */
-static bool fits(const Bench *b, const Target *t, const TimedPlan *p)
-{
-    uint64_t code = 2 * t->code.run;
-    for (int s = 0; s < N_STEPS; s++)
-        code += t->code.kernel[s];
-    PlanSize size = plan_size(&p->net, &p->plan);
-    return p->plan.arena + t->sram_reserve <= t->sram &&
-           timed_plan_entries(p) <= DEVICE_MAX_SEGMENTS &&
-           b->flash + flash_of_model(&p->net, &size) + code + t->flash_reserve <= t->flash;
-}
-
-static int take_plan(Bench *b, const Target *t, const CalibrateArgs *a, int number)
-{
-    TimedPlan *p = &b->timed[b->n];
-    QModel *q = &b->model[b->n];
-    timed_plan_init(p, a->seed, number);
-    if (!fits(b, t, p))
-        return 0;
-    if (calibration_model(&p->net, &p->rng, q) != 0)
-        return -1;
-    PlanSize size = plan_size(&p->net, &p->plan);
-    b->flash += flash_of_model(&p->net, &size);
-    b->plan[b->n++] = (BenchPlan){q, &p->plan, timed_plan_hash(p), number};
-    return 0;
-}
-
 static int export(const CalibrateArgs *a, const Target *t)
 {
-    int most = a->nets * CALIBRATION_PLANS, status = 0;
-    Bench b = {.timed = xcalloc((size_t)most, sizeof *b.timed),
-               .model = xcalloc((size_t)most, sizeof *b.model),
-               .plan = xcalloc((size_t)most, sizeof *b.plan)};
-    for (int i = 0; i < most && status == 0; i++)
-        status = take_plan(&b, t, a, i);
-    if (status == 0 && b.n == 0)
-        status = errorf("none of the %d plans fits %s", most, t->name);
-    BenchOptions o = {.dir = a->export, .target = t, .seed = a->seed};
-    if (status == 0)
-        status = export_bench(b.plan, b.n, &o);
-    if (status == 0)
-        printf("%s: %d of %d plans, %llu bytes of flash beside the code; tb_bench.h says what to "
-               "write for your board\n", a->export, b.n, most, (unsigned long long)b.flash);
-    for (int i = 0; i < b.n; i++)
-        qmodel_release(&b.model[i]);
-    free(b.timed);
-    free(b.model);
-    free(b.plan);
-    return status;
+    CalibrationBench b = {.dir = a->export, .nets = a->nets, .seed = a->seed};
+    if (calibration_bench(&b, t) != 0)
+        return -1;
+    printf("%s: %d of %d plans, %llu bytes of flash beside the code; tb_bench.h says what to write "
+           "for your board\n", b.dir, b.taken, b.nets * CALIBRATION_PLANS,
+           (unsigned long long)b.flash);
+    return 0;
 }
 
 int cmd_calibrate(int argc, char **argv)

@@ -123,6 +123,8 @@ static json_t *latency_json(const Profile *p)
     set_real(j, "value", p->cost[p->image].latency);
     set_text(j, "unit", l->unit);
     set_time(p, j, p->cost[p->image].latency);
+    json_object_set_new(j, "cycles_estimate",
+                        known(latency_cycles(l, &p->net, &p->plan[p->image])));
     set_real(j, "calibration_error", l->error);
     json_object_set_new(j, "calibration_worst", known(l->worst));
     set_text(j, "source", l->source);

@@ -65,12 +65,16 @@ static void print_flash(const Profile *p, FILE *out)
     print_code(p, &size, out);
 }
 
-/* What cycles become where the target says how long one takes, and what it draws. */
+/* Cycles of instructions, and what cycles become where the target says how long one takes, and what it draws. */
 static void print_time(const Profile *p, FILE *out)
 {
     const Target *t = &p->target;
     const Cost *cost = &p->cost[p->image];
     double ms = target_ms(t, cost->latency);
+    double cycles = latency_cycles(&t->latency, &p->net, &p->plan[p->image]);
+    if (cycles > 0)
+        fprintf(out, "                about %s cycles on a %s with zero-wait flash (by its manual's "
+                "instruction classes, an estimate)\n", text_count(cycles), t->core);
     if (ms <= 0)
         return;
     fprintf(out, "  time          %.4g ms at %g MHz", ms, (double)t->clock_hz / 1e6);

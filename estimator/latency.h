@@ -41,7 +41,7 @@ typedef struct {
     double worst;       /* of one of them; 0: not known */
     double fixed;       /* once a network */
     double weight[N_STEPS][N_FEATURES];
-    double cycles_per_instruction[N_STEPS]; /* estimated (latency_cycles.h); 0: not known */
+    double cycles_per_instruction[N_STEPS]; /* estimated; 0: not known */
     char place[192];    /* where it was read, "file:line", for who has to complain */
 } Latency;
 
@@ -57,6 +57,10 @@ double latency_plan(const Latency *latency, const Net *net, const Plan *plan);
 /* A layer's share of it, with the steps that are there for it: the rows of an image it pulls and
  * the moves before it; a block is its projection's. All layers and `fixed` are latency_plan(). */
 double latency_in_plan(const Latency *latency, const Net *net, const Plan *plan, int layer);
+
+/* Of a model that counts instructions, the cycles they are estimated to take; 0: of some kernel
+ * that is not known. */
+double latency_cycles(const Latency *latency, const Net *net, const Plan *plan);
 
 /* What runs during one segment of a plan, and how long that took. */
 typedef struct {
