@@ -22,6 +22,7 @@ typedef struct {
     const char *path;
     int line, n_lines;  /* of the file; of ours */
     int done;           /* plans that are complete */
+    uint32_t sum;       /* of all counts */
     bool begun, ended;
 } Reader;
 
@@ -104,6 +105,12 @@ static bool is_foreign(const TimedPlan *t, const char *hash)
     return strcmp(hash, ours) != 0;
 }
 
+static int foreign(const Reader *r)
+{
+    return wrong(r, "plan %d is not the one that this program makes of seed %" PRIu64
+                 ": export the benchmark again", r->log->plan[r->done].number, r->log->seed);
+}
+
 static int read_segment(Reader *r, const char *line)
 {
     TimedPlan *t = &r->log->plan[r->done];
@@ -117,13 +124,13 @@ static int read_segment(Reader *r, const char *line)
     if (number != t->number || segment != t->n_entries)
         return wrong(r, "plan %d, segment %d is missing", t->number, t->n_entries);
     if (is_foreign(t, hash) || of != timed_plan_entries(t))
-        return wrong(r, "plan %d is not the one that this program makes of seed %" PRIu64
-                     ": export the benchmark again", number, r->log->seed);
+        return foreign(r);
     if (took == 0)
         return wrong(r, "segment %d took no time: does tb_cycles() count?", segment);
     if (t->n_entries < DEVICE_MAX_SEGMENTS)
         t->entry[t->n_entries] = took;
     t->n_entries++;
+    r->sum += (uint32_t)took;
     return 0;
 }
 
@@ -146,10 +153,13 @@ static int read_whole(Reader *r, const char *line)
         return wrong(r, "this line is garbled: %.60s", line);
     if (number != t->number || t->n_entries != timed_plan_entries(t))
         return wrong(r, "plan %d, segment %d is missing", t->number, t->n_entries);
+    if (is_foreign(t, hash))
+        return foreign(r);
     if (fabs(sum_of(t) / (double)t->whole - 1) > 0.5)
         return wrong(r, "the whole took %" PRIu64 ", its segments together %.0f: is the counter of "
                      "tb_cycles() 32 bits wide, and nothing else running?", t->whole, sum_of(t));
     r->done++;
+    r->sum += (uint32_t)t->whole;
     return 0;
 }
 
@@ -169,12 +179,17 @@ static int read_model(Reader *r, const char *line)
 
 static int read_end(Reader *r, const char *line)
 {
-    int n = 0, used = 0, got = sscanf(line, "tb 1 end lines %d%n", &n, &used);
-    if (!is_all(got, 1, line, used))
+    int n = 0, used = 0;
+    uint32_t sum;
+    int got = sscanf(line, "tb 1 end lines %d sum %" SCNu32 "%n", &n, &sum, &used);
+    if (!is_all(got, 2, line, used))
         return wrong(r, "this line is garbled: %.60s", line);
     if (r->done != r->log->n || n != r->n_lines)
         return wrong(r, "the board printed %d lines of %d plans, here are %d of %d", n, r->log->n,
                      r->n_lines, r->done);
+    if (sum != r->sum)
+        return wrong(r, "the counts of the board add up to %" PRIu32 ", those here to %" PRIu32
+                     ": a digit is not what it was", sum, r->sum);
     r->ended = true;
     return 0;
 }

@@ -162,15 +162,22 @@ static void judge_fold(CalibrationErrors *errors, const Latency *latency, const 
             judge(&errors->of[t[i].number % CALIBRATION_PLANS], &fitted, &t[i]);
 }
 
-/* Four decimals are more than the fit knows, and a person reads them. */
+static double four_decimals(double x)
+{
+    return round(x * 1e4) / 1e4;
+}
+
+/* They are more than the fit knows, and a person reads them. */
 static void round_coefficients(Latency *l)
 {
-    for (int step = 0; step < N_STEPS; step++)
+    for (int step = 0; step < N_STEPS; step++) {
         for (int f = 0; f < N_FEATURES; f++)
-            l->weight[step][f] = round(l->weight[step][f] * 1e4) / 1e4;
+            l->weight[step][f] = four_decimals(l->weight[step][f]);
+        l->cycles_per_instruction[step] = four_decimals(l->cycles_per_instruction[step]);
+    }
     l->fixed = round(l->fixed);
-    l->error = round(l->error * 1e4) / 1e4;
-    l->worst = round(l->worst * 1e4) / 1e4;
+    l->error = four_decimals(l->error);
+    l->worst = four_decimals(l->worst);
 }
 
 CalibrationErrors calibration_fit(Latency *latency, const TimedPlan *t, int n)

@@ -19,6 +19,7 @@ void tb_print(const char *text)
 int main(void)
 {
     board_begin();
+    tb_print("an emulated board: it counts executed instructions, and no cycles\n");
     tb_bench(board_clock_unit(), 0);
     board_end(0);
     return 0;

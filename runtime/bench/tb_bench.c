@@ -14,7 +14,7 @@ static struct {
 } memory __attribute__((aligned(16)));
 
 static uint32_t least[1 + NETS_MAX_SEGMENTS]; /* [0] of the whole */
-static uint32_t lines, own_cost;
+static uint32_t lines, sum, own_cost;
 
 /* ---- lines ---- */
 
@@ -56,22 +56,26 @@ static void begin_line(const TbBenchNet *net)
     print_number(" plan ", net->number);
 }
 
+static void print_count(const char *unit, uint32_t count)
+{
+    tb_print(" ");
+    tb_print(unit);
+    print_number(" ", count);
+    end_line();
+    sum += count;
+}
+
 static void print_times(const TbBenchNet *net, const char *unit)
 {
     for (int i = 1; i <= net->model->n_segments; i++) {
         begin_line(net);
         print_number(" segment ", (uint32_t)i - 1);
         print_number(" of ", net->model->n_segments);
-        tb_print(" ");
-        tb_print(unit);
-        print_number(" ", least[i]);
-        end_line();
+        print_count(unit, least[i]);
     }
     begin_line(net);
-    tb_print(" whole ");
-    tb_print(unit);
-    print_number(" ", least[0]);
-    end_line();
+    tb_print(" whole");
+    print_count(unit, least[0]);
 }
 
 /* ---- runs ---- */
@@ -146,7 +150,7 @@ static void time_net(const TbBenchNet *net)
 
 void tb_bench(const char *unit, uint32_t clock_hz)
 {
-    lines = 0;
+    lines = sum = 0;
     for (uint32_t i = 0; i < sizeof frame; i++)
         frame[i] = (int8_t)(i * 37);
     own_cost = time_of_nothing();
@@ -156,5 +160,6 @@ void tb_bench(const char *unit, uint32_t clock_hz)
         print_times(&nets[i], unit);
     }
     print_number("tb 1 end lines ", lines);
+    print_number(" sum ", sum);
     tb_print("\n");
 }

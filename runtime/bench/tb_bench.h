@@ -19,10 +19,10 @@
  *     tb 1 compiler <its version and flags>
  *     tb 1 model <hash> plan <number> segment <i> of <n> <unit> <count>     for each segment,
  *     tb 1 model <hash> plan <number> whole <unit> <count>                  then for all of them
- *     tb 1 end lines <how many before this one>
+ *     tb 1 end lines <how many before this one> sum <of all counts, modulo 2^32>
  *
  * <unit> is what tb_bench() was told. A count is the least of TB_BENCH_RUNS runs, less what two
- * calls of tb_cycles() take, and below 2^32: a second at 4 GHz, 20 at 216 MHz. <hash> is of the
+ * calls of tb_cycles() take; no network runs for 2^32 cycles. <hash> is of the
  * network and its plan, so that a log cannot be taken for another one's. */
 #ifndef TB_BENCH_H
 #define TB_BENCH_H
