@@ -273,6 +273,8 @@ static int calibrate_from_log(const CalibrateArgs *a, Target *t)
     snprintf(l->compiler, sizeof l->compiler, "%s", log.compiler);
     snprintf(l->source, sizeof l->source, "the board %s, %s, %d plans, runtime of thimble %s",
              t->name, file_name(a->log), log.n, THIMBLE_NUMBER);
+    if (!t->code.run && device_code_size(t->core, &t->code) != 0)
+        log_warn("bytes of code are not known: %s", error_text());
     learn(t, log.plan, log.n);
     char *how = xasprintf("--log %s", file_name(a->log));
     int status = write_result(a, t, how);

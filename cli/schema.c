@@ -327,6 +327,7 @@ static int read_map(const YamlNode *node, const Key *key, void *field)
         return schema_read(node, key->sub, field);
     char *path = schema_find(node, key->folder, node->text);
     YamlNode *root = path ? yaml_read(path) : NULL;
+    memset(field, 0, key->size); /* of what was there before nothing stays */
     int status = root ? schema_read(root, key->sub, field) : -1;
     yaml_close(root);
     free(path);

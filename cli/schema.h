@@ -45,7 +45,7 @@ typedef struct Key {
     size_t count_offset;      /* KEY_LIST: where the uint8_t number of elements goes */
     int room;
     const char *const *words; /* KEY_CHOICE: NULL ends them */
-    const char *folder;       /* KEY_MAP: where named files are */
+    const char *folder;       /* KEY_MAP: where named files are; one replaces all `size` bytes */
     bool sparse;              /* with a size: not printed where all its bytes are 0 */
 } Key;
 
