@@ -139,6 +139,27 @@ static void learn_stack(CodeSize *code, const Net *net, const Plan *plan, uint32
     code->kernel_stack[OP_GLOBAL_POOL] = code->kernel_stack[OP_AVG_POOL]; /* one kernel */
 }
 
+static int measure_plan(uint64_t seed, int number, Target *t, TimedPlan *p, DeviceRun *run)
+{
+    timed_plan_init(p, seed, number);
+    int status = measure(&p->net, &p->options, t, &p->rng, run);
+    keep_times(p, run);
+    learn_stack(&t->code, &p->net, &p->plan, run->stack);
+    return status;
+}
+
+static int measure_operator(Op op, Target *t, Rng *rng, DeviceRun *run)
+{
+    const PlanOptions o = {.policy = POLICY_LAYERWISE};
+    Net net;
+    Plan plan;
+    calibration_operator(&net, op);
+    plan_make(&net, &o, &plan);
+    int status = measure(&net, &o, t, rng, run);
+    learn_stack(&t->code, &net, &plan, run->stack);
+    return status;
+}
+
 /* The n plans of the set; behind them one of every operator: its stack. */
 static int measure_all(const CalibrateArgs *a, Target *t, TimedPlan *timed, int n)
 {
@@ -146,24 +167,11 @@ static int measure_all(const CalibrateArgs *a, Target *t, TimedPlan *timed, int 
     DeviceRun *run = xcalloc(1, sizeof *run);
     int status = 0;
     progress_begin(&bar, "calibrate", n + N_OPS, 0);
-    for (int i = 0; i < n && status == 0; i++) {
-        TimedPlan *p = &timed[i];
-        timed_plan_init(p, a->seed, i);
-        status = measure(&p->net, &p->options, t, &p->rng, run);
-        keep_times(p, run);
-        learn_stack(&t->code, &p->net, &p->plan, run->stack);
+    for (int i = 0; i < n + N_OPS && status == 0; i++) {
+        Rng rng = rng_make(a->seed, (uint64_t)i);
+        status = i < n ? measure_plan(a->seed, i, t, &timed[i], run)
+                       : measure_operator((Op)(i - n), t, &rng, run);
         progress_step(&bar, i + 1, "plans");
-    }
-    for (int op = 0; op < N_OPS && status == 0; op++) {
-        Net net;
-        Plan plan;
-        Rng rng = rng_make(a->seed, (uint64_t)(n + op));
-        const PlanOptions o = {.policy = POLICY_LAYERWISE};
-        calibration_operator(&net, (Op)op);
-        plan_make(&net, &o, &plan);
-        status = measure(&net, &o, t, &rng, run);
-        learn_stack(&t->code, &net, &plan, run->stack);
-        progress_step(&bar, n + op + 1, "plans");
     }
     progress_end(&bar);
     free(run);
