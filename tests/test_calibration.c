@@ -18,7 +18,7 @@ TEST(a_plan_follows_from_its_seed_and_number_and_has_a_hash_of_its_own)
         ck_assert_mem_eq(&a->plan, &b->plan, sizeof a->plan);
         hash[i] = timed_plan_hash(a);
         ck_assert_uint_eq(hash[i], timed_plan_hash(b));
-        for (int j = 0; j < i; j++)
+        for (int j = 0; j < i - i % CALIBRATION_PLANS; j++) /* both of a network may be the same */
             ck_assert(hash[i] != hash[j]);
         b->plan.segment[0].columns++;
         ck_assert(timed_plan_hash(b) != hash[i]);
