@@ -109,14 +109,16 @@ typedef struct Function {
     uint64_t instructions, cycles;
 } Function;
 
-typedef struct {
-    Function *in; /* NULL: of whoever called it */
+typedef struct Block {
+    struct Block *before; /* translated before it */
+    Function *in;         /* NULL: of whoever called it */
     uint64_t begin, end;
     uint32_t instructions, cycles;
 } Block;
 
 static struct {
     Function *functions, *current;
+    Block *blocks;
     uint64_t next; /* where it goes on when no branch is taken */
     char *out;
 } state;
@@ -158,9 +160,11 @@ static void translated(QemuId id, QemuBlock *block)
     size_t n = qemu_plugin_tb_n_insns(block);
     Block *b = calloc(1, sizeof *b);
     (void)id;
-    if (!b || n == 0)
+    if (!b)
         return;
-    b->in = function_named(qemu_plugin_insn_symbol(qemu_plugin_tb_get_insn(block, 0)));
+    b->before = state.blocks;
+    state.blocks = b;
+    b->in = n ? function_named(qemu_plugin_insn_symbol(qemu_plugin_tb_get_insn(block, 0))) : NULL;
     b->begin = b->end = qemu_plugin_tb_vaddr(block);
     b->instructions = (uint32_t)n;
     for (size_t i = 0; i < n; i++) {
