@@ -2,6 +2,7 @@
 # make test     builds and passes the tests
 # make          builds ./thimble           make bench    speed, as figures and ratios
 # make asan     the tests under ASan/UBSan  make arrows   who may include whom
+# make board-log  tests/boards/cortex-m4.log from an emulated board
 # make fuzz     PAIRS=20000 networks and plans against layer-by-layer execution
 # make fuzz-tflite  SECONDS=600  any bytes whatever as a .tflite model
 # make install  PREFIX=/usr/local           make clean
@@ -135,6 +136,13 @@ $(BUILD)/fuzz_plan: $(BUILD)/tests/fuzz_plan.o $(LIB)
 bench-%: thimble $(BUILD)/bench_%
 	@$(BUILD)/bench_$*
 
+# The example of a board's log, anew: after a change of TB_VERSION, of the planner or of
+# cli/calibration_nets.c, with which programs refuse the old one.
+board-log: thimble
+	$(BUILD)/thimble calibrate --target cortex-m4 --nets 14 --export $(BUILD)/bench
+	$(MAKE) -s -C $(BUILD)/bench
+	$(MAKE) -s -C $(BUILD)/bench run > tests/boards/cortex-m4.log
+
 arrows:
 	@tests/arrows.sh
 
@@ -162,6 +170,6 @@ clean:
 	rm -rf $(BUILD) thimble
 
 FORCE:
-.PHONY: all thimble deps demo tests test bench asan fuzz fuzz-tflite arrows clean install FORCE
+.PHONY: all thimble deps demo tests test bench board-log asan fuzz fuzz-tflite arrows clean install FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/schema.h"
+#include "runtime/tb.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -16,6 +17,9 @@
 
 #define VALUE(key, kind, type_, field, low, high, text)                                            \
     {.name = key, .type = kind, .offset = offsetof(type_, field),                                  \
+     .size = sizeof(((type_ *)0)->field), .least = low, .most = high, .help = text}
+#define SPARSE(key, kind, type_, field, low, high, text)                                           \
+    {.name = key, .type = kind, .offset = offsetof(type_, field), .sparse = true,                  \
      .size = sizeof(((type_ *)0)->field), .least = low, .most = high, .help = text}
 #define MAP(type, field, table) .offset = offsetof(type, field), .sub = table
 
@@ -76,10 +80,28 @@ static const Key space_keys[] = {
     VALUE("head", KEY_INT, Space, head, 0, 4096, "channels of a last 1x1, 0 for none"),
     {.type = KEY_END}};
 
+static const Key cycles_keys[] = {
+#define KERNEL(index, word)                                                                       \
+    {.name = word, .type = KEY_NUMBER, .offset = (index) * sizeof(double),                        \
+     .size = sizeof(double), .most = 100, .sparse = true,                                         \
+     .help = "cycles an instruction of it takes, 0: not known"},
+#define X(op, word) KERNEL(OP_##op, word)
+    NET_OPS(X)
+#undef X
+#define X(step, word) KERNEL(STEP_##step, word)
+    PLAN_STEPS(X)
+#undef X
+#undef KERNEL
+    {.type = KEY_END}};
+
 static const Key latency_keys[] = {
     VALUE("unit", KEY_TEXT, Latency, unit, 0, 0, "instructions or cycles"),
     VALUE("source", KEY_TEXT, Latency, source, 0, 0, "how it was measured"),
+    VALUE("compiler", KEY_TEXT, Latency, compiler, 0, 0, "of the kernels, and its flags"),
+    VALUE("runtime", KEY_INT, Latency, runtime, 0, 1e9, "version of the kernels: TB_VERSION"),
+    SPARSE("clock", KEY_HERTZ, Latency, clock_hz, 0, 0, "of the board that was measured"),
     VALUE("error", KEY_NUMBER, Latency, error, 0, 100, "mean relative error on other networks"),
+    SPARSE("worst", KEY_NUMBER, Latency, worst, 0, 1000, "of one of them, 0: not known"),
     VALUE("fixed", KEY_NUMBER, Latency, fixed, 0, 0, "once a network"),
 #define X(op, word)                                                                               \
     {.name = word, .type = KEY_NUMBERS, .offset = offsetof(Latency, weight[OP_##op]),             \
@@ -91,6 +113,10 @@ static const Key latency_keys[] = {
      .size = N_FEATURES, .help = "see estimator/latency.h"},
     PLAN_STEPS(X)
 #undef X
+    {.name = "cycles_per_instruction", .type = KEY_MAP, .sparse = true,
+     .size = sizeof(((Latency *)0)->cycles_per_instruction),
+     MAP(Latency, cycles_per_instruction, cycles_keys)},
+    {.type = KEY_PLACE, .offset = offsetof(Latency, place), .size = sizeof(((Latency *)0)->place)},
     {.type = KEY_END}};
 
 static const Key stack_keys[] = {
@@ -129,6 +155,7 @@ static const Key target_keys[] = {
     VALUE("flash_reserve", KEY_BYTES, Target, flash_reserve, 0, 0, "for the application's code"),
     VALUE("clock", KEY_HERTZ, Target, clock_hz, 0, 0, ""),
     {.name = "kernels", .type = KEY_CHOICE, .offset = offsetof(Target, kernels), .words = kernels},
+    SPARSE("power", KEY_WATTS, Target, active_mw, 0, 1e9, "while it computes; 0: not known"),
     {.name = "code", .type = KEY_MAP, MAP(Target, code, code_keys)},
     {.name = "latency", .type = KEY_MAP, MAP(Target, latency, latency_keys)},
     {.type = KEY_END}};
@@ -138,6 +165,7 @@ static const Key limits_keys[] = {
     VALUE("flash", KEY_BYTES, Limits, flash, 0, 0, "of model and runtime; 0: the target's less its reserve"),
     VALUE("macs", KEY_COUNT, Limits, macs, 0, 0, "0: no limit"),
     VALUE("latency", KEY_AMOUNT, Limits, latency, 0, 1e15, "in the unit of the target's model; 0: no limit"),
+    SPARSE("energy", KEY_JOULES, Limits, energy, 0, 1e15, "of one inference; 0: no limit"),
     {.type = KEY_END}};
 
 static const Key raw_keys[] = {
@@ -234,7 +262,8 @@ static const Key job_keys[] = {
     VALUE("checkpoint", KEY_NUMBER, Job, checkpoint, 0, 3600, "seconds of training a kill can cost"),
     {.name = "schedule", .type = KEY_CHOICE, .offset = offsetof(Job, schedule), .words = policies},
     {.name = "image", .type = KEY_CHOICE, .offset = offsetof(Job, image), .words = images},
-    {.name = "target", .type = KEY_MAP, MAP(Job, target, target_keys), .folder = "targets"},
+    {.name = "target", .type = KEY_MAP, MAP(Job, target, target_keys), .folder = "targets",
+     .size = sizeof(Target)},
     {.name = "limits", .type = KEY_MAP, MAP(Job, limits, limits_keys)},
     {.name = "space", .type = KEY_MAP, MAP(Job, space, space_keys), .folder = "spaces"},
     {.name = "data", .type = KEY_MAP, MAP(Job, data, data_keys)},
@@ -389,6 +418,9 @@ int config_resolve(Job *job)
         return errorf("the job names no space");
     if (job->limits.latency > 0 && !job->target.latency.unit[0])
         return errorf("limits.latency: the target '%s' has no latency model", job->target.name);
+    if (job->limits.energy > 0 && target_mj(&job->target, 1) <= 0)
+        return errorf("limits.energy: the target '%s' wants power, clock and a latency model in "
+                      "cycles (thimble calibrate --log)", job->target.name);
     if (resolve_search(job) != 0)
         return -1;
     if (job->data.format != DATA_SYNTHETIC && !job->data.path[0])
@@ -472,6 +504,8 @@ int config_load(Job *job, const char *name, const char *const *sets, int n_sets)
     char *path = is_path ? xstrdup(name) : schema_find(NULL, "jobs", name);
     int status = path ? read_job(job, yaml_read(path), sets, n_sets) : -1;
     free(path);
+    if (status == 0)
+        status = config_check_runtime(&job->target);
     return status == 0 ? make_absolute(&job->data) : -1;
 }
 
@@ -496,10 +530,27 @@ static int read_named(const char *folder, const char *name, const Key *keys, voi
     return status;
 }
 
-int config_target(Target *target, const char *name)
+int config_stale_target(Target *target, const char *name)
 {
     memset(target, 0, sizeof *target);
     return read_named("targets", name, target_keys, target);
+}
+
+int config_target(Target *target, const char *name)
+{
+    return config_stale_target(target, name) == 0 ? config_check_runtime(target) : -1;
+}
+
+int config_check_runtime(const Target *target)
+{
+    const Latency *l = &target->latency;
+    char of[48] = "says of no runtime version";
+    if (!l->unit[0] || l->runtime == TB_VERSION)
+        return 0;
+    if (l->runtime)
+        snprintf(of, sizeof of, "is of runtime %d", l->runtime);
+    return errorf("%s: this latency model %s, but kernels are now those of runtime %d; fit it anew "
+                  "with thimble calibrate --target %s", l->place, of, TB_VERSION, target->name);
 }
 
 /* A struct as YAML; yours to free. */

@@ -286,6 +286,8 @@ static int open_job(Pipeline *p, Results *db, int64_t run, const char *schedule,
     job.schedule = (int)policy;
     if (config_resolve(&job) != 0 || pipeline_check(&job) != 0)
         return -1;
+    if (config_check_runtime(&job.target) != 0)
+        log_warn("%s", error_text());
     pipeline_init(p, &job, db, run);
     p->width = g.width;
     p->resolution = g.resolution;

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "evaluator/device_inner.h"
 #include "evaluator/elf.h"
 #include "evaluator/host.h"
 #include "evaluator/process.h"
@@ -52,14 +53,13 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return remove(path);
 }
 
-static void remove_tree(char *dir)
+void device_dir_free(char *dir)
 {
     nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(dir);
 }
 
-/* A new, empty folder; NULL with errorf(). */
-static char *temporary_dir(void)
+char *device_dir_new(void)
 {
     const char *tmp = getenv("TMPDIR");
     char *dir = xasprintf("%s/thimble-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
@@ -95,8 +95,7 @@ static char *telling_line(const char *output)
     return xasprintf("%.*s", (int)strcspn(at, "\n"), at);
 }
 
-/* Runs argv in dir; anything but exit status 0 is an error. *output may be NULL. */
-static int run_program(const char *const *argv, const char *dir, int timeout_s, char **output)
+int device_program(const char *const *argv, const char *dir, int timeout_s, char **output)
 {
     Process p = {.argv = argv, .dir = dir, .timeout_s = timeout_s ? timeout_s : TIMEOUT};
     char *heard, *line;
@@ -113,11 +112,11 @@ static int run_program(const char *const *argv, const char *dir, int timeout_s, 
     return status;
 }
 
-static int build(const char *dir, const Target *target, int timeout_s)
+int device_build(const char *dir, const Target *target, int timeout_s)
 {
     char *board = xasprintf("BOARD=%s", target->core);
     const char *argv[] = {"make", "-s", "SRC=.", board, "model.elf", NULL};
-    int status = run_program(argv, dir, timeout_s, NULL);
+    int status = device_program(argv, dir, timeout_s, NULL);
     free(board);
     return status;
 }
@@ -263,7 +262,7 @@ static int run_in(const char *dir, const QModel *q, const DeviceOptions *o,
                             .plan = o->plan};
     char *output = NULL;
     if (export_model(q, &export) != 0 || write_inputs(dir, q, o) != 0 ||
-        build(dir, o->target, o->timeout_s) != 0 ||
+        device_build(dir, o->target, o->timeout_s) != 0 ||
         emulate(dir, o->target, o->timeout_s, &output) != 0)
         return -1;
     int status = read_facts(output, run, expected);
@@ -288,7 +287,7 @@ int device_run(const QModel *q, const DeviceOptions *options, DeviceRun *run)
     memset(run, 0, sizeof *run);
     if (check_target(options->target) != 0)
         return -1;
-    char *own = options->keep_dir ? NULL : temporary_dir();
+    char *own = options->keep_dir ? NULL : device_dir_new();
     const char *dir = options->keep_dir ? options->keep_dir : own;
     if (!dir)
         return -1;
@@ -298,7 +297,7 @@ int device_run(const QModel *q, const DeviceOptions *options, DeviceRun *run)
         status = run_in(dir, q, options, &expected, run);
     free(expected.output);
     if (own)
-        remove_tree(own);
+        device_dir_free(own);
     return status;
 }
 
@@ -345,7 +344,7 @@ static int compile_runtime(const char *dir, const char *core, CodeSize *code)
     char *file = xasprintf("%s/boards/Makefile.export", source);
     char *src = xasprintf("SRC=%s", source), *board = xasprintf("BOARD=%s", core);
     const char *argv[] = {"make", "-s", "-f", file, src, board, "code", "flags", NULL};
-    int status = run_program(argv, dir, 0, &flags);
+    int status = device_program(argv, dir, 0, &flags);
     if (status == 0)
         snprintf(code->source, sizeof code->source, "%.*s", (int)strcspn(flags, "\n"), flags);
     free(flags);
@@ -358,11 +357,11 @@ int device_code_size(const char *core, CodeSize *code)
     memset(code, 0, sizeof *code);
     if (!process_exists("make") || !process_exists("arm-none-eabi-gcc"))
         return errorf("arm-none-eabi-gcc and make are needed to measure the runtime's code");
-    char *dir = temporary_dir();
+    char *dir = device_dir_new();
     int status = dir ? compile_runtime(dir, core, code) : -1;
     if (status == 0)
         status = read_objects(dir, core, code);
     if (dir)
-        remove_tree(dir);
+        device_dir_free(dir);
     return status;
 }

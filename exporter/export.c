@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "exporter/export_inner.h"
 #include "exporter/print.h"
 #include "exporter/rename.h"
 #include "runtime/tb_check.h"
@@ -124,7 +125,16 @@ static int rename_copies(const char *dir, const char *prefix)
     return status;
 }
 
-static int copy_runtime(const char *to, const char *prefix)
+int export_part(const char *folder, const char *dir)
+{
+    const char *runtime = runtime_dir();
+    char *from = runtime ? xasprintf("%s/%s", runtime, folder) : NULL;
+    int status = from ? copy_files(from, dir, is_source, same_place) : -1;
+    free(from);
+    return status;
+}
+
+int export_runtime(const char *to, const char *prefix)
 {
     const char *runtime = runtime_dir();
     if (!runtime)
@@ -298,8 +308,9 @@ static int write_listing(const char *dir, const char *name, const Listing *x,
     return status;
 }
 
-static int write_folder(const char *dir, const Listing *x)
+static int write_folder(const char *dir, const void *what)
 {
+    const Listing *x = what;
     static const struct {
         const char *name;
         void (*print)(FILE *f, const Listing *x);
@@ -307,7 +318,7 @@ static int write_folder(const char *dir, const Listing *x)
         {"model.c", print_model_c}, {"model.h", print_model_h}, {"model_check.c", print_check_c},
         {"README.md", print_readme}, {"board.mk", print_board},
     };
-    if (file_make_dirs(dir) != 0 || copy_runtime(dir, x->options->prefix) != 0)
+    if (file_make_dirs(dir) != 0 || export_runtime(dir, x->options->prefix) != 0)
         return -1;
     for (size_t i = 0; i < sizeof file / sizeof *file; i++)
         if (write_listing(dir, file[i].name, x, file[i].print) != 0)
@@ -352,18 +363,6 @@ static void find_answer(const QModel *q, Listing *x)
     free(arena);
 }
 
-static int write_and_rename(const char *path, const Listing *x)
-{
-    char *fresh = xasprintf("%s.%ld.tmp", path, (long)getpid());
-    int status = write_folder(fresh, x);
-    if (status == 0)
-        status = take_place(fresh, path);
-    if (status != 0)
-        remove_tree(fresh);
-    free(fresh);
-    return status;
-}
-
 /* Without the slashes at its end, so that something can be put beside it. */
 static char *folder_name(const char *dir)
 {
@@ -373,20 +372,32 @@ static char *folder_name(const char *dir)
     return path;
 }
 
+int export_folder(const char *dir, const char *prefix,
+                  int (*write)(const char *dir, const void *what), const void *what)
+{
+    char *path = folder_name(dir), *fresh = xasprintf("%s.%ld.tmp", path, (long)getpid());
+    int status = check_replaceable(path, prefix);
+    if (status == 0) {
+        status = write(fresh, what);
+        if (status == 0)
+            status = take_place(fresh, path);
+        if (status != 0)
+            remove_tree(fresh);
+    }
+    free(fresh);
+    free(path);
+    return status;
+}
+
 int export_plan(const QModel *q, const Plan *plan, const ExportOptions *options)
 {
     Lowered lowered;
     if ((options->prefix && rename_check(options->prefix) != 0) || lower(q, plan, &lowered) != 0)
         return -1;
-    char *path = folder_name(options->dir);
-    int status = check_replaceable(path, options->prefix);
-    if (status == 0) {
-        Listing x = {.q = q, .plan = plan, .lowered = &lowered, .options = options,
-                     .cost = cost_of_plan(&q->net, options->target, plan)};
-        find_answer(q, &x);
-        status = write_and_rename(path, &x);
-    }
-    free(path);
+    Listing x = {.q = q, .plan = plan, .lowered = &lowered, .options = options,
+                 .cost = cost_of_plan(&q->net, options->target, plan)};
+    find_answer(q, &x);
+    int status = export_folder(options->dir, options->prefix, write_folder, &x);
     lowered_release(&lowered);
     return status;
 }

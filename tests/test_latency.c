@@ -301,6 +301,27 @@ TEST(a_plan_takes_what_its_segments_and_what_its_layers_take)
 }
 END
 
+/* Every kernel's instructions take two cycles, but an add's three. */
+TEST(estimated_cycles_are_each_kernels_instructions_times_its_cycles)
+{
+    Net net;
+    Plan plan;
+    PlanOptions o = {.policy = POLICY_LAYERWISE};
+    Latency model = {.unit = "instructions", .fixed = 7};
+    net_begin(&net, 2, 2, 3);
+    net_pointwise(&net, NET_IMAGE, 8, ACT_NONE);
+    net_add(&net, 0, 0);
+    plan_make(&net, &o, &plan);
+    model.weight[OP_POINTWISE][FEATURE_MAC] = 2;
+    model.weight[OP_ADD][FEATURE_OUTPUT] = 0.5;
+    model.cycles_per_instruction[OP_POINTWISE] = 2;
+    ck_assert_double_eq(latency_cycles(&model, &net, &plan), 0); /* of adds nothing is known */
+    model.cycles_per_instruction[OP_ADD] = 3;
+    ck_assert_double_eq(latency_cycles(&model, &net, &plan), 7 + 2 * 192 + 3 * 16);
+    ck_assert_double_eq(latency_plan(&model, &net, &plan), 7 + 192 + 16);
+}
+END
+
 /* So the search, which makes no plan for them, asks for less. */
 TEST(layer_by_layer_the_layers_alone_say_it)
 {
@@ -491,6 +512,7 @@ END
 SUITE(latency, features_are_counted_tap_by_tap, a_3x3_convolution_loses_the_taps_beyond_its_border,
       a_network_takes_its_layers_and_what_is_fixed, features_of_any_plan_are_what_the_executor_does,
       a_plan_takes_what_its_segments_and_what_its_layers_take,
+      estimated_cycles_are_each_kernels_instructions_times_its_cycles,
       layer_by_layer_the_layers_alone_say_it, streaming_costs_a_call_a_row,
       the_fit_finds_the_coefficients_that_made_the_samples,
       coefficients_are_not_negative_and_no_step_is_better,
