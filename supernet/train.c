@@ -201,9 +201,12 @@ static void do_task(Trainer *r, Task *task, const Model *whole)
     }
     size_t image = (size_t)r->data->h * (size_t)r->data->w * (size_t)r->data->c;
     int first = task->shard * r->shard_size;
-    task->loss = nn_train_pass(&net, r->workspace[omp_get_thread_num()],
-                               r->images + (size_t)first * image, r->labels + first, r->shard_size,
-                               r->o->label_smoothing, &task->grad, &task->correct);
+    Lesson lesson = {.images = r->images + (size_t)first * image,
+                     .labels = r->labels + first,
+                     .n = r->shard_size,
+                     .label_smoothing = r->o->label_smoothing};
+    task->loss = nn_train_pass(&net, r->workspace[omp_get_thread_num()], &lesson, &task->grad,
+                               &task->correct);
     if (r->supernet)
         model_release(&net);
 }
