@@ -121,7 +121,7 @@ int pipeline_train(Pipeline *p)
         model_randomise(&p->supernet.shared, &rng);
         if (pipeline_train_phase(p, "largest", &p->supernet.shared, NULL, &job->largest) != 0)
             return -1;
-        supernet_sort_channels(&p->supernet);
+        supernet_sort_channels(&p->supernet.shared);
     }
     if (pipeline_train_phase(p, "supernet", &p->supernet.shared, &p->supernet, &job->supernet) != 0)
         return -1;

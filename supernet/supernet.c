@@ -107,20 +107,23 @@ static void take_stats(Model *small, Model *big)
     }
 }
 
+void supernet_slice(const Model *shared, const Net *net, Model *out)
+{
+    model_init(out, net);
+    Model big = *shared; /* the visitors may write either side; `take` writes the small one */
+    visit_params(out, &big, take, 1);
+    take_stats(out, &big);
+}
+
 void supernet_extract(const Supernet *s, const Genotype *g, Model *out)
 {
     Net net;
     genotype_expand(&s->space, g, s->n_classes, &net);
-    model_init(out, &net);
-    Model shared = s->shared; /* the visitors may write either side; `take` writes the small one */
-    visit_params(out, &shared, take, 1);
-    take_stats(out, &shared);
+    supernet_slice(&s->shared, &net, out);
 }
 
-void supernet_add_gradient(const Supernet *s, Model *sum, const Model *grad, float share)
+void supernet_add_gradient(Model *sum, const Model *grad, float share)
 {
-    assert(sum->n_params == s->shared.n_params);
-    (void)s;
     Model small = *grad;
     visit_params(&small, sum, give, share);
 }
@@ -191,9 +194,9 @@ static void sort_block(Model *m, int i)
     free(order);
 }
 
-void supernet_sort_channels(Supernet *s)
+void supernet_sort_channels(Model *shared)
 {
-    for (int i = 0; i < s->shared.net.n_layers; i++)
-        if (s->shared.net.layer[i].role == ROLE_EXPAND)
-            sort_block(&s->shared, i);
+    for (int i = 0; i < shared->net.n_layers; i++)
+        if (shared->net.layer[i].role == ROLE_EXPAND)
+            sort_block(shared, i);
 }

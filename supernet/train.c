@@ -107,7 +107,8 @@ typedef struct {
     int *order; /* this epoch's examples */
     float *images;
     int *labels;
-    Genotype *genotype; /* [n_subnets] of this step */
+    Net *net; /* [n_subnets] of this step; NULL: the whole model is trained */
+    float *answers; /* of the first subnet to the batch [images][classes]; NULL: it teaches nobody */
     Task *task;
     Workspace **workspace; /* [threads] */
     Model sum;
@@ -127,7 +128,10 @@ static void trainer_init(Trainer *r, const TrainState *t, const Supernet *supern
     size_t image = (size_t)d->h * (size_t)d->w * (size_t)d->c;
     r->images = xaligned(sizeof(float) * image * (size_t)(r->shard_size * shards));
     r->labels = xcalloc((size_t)(r->shard_size * shards), sizeof(int));
-    r->genotype = xcalloc((size_t)r->n_subnets, sizeof(Genotype));
+    if (supernet)
+        r->net = xcalloc((size_t)r->n_subnets, sizeof(Net));
+    if (supernet && o->distill)
+        r->answers = xcalloc((size_t)(r->shard_size * shards * d->n_classes), sizeof(float));
     r->task = xcalloc((size_t)r->n_tasks, sizeof(Task));
     for (int i = 0; i < r->n_tasks; i++) {
         r->task[i].subnet = i / shards;
@@ -149,7 +153,8 @@ static void trainer_release(Trainer *r)
     model_release(&r->sum);
     free(r->workspace);
     free(r->task);
-    free(r->genotype);
+    free(r->answers);
+    free(r->net);
     free(r->labels);
     free(r->images);
     free(r->order);
@@ -168,12 +173,16 @@ static void order_epoch(Trainer *r, int64_t epoch, const int *index, int n)
     rng_shuffle(&rng, r->order, n);
 }
 
-static void draw_subnets(Trainer *r, int64_t step)
+static void draw_subnets(Trainer *r, TrainState *t)
 {
-    const Supernet *s = r->supernet;
-    Rng rng = step_rng(r->o, STREAM_SUBNETS, step, 0);
-    for (int i = 0; s && i < r->n_subnets; i++)
-        r->genotype[i] = genotype_sample(&s->space, s->width, s->resolution, &rng);
+    const TrainOptions *o = r->o;
+    Rng rng = step_rng(o, STREAM_SUBNETS, t->step, 0);
+    Space open = shrink_open(&r->supernet->space, &o->shrink, t->step, t->steps);
+    if (shrink_opens(&o->shrink, SHRINK_EXPAND, t->step, t->steps)) {
+        supernet_sort_channels(t->model); /* the momentum was that of other channels */
+        memset(t->velocity, 0, sizeof(float) * t->model->n_params);
+    }
+    subnets_draw(r->supernet, &open, o->sandwich, &rng, r->net, r->n_subnets);
 }
 
 static void prepare_shard(Trainer *r, int64_t step, int shard)
@@ -186,11 +195,27 @@ static void prepare_shard(Trainer *r, int64_t step, int shard)
                   r->images + (size_t)first * image, r->labels + first);
 }
 
+static Lesson lesson_of(const Trainer *r, const Task *task)
+{
+    size_t image = (size_t)r->data->h * (size_t)r->data->w * (size_t)r->data->c;
+    int first = task->shard * r->shard_size;
+    Lesson lesson = {.images = r->images + (size_t)first * image,
+                     .labels = r->labels + first,
+                     .n = r->shard_size,
+                     .label_smoothing = r->o->label_smoothing};
+    float *answers = r->answers ? r->answers + first * r->data->n_classes : NULL;
+    if (task->subnet == 0)
+        lesson.answers = answers;
+    else
+        lesson.teacher = answers;
+    return lesson;
+}
+
 static void do_task(Trainer *r, Task *task, const Model *whole)
 {
     Model net = *whole;
-    if (r->supernet) {
-        supernet_extract(r->supernet, &r->genotype[task->subnet], &net);
+    if (r->net) {
+        supernet_slice(whole, &r->net[task->subnet], &net);
         if (task->has_grad)
             model_release(&task->grad);
         task->has_grad = false;
@@ -199,16 +224,19 @@ static void do_task(Trainer *r, Task *task, const Model *whole)
         model_init(&task->grad, &net.net);
         task->has_grad = true;
     }
-    size_t image = (size_t)r->data->h * (size_t)r->data->w * (size_t)r->data->c;
-    int first = task->shard * r->shard_size;
-    Lesson lesson = {.images = r->images + (size_t)first * image,
-                     .labels = r->labels + first,
-                     .n = r->shard_size,
-                     .label_smoothing = r->o->label_smoothing};
+    Lesson lesson = lesson_of(r, task);
     task->loss = nn_train_pass(&net, r->workspace[omp_get_thread_num()], &lesson, &task->grad,
                                &task->correct);
-    if (r->supernet)
+    if (r->net)
         model_release(&net);
+}
+
+/* By all threads of a parallel region, which wait for each other at the end. */
+static void do_tasks(Trainer *r, int from, int to, const Model *whole)
+{
+#pragma omp for schedule(dynamic, 1)
+    for (int i = from; i < to; i++)
+        do_task(r, &r->task[i], whole);
 }
 
 /* Sums the tasks' gradients in their order: the same bits for any number of threads. */
@@ -219,8 +247,8 @@ static void sum_gradients(Trainer *r)
     memset(r->sum.stats, 0, sizeof(float) * r->sum.n_stats);
     for (int i = 0; i < r->n_tasks; i++) {
         const Model *grad = &r->task[i].grad;
-        if (r->supernet) {
-            supernet_add_gradient(r->supernet, &r->sum, grad, share);
+        if (r->net) {
+            supernet_add_gradient(&r->sum, grad, share);
             continue;
         }
         for (size_t j = 0; j < grad->n_params; j++)
@@ -238,16 +266,16 @@ static double rate_at(const Trainer *r, const TrainState *t)
 
 static void do_step(Trainer *r, TrainState *t)
 {
-    int shards = r->n_tasks / r->n_subnets;
-    draw_subnets(r, t->step);
+    int shards = r->n_tasks / r->n_subnets, teachers = r->answers ? shards : 0;
+    if (r->supernet)
+        draw_subnets(r, t);
 #pragma omp parallel num_threads(r->threads)
     {
 #pragma omp for schedule(dynamic, 1)
         for (int i = 0; i < shards; i++)
             prepare_shard(r, t->step, i);
-#pragma omp for schedule(dynamic, 1)
-        for (int i = 0; i < r->n_tasks; i++)
-            do_task(r, &r->task[i], t->model);
+        do_tasks(r, 0, teachers, t->model);
+        do_tasks(r, teachers, r->n_tasks, t->model);
     }
     sum_gradients(r);
     sgd_step(t->model, t->velocity, &r->sum, rate_at(r, t), r->o->momentum, r->o->weight_decay);
@@ -275,6 +303,7 @@ bool train(TrainState *t, const Supernet *supernet, const Dataset *d, const int 
            const TrainOptions *o, const TrainHooks *hooks)
 {
     assert(n > 0 && o->batch > 0 && o->shards > 0 && o->threads > 0);
+    assert(!supernet || o->sandwich || !o->distill);
     Trainer r;
     trainer_init(&r, t, supernet, d, n, o);
     bool go_on = true;
