@@ -47,6 +47,12 @@ static void take(Run run, float share)
     memcpy(run.small, run.big, sizeof(float) * (size_t)run.n);
 }
 
+static void put(Run run, float share)
+{
+    (void)share;
+    memcpy(run.big, run.small, sizeof(float) * (size_t)run.n);
+}
+
 static void give(Run run, float share)
 {
     for (int i = 0; i < run.n; i++)
@@ -120,6 +126,12 @@ void supernet_extract(const Supernet *s, const Genotype *g, Model *out)
     Net net;
     genotype_expand(&s->space, g, s->n_classes, &net);
     supernet_slice(&s->shared, &net, out);
+}
+
+void supernet_put(Model *shared, const Model *net)
+{
+    Model small = *net;
+    visit_params(&small, shared, put, 1);
 }
 
 void supernet_add_gradient(Model *sum, const Model *grad, float share)

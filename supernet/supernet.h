@@ -27,6 +27,8 @@ void supernet_extract(const Supernet *s, const Genotype *g, Model *out);
 /* The same for any network whose layers are, by stage, block and role, layers of
  * `shared`, and nowhere larger. */
 void supernet_slice(const Model *shared, const Net *net, Model *out);
+/* And back: shared gets the parameters of such a network where they belong; statistics stay. */
+void supernet_put(Model *shared, const Model *net);
 
 /* sum += share * grad: adds a subnet's gradient where its weights live. sum is
  * a Model of the largest network, grad a subnet's. Statistics are left alone. */

@@ -1,4 +1,4 @@
-/* train.h - SGD on one network, or on a supernet's random subnets.
+/* train.h - SGD on one network, alone or inside wider ones, or on a supernet's subnets.
  *
  * MCUNet's recipe (App. D): first the largest network alone, then each batch
  * goes through `subnets` random subnets whose gradients are averaged; momentum
@@ -16,6 +16,7 @@
 #define TRAIN_H
 
 #include "dataset/dataset.h"
+#include "supernet/netaug.h"
 #include "supernet/subnets.h"
 
 typedef struct {
@@ -26,6 +27,7 @@ typedef struct {
     bool sandwich;         /* the largest and the smallest are always among them */
     bool distill;          /* the largest teaches the others; with the sandwich only */
     Shrink shrink;         /* which choices are open, and when */
+    NetAug netaug;         /* of train_inside() */
     double rate;           /* peak learning rate */
     double warm_up;        /* epochs */
     double momentum, weight_decay, label_smoothing;
@@ -64,5 +66,10 @@ typedef struct {
  * NULL for t->model itself. True when all epochs are done, false when a hook stopped it. */
 bool train(TrainState *t, const Supernet *supernet, const Dataset *d, const int *index, int n,
            const TrainOptions *o, const TrainHooks *hooks);
+
+/* The same for `net`, which o->netaug trains inside t->model, netaug_widen()'s. Loss and accuracy
+ * are net's; its norms want recalibration. */
+bool train_inside(TrainState *t, const Net *net, const Dataset *d, const int *index, int n,
+                  const TrainOptions *o, const TrainHooks *hooks);
 
 #endif

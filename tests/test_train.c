@@ -119,6 +119,78 @@ TEST(a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened)
 }
 END
 
+/* Half of the steps, then, from a checkpoint, the rest; the smallest subnet inside wider ones. */
+static void train_in_halves(double share, int threads, Model *out)
+{
+    Bench b;
+    TrainOptions o = options(threads);
+    Model m, wide, fresh;
+    TrainState t;
+    size_t size;
+    int half = 4;
+    o.netaug = (NetAug){.width = 1.5, .expansion = 2, .share = share};
+    bench_init(&b, &o);
+    Genotype g = genotype_smallest(&b.net.space, 0, 0);
+    Rng rng = rng_make(1, 0);
+    supernet_extract(&b.net, &g, &m);
+    netaug_widen(&m, &o.netaug, &rng, &wide);
+    model_init(&fresh, &wide.net);
+    train_state_init(&t, &wide, &o, 96);
+    TrainHooks hooks = {.ctx = &half, .step = stop_soon};
+    ck_assert(!train_inside(&t, &m.net, &b.data.train, b.index, 96, &o, &hooks));
+    void *saved = train_state_save(&t, &size);
+    train_state_release(&t);
+    train_state_init(&t, &fresh, &o, 96);
+    ck_assert_msg(train_state_load(&t, saved, size) == 0, "%s", error_text());
+    ck_assert(train_inside(&t, &m.net, &b.data.train, b.index, 96, &o, NULL));
+    supernet_slice(&fresh, &m.net, out);
+    free(saved);
+    train_state_release(&t);
+    model_release(&m);
+    model_release(&wide);
+    model_release(&fresh);
+    bench_release(&b);
+}
+
+static void train_alone(Model *out)
+{
+    Bench b;
+    TrainOptions o = options(2);
+    TrainState t;
+    bench_init(&b, &o);
+    Genotype g = genotype_smallest(&b.net.space, 0, 0);
+    supernet_extract(&b.net, &g, out);
+    train_state_init(&t, out, &o, 96);
+    ck_assert(train(&t, NULL, &b.data.train, b.index, 96, &o, NULL));
+    train_state_release(&t);
+    bench_release(&b);
+}
+
+TEST(a_network_inside_wider_ones_of_no_weight_learns_as_it_does_alone)
+{
+    Model alone, inside;
+    train_alone(&alone);
+    train_in_halves(0, 2, &inside);
+    ck_assert(memcmp(alone.params, inside.params, sizeof(float) * alone.n_params) == 0);
+    model_release(&alone);
+    model_release(&inside);
+}
+END
+
+TEST(a_network_inside_wider_ones_is_the_same_for_any_number_of_threads)
+{
+    Model one, three, other;
+    train_in_halves(1, 1, &one);
+    train_in_halves(1, 3, &three);
+    train_in_halves(0.5, 1, &other);
+    ck_assert_uint_eq(model_hash(&one), model_hash(&three));
+    ck_assert_uint_ne(model_hash(&one), model_hash(&other));
+    model_release(&one);
+    model_release(&three);
+    model_release(&other);
+}
+END
+
 /* One step by hand: the largest learns the labels, the smallest what the largest says. */
 TEST(the_largest_subnet_teaches_the_others)
 {
@@ -220,4 +292,6 @@ END
 
 SUITE(train, weights_are_the_same_for_any_number_of_threads,
       a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened,
+      a_network_inside_wider_ones_of_no_weight_learns_as_it_does_alone,
+      a_network_inside_wider_ones_is_the_same_for_any_number_of_threads,
       the_largest_subnet_teaches_the_others, a_damaged_checkpoint_is_refused, the_loss_falls_and_every_image_is_seen_once_an_epoch)
