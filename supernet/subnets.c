@@ -1,22 +1,13 @@
 #include "supernet/subnets.h"
 
-#include "base/error.h"
-
 #include <assert.h>
 
-int shrink_check(const Shrink *shrink)
+bool shrink_is_order(const Shrink *shrink)
 {
-    bool named[N_SHRINK_GENES] = {false};
-    if (shrink->n == 0)
-        return 0;
-    if (shrink->n != N_SHRINK_GENES)
-        return errorf("shrink is an order of kernel, depth and expand, or empty");
-    for (int i = 0; i < shrink->n; i++) {
-        if (named[shrink->gene[i]])
-            return errorf("shrink is an order of kernel, depth and expand: one is named twice");
-        named[shrink->gene[i]] = true;
-    }
-    return 0;
+    unsigned named = 0;
+    for (int i = 0; i < shrink->n; i++)
+        named |= 1u << shrink->gene[i];
+    return shrink->n == 0 || (shrink->n == N_SHRINK_GENES && named == (1u << N_SHRINK_GENES) - 1);
 }
 
 static int64_t opening(const Shrink *shrink, int place, int64_t steps)

@@ -25,8 +25,8 @@ typedef struct {
     int gene[N_SHRINK_GENES]; /* ShrinkGene, in the order in which they open */
 } Shrink;
 
-/* -1 with errorf() when some genes are named and others not, or one twice. */
-int shrink_check(const Shrink *shrink);
+/* Every gene once, or none. */
+bool shrink_is_order(const Shrink *shrink);
 /* The part of the space that is open at `step` of `steps`. */
 Space shrink_open(const Space *space, const Shrink *shrink, int64_t step, int64_t steps);
 /* Does a gene open right before this step, while others were trained before it? */
