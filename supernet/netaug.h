@@ -11,8 +11,8 @@
 #include "nn/model.h"
 
 typedef struct {
-    double width;     /* most a wider network's blocks put out, in times the network's; 1: no more */
-    double expansion; /* most they have in the middle, in times that */
+    double width;     /* most channels that a wider network's blocks put out; 1: the network's */
+    double expansion; /* and most that they have in the middle, besides; both are factors */
     double share;     /* of the wider network's loss: the paper's alpha, 1 */
 } NetAug;
 

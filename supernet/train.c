@@ -109,7 +109,7 @@ typedef struct {
     float *images;
     int *labels;
     Net *net; /* [n_subnets] of this step; NULL: the whole model is trained */
-    float *answers; /* of the first subnet to the batch [images][classes]; NULL: it teaches nobody */
+    float *answers; /* [images][classes], the first subnet's; NULL: it teaches nobody */
     Task *task;
     Workspace **workspace; /* [threads] */
     Model sum;
@@ -132,7 +132,7 @@ static void trainer_init(Trainer *r, const TrainState *t, int n)
     size_t image = (size_t)d->h * (size_t)d->w * (size_t)d->c;
     r->images = xaligned(sizeof(float) * image * (size_t)(r->shard_size * shards));
     r->labels = xcalloc((size_t)(r->shard_size * shards), sizeof(int));
-    if (r->n_subnets > 1 || r->supernet)
+    if (r->supernet || r->inside)
         r->net = xcalloc((size_t)r->n_subnets, sizeof(Net));
     if (r->supernet && o->distill)
         r->answers = xcalloc((size_t)(r->shard_size * shards * d->n_classes), sizeof(float));

@@ -294,4 +294,5 @@ SUITE(train, weights_are_the_same_for_any_number_of_threads,
       a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened,
       a_network_inside_wider_ones_of_no_weight_learns_as_it_does_alone,
       a_network_inside_wider_ones_is_the_same_for_any_number_of_threads,
-      the_largest_subnet_teaches_the_others, a_damaged_checkpoint_is_refused, the_loss_falls_and_every_image_is_seen_once_an_epoch)
+      the_largest_subnet_teaches_the_others, a_damaged_checkpoint_is_refused,
+      the_loss_falls_and_every_image_is_seen_once_an_epoch)
