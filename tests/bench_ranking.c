@@ -1,6 +1,7 @@
 /* How well a supernet ranks networks: Kendall's tau between what twelve networks score with its
  * weights, as the search scores them, and their test accuracy when each is trained alone, with the
- * same recipe for as many steps. One line a recipe of the supernet, and one for MACs alone.
+ * same recipe for as many steps. One line a recipe of the supernet, and one for MACs alone. Last,
+ * what NetAug does for the smallest of the networks.
  *
  *     bench_ranking [FOLDER [EPOCHS [SEED]]]
  *
@@ -135,18 +136,24 @@ static Accuracy score(Bench *b, Model *m)
     return accuracy_of(m, b->ws, &p);
 }
 
+/* Network i with its first weights. */
+static void begin_alone(const Bench *b, int i, Model *m)
+{
+    Net net;
+    Rng rng = rng_make(b->o.seed, 10 + (uint64_t)i);
+    genotype_expand(&b->space, &b->genotype[i], b->data.train.n_classes, &net);
+    model_init(m, &net);
+    model_randomise(m, &rng);
+}
+
 static void train_alone(Bench *b)
 {
     TrainOptions o = b->o;
     o.shards = 2; /* the work of two threads */
     for (int i = 0; i < NETWORKS; i++) {
-        Net net;
         Model m;
         char text[GENOTYPE_TEXT];
-        Rng rng = rng_make(o.seed, 10 + (uint64_t)i);
-        genotype_expand(&b->space, &b->genotype[i], b->data.train.n_classes, &net);
-        model_init(&m, &net);
-        model_randomise(&m, &rng);
+        begin_alone(b, i, &m);
         train_model(b, &m, NULL, &o);
         b->alone[i] = test_accuracy(b, &m);
         genotype_text(&b->space, &b->genotype[i], text);
@@ -154,6 +161,29 @@ static void train_alone(Bench *b)
         fflush(stdout);
         model_release(&m);
     }
+}
+
+/* The smallest network again, from the same weights, inside wider ones. */
+static void train_netaug(Bench *b)
+{
+    Model m, wide;
+    TrainState t;
+    TrainOptions o = b->o;
+    Rng rng = rng_make(o.seed, 3);
+    o.shards = 2;
+    o.netaug = (NetAug){.width = 1.6, .expansion = 2.2, .share = 1};
+    begin_alone(b, 0, &m);
+    netaug_widen(&m, &o.netaug, &rng, &wide);
+    train_state_init(&t, &wide, &o, b->n_fit);
+    train_inside(&t, &m.net, &b->data.train, b->fit, b->n_fit, &o, NULL);
+    Net net = m.net;
+    model_release(&m);
+    supernet_slice(&wide, &net, &m);
+    score(b, &m); /* for the norms */
+    printf("netaug network 0 alone %.4f inside %.4f\n", b->alone[0], test_accuracy(b, &m));
+    train_state_release(&t);
+    model_release(&wide);
+    model_release(&m);
 }
 
 /* --- ranking */
@@ -253,6 +283,7 @@ int main(int argc, char **argv)
     printf("ranking macs kendall-tau %.2f networks %d\n",
            kendall_tau(b.macs, b.alone, NETWORKS), NETWORKS);
     rank_recipes(&b);
+    train_netaug(&b);
     workspace_free(b.ws);
     data_release(&b.data);
     free(b.fit);
