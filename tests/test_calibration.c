@@ -52,7 +52,7 @@ TEST(seventy_two_plans_have_every_kernel_and_two_say_what_they_lack)
     uint32_t missing = calibration_missing(t, 72), of_two = calibration_missing(t, 2);
     ck_assert_uint_eq(missing, 0);
     ck_assert(of_two >> STEP_BLOCK & 1);
-    ck_assert(!(of_two >> OP_CONV & 1));
+    ck_assert(!(of_two >> STEP_CONV_PAIRS & 1));
     free(t);
 }
 END

@@ -306,7 +306,7 @@ TEST(estimated_cycles_are_each_kernels_instructions_times_its_cycles)
 {
     Net net;
     Plan plan;
-    PlanOptions o = {.policy = POLICY_LAYERWISE};
+    PlanOptions o = {.policy = POLICY_LAYERWISE, .small = true};
     Latency model = {.unit = "instructions", .fixed = 7};
     net_begin(&net, 2, 2, 3);
     net_pointwise(&net, NET_IMAGE, 8, ACT_NONE);
