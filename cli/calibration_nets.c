@@ -219,7 +219,9 @@ int calibration_model(const Net *net, Rng *rng, QModel *q)
     for (int i = 0; i <= net->n_layers; i++) {
         const Layer *l = i > 0 ? &net->layer[i - 1] : NULL;
         bool keeps = l && (l->op == OP_AVG_POOL || l->op == OP_MAX_POOL || l->op == OP_GLOBAL_POOL);
-        q->tensor[i].zero = keeps ? q->tensor[1 + l->input].zero : (int8_t)between(rng, -40, 40);
+        int8_t zero = (int8_t)between(rng, -40, 40);
+        q->tensor[i].zero = keeps ? q->tensor[1 + l->input].zero
+                            : l && l->act != ACT_NONE ? INT8_MIN : zero; /* cut off at zero */
         if (l)
             random_constants(&q->layer[i - 1], l, rng);
     }

@@ -21,7 +21,8 @@
  *     block         window rows  bytes moved   values of all taps of the   MACs of the
  *                   that slid    with them     three layers  depthwise     1x1 layers
  *
- * Four outputs are made together, and a row of their window is walked once for them. */
+ * Four outputs are made together, and a row of their window is walked once for them. Kernels of
+ * pairs work otherwise: latency_pairs.h. */
 #ifndef LATENCY_H
 #define LATENCY_H
 
@@ -45,8 +46,8 @@ typedef struct {
     char place[192];    /* where it was read, "file:line", for who has to complain */
 } Latency;
 
-/* Of a layer that runs alone. */
-void layer_features(const Layer *l, double features[N_FEATURES]);
+/* Of a layer that runs alone, with its operator's kernel or the step of pairs. */
+void layer_features(const Layer *l, int kernel, double features[N_FEATURES]);
 /* Multiply-accumulates without the taps beyond the image; 0 of a layer without weights. */
 double layer_macs_inside(const Layer *l);
 double latency_layer(const Latency *latency, const Layer *l, int kernel);
