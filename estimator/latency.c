@@ -12,9 +12,10 @@ static int at_most(int a, int b)
 
 /* ---- what one kernel does ---------------------------------------------------------------- */
 
-/* Of a layer along one axis: outputs, and taps of their windows that are inside the image. */
+/* Of a layer along one axis: outputs, and taps of their windows that are inside the image; of columns
+ * the inputs of a window's row that fill no word, of all windows. */
 typedef struct {
-    double made, taps;
+    double made, taps, left;
 } Axis;
 
 /* Outputs [from, to): only windows at the borders lose taps. */
@@ -25,7 +26,14 @@ static Axis axis_of(int in, int k, int s, int pad, int from, int to)
         taps -= pad - o * s < k ? pad - o * s : k;
     for (int o = to - 1; o >= from && o * s - pad + k > in; o--)
         taps -= o * s - pad < in ? o * s - pad + k - in : k;
-    return (Axis){to - from, (double)taps};
+    return (Axis){to - from, (double)taps, 0};
+}
+
+static int taps_inside(const Layer *l, int x)
+{
+    int first = x * l->sw - l->pad_left, end = at_most(first + l->kw, l->in_w);
+    first = first > 0 ? first : 0;
+    return end > first ? end - first : 0;
 }
 
 static Axis rows_of(const Layer *l, int from, int to)
@@ -35,7 +43,10 @@ static Axis rows_of(const Layer *l, int from, int to)
 
 static Axis columns_of(const Layer *l, int from, int to)
 {
-    return axis_of(l->in_w, l->kw, l->sw, l->pad_left, from, to);
+    Axis a = axis_of(l->in_w, l->kw, l->sw, l->pad_left, from, to);
+    for (int x = from; x < to; x++)
+        a.left += taps_inside(l, x) * l->in_c % 4;
+    return a;
 }
 
 /* What an output follows from: everything in its window, its channel of it, or one value. */
@@ -70,11 +81,20 @@ static int fours_and_ones(int c)
     return c / 4 + c % 4;
 }
 
-/* With all channels a group that is too short takes as long as a whole one instead
+/* With all channels up to three are left, as two and one, each as slow as 2.5 channels
  * (runtime/tb_window.h; tb_channels.h). */
+#define SHORT_GROUP 2.5
+
 static int groups_of(const Layer *l)
 {
-    return kind_of(l) == FROM_ALL ? (l->out_c + 3) / 4 : fours_and_ones(l->out_c);
+    return kind_of(l) == FROM_ALL ? l->out_c / 4 + (l->out_c % 4 + 1) / 2 : fours_and_ones(l->out_c);
+}
+
+/* Channels of a depthwise layer: what is left of its fours goes without words, twice as slowly, and
+ * so do all when several read one input. */
+static int slow_channels(const Layer *l)
+{
+    return l->out_c == l->in_c ? l->out_c + l->out_c % 4 : 2 * l->out_c;
 }
 
 /* Multiply-accumulates the kernel really does: of a pool, values it looks at. */
@@ -82,9 +102,9 @@ static double macs_of(const Layer *l, double taps)
 {
     switch (kind_of(l)) {
     case FROM_ALL:
-        return taps * l->in_c * 4 * groups_of(l);
+        return taps * l->in_c * (l->out_c / 4 * 4 + SHORT_GROUP * ((l->out_c % 4 + 1) / 2));
     case FROM_CHANNEL:
-        return taps * l->out_c;
+        return taps * (l->op == OP_DEPTHWISE ? slow_channels(l) : l->out_c);
     case FROM_VALUE:
         break;
     }
@@ -101,7 +121,8 @@ double layer_macs_inside(const Layer *l)
 static void set_features(const Layer *l, double passes, double calls, Axis y, Axis x, double *f)
 {
     bool walks = kind_of(l) == FROM_ALL || l->op == OP_DEPTHWISE;
-    f[FEATURE_CALL] = passes;
+    f[FEATURE_CALL] = kind_of(l) == FROM_ALL ? y.taps * x.left * groups_of(l)
+                      : l->op == OP_DEPTHWISE ? calls * groups_of(l) : passes;
     f[FEATURE_ROW] = calls;
     f[FEATURE_PIXEL] = walks ? y.taps * x.made * groups_of(l) : y.made * x.made;
     f[FEATURE_OUTPUT] = y.made * x.made * l->out_c;
@@ -229,6 +250,7 @@ static void add_axis(Axis *sum, Axis a)
 {
     sum->made += a.made;
     sum->taps += a.taps;
+    sum->left += a.left;
 }
 
 static void tiled_passes(Passes *p)

@@ -13,9 +13,12 @@
  * places for what they do:
  *
  *                   op           row           pixel         output        mac
- *     conv, dense,  as above     as above      rows of the   as above      of whole groups
- *     pointwise,                               window that                 of four outputs
- *     depthwise                                are walked                  (not depthwise)
+ *     conv, dense,  inputs left  as above      rows of the   as above      of whole groups
+ *     pointwise     of a row's                 window that                 of four outputs
+ *                   fours                      are walked
+ *     depthwise     fours of     as above      the same      as above      twice where channels
+ *                   channels                                               are no four
+ *                   of a call
  *     input, copy   -            calls         -             bytes         -
  *     sum_pool      -            calls         -             sums added to values added
  *     block         window rows  bytes moved   values of all taps of the   MACs of the

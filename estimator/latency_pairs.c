@@ -8,6 +8,8 @@
 #define SHORT_LOOP (9.0 / 13)
 #define ROUNDS_AWAY (66.0 / 74)
 #define ALONE 3
+/* A call looks at its channels' scales; at so many as long as at all the rest. */
+#define CALL_CHANNELS 400.0
 
 void pairs_row_add(PairsRow *row, const Layer *l, int kernel, int w)
 {
@@ -39,8 +41,8 @@ static void tile_features(const Layer *l, double rows, const PairsRow *row, doub
     double taps = (double)l->kh * l->kw * l->in_c, pairs = (int)(taps + 1) / 2;
     double channels = l->out_c / 2 + ALONE * (l->out_c % 2);
     double tiles = rows * row->tiles, shorts = rows * row->shorts;
-    f[FEATURE_CALL] = rows * row->calls * l->out_c;
-    f[FEATURE_ROW] = rows * row->calls;
+    f[FEATURE_CALL] = tiles * l->kh * (l->kw * l->in_c % 4);
+    f[FEATURE_ROW] = rows * row->calls * (1 + l->out_c / CALL_CHANNELS);
     f[FEATURE_PIXEL] = tiles * taps;
     f[FEATURE_OUTPUT] = tiles * channels * (rounds_away(l) ? 1 : ROUNDS_AWAY);
     f[FEATURE_MAC] = (tiles - (1 - SHORT_LOOP) * shorts) * channels * pairs;

@@ -6,10 +6,9 @@
  * places of latency.h:
  *
  *                      op               row             pixel          output          mac
- *     conv_pairs,      scales looked    calls           taps           tiles times     pairs of taps of
- *     pointwise_pairs  at: of all                       gathered       pairs of        them
- *                      channels, once                                  channels
- *                      a call
+ *     conv_pairs,      taps left of     calls, and      taps           tiles times     pairs of taps of
+ *     pointwise_pairs  a row's fours    the scales      gathered       pairs of        them
+ *                                       looked at                      channels
  *     depthwise_pairs  channels of      their weights   words          tiles of a      dual
  *                      all strips       unpacked        unpacked       channel         multiply-adds */
 #ifndef LATENCY_PAIRS_H

@@ -72,7 +72,10 @@ static double slow_macs(const Layer *l)
                     taps += r >= 0 && r < l->in_h && c >= 0 && c < l->in_w;
                 }
     bool mixes = l->op == OP_CONV || l->op == OP_POINTWISE || l->op == OP_DENSE;
-    return each_by_itself(l) ? 0 : taps * l->in_c * (mixes ? (l->out_c + 3) / 4 * 4 : 1);
+    double channels = l->out_c / 4 * 4 + 2.5 * (l->out_c % 4 == 0 ? 0 : l->out_c % 4 == 3 ? 2 : 1);
+    if (l->op == OP_DEPTHWISE) /* one is as slow as two of four, where several read one input all are */
+        channels = (double)(l->out_c == l->in_c ? l->out_c + l->out_c % 4 : 2 * l->out_c) / l->in_c;
+    return each_by_itself(l) ? 0 : taps * l->in_c * (mixes || l->op == OP_DEPTHWISE ? channels : 1);
 }
 
 TEST(features_are_counted_tap_by_tap)
@@ -82,11 +85,12 @@ TEST(features_are_counted_tap_by_tap)
         Layer l = layer_of(i % N_OPS, &rng);
         double f[N_FEATURES];
         layer_features(&l, l.op, f);
-        ck_assert_double_eq(f[FEATURE_CALL], 1);
+        bool mixes = l.op == OP_CONV || l.op == OP_POINTWISE || l.op == OP_DENSE;
+        ck_assert(mixes || l.op == OP_DEPTHWISE || f[FEATURE_CALL] == 1);
         bool at_once = each_by_itself(&l) || l.op == OP_POINTWISE;
         ck_assert_double_eq(f[FEATURE_ROW], at_once ? 1 : l.out_h);
         ck_assert_double_eq(f[FEATURE_OUTPUT], l.out_h * l.out_w * l.out_c);
-        ck_assert_double_eq(f[FEATURE_MAC], slow_macs(&l));
+        ck_assert_double_eq_tol(f[FEATURE_MAC], slow_macs(&l), 1e-6);
     }
 }
 END
@@ -99,8 +103,9 @@ TEST(a_3x3_convolution_loses_the_taps_beyond_its_border)
     net_conv(&net, NET_IMAGE, 3, square(3), square(1), ACT_NONE);
     layer_features(&net.layer[0], OP_CONV, f);
     ck_assert_double_eq(layer_macs_inside(&net.layer[0]), 10 * 10 * 2 * 3); /* 2 + 3 + 3 + 2 taps */
-    ck_assert_double_eq(f[FEATURE_MAC], 10 * 10 * 2 * 4); /* the group is as slow as if whole */
-    ck_assert_double_eq(f[FEATURE_PIXEL], 10 * 4); /* window rows in, for each column */
+    ck_assert_double_eq(f[FEATURE_MAC], 10 * 10 * 2 * 5); /* two channels and one, as slow as 2.5 */
+    ck_assert_double_eq(f[FEATURE_PIXEL], 2 * 10 * 4); /* window rows in, for each column and group */
+    ck_assert_double_eq(f[FEATURE_CALL], 2 * 10 * 4); /* 2 x 2 inputs inside are a word, 3 x 2 leave two */
 }
 END
 
@@ -111,14 +116,14 @@ TEST(a_network_takes_its_layers_and_what_is_fixed)
     net_begin(&net, 2, 2, 3);
     net_pointwise(&net, NET_IMAGE, 8, ACT_NONE);
     net_add(&net, 0, 0);
-    model.weight[OP_POINTWISE][FEATURE_CALL] = 100;
+    model.weight[OP_ADD][FEATURE_CALL] = 100;
     model.weight[OP_POINTWISE][FEATURE_ROW] = 3;
     model.weight[OP_POINTWISE][FEATURE_MAC] = 2;
     model.weight[OP_ADD][FEATURE_OUTPUT] = 0.5;
     model.weight[STEP_INPUT][FEATURE_ROW] = 11;
-    ck_assert_double_eq(latency_layer(&model, &net.layer[0], net.layer[0].op), 100 + 3 + 2 * 96);
-    ck_assert_double_eq(latency_net(&model, &net, &small), 7 + 295 + 16);
-    ck_assert_double_eq(latency_net(&model, &net, &small_outside), 7 + 298 + 22 + 16); /* two rows come in */
+    ck_assert_double_eq(latency_layer(&model, &net.layer[0], net.layer[0].op), 3 + 2 * 96);
+    ck_assert_double_eq(latency_net(&model, &net, &small), 7 + 195 + 116);
+    ck_assert_double_eq(latency_net(&model, &net, &small_outside), 7 + 198 + 22 + 116); /* two rows come in */
     model.unit[0] = 0; /* there is no model */
     ck_assert_double_eq(latency_net(&model, &net, &small), 0);
 }
@@ -144,17 +149,40 @@ static double columns_inside(const TbOp *op)
     return taps;
 }
 
+/* Of a row's windows, inputs that fill no word. */
+static double inputs_left(const TbOp *op)
+{
+    double left = 0;
+    for (int x = 0; x < op->out_w; x++) {
+        int taps = 0;
+        for (int j = 0; j < op->kw; j++) {
+            int c = x * op->sw - op->pad_left + j;
+            taps += c >= 0 && c < op->in_w;
+        }
+        left += taps * op->in_c % 4;
+    }
+    return left;
+}
+
 static void count_row(const TbOp *op, const TbRows *rows, int step, double *f)
 {
     bool mixes = step == OP_CONV || step == OP_POINTWISE || step == OP_DENSE;
     bool each = step == OP_ADD || step == OP_GATE || step == OP_LOOKUP || step == OP_SOFTMAX;
-    int inside = 0, groups = mixes ? (op->out_c + 3) / 4 : op->out_c / 4 + op->out_c % 4;
+    int inside = 0, groups = op->out_c / 4 + (mixes ? (op->out_c % 4 + 1) / 2 : op->out_c % 4);
+    int channels = step != OP_DEPTHWISE ? op->out_c
+                   : op->out_c == op->in_c ? op->out_c + op->out_c % 4 : 2 * op->out_c;
     for (int k = 0; k < op->kh; k++)
         inside += rows->in[k] != NULL;
     double taps = inside * columns_inside(op);
     f[FEATURE_PIXEL] += op->out_w * (mixes || step == OP_DEPTHWISE ? inside * groups : 1);
     f[FEATURE_OUTPUT] += op->out_w * op->out_c;
-    f[FEATURE_MAC] += each ? 0 : mixes ? taps * op->in_c * groups * 4 : taps * op->out_c;
+    f[FEATURE_MAC] += each ? 0 : mixes ? taps * op->in_c * (op->out_c / 4 * 4 + 2.5 * ((op->out_c % 4 + 1) / 2)) : taps * channels;
+    if (mixes)
+        f[FEATURE_CALL] += inside * groups * inputs_left(op);
+    else if (step == OP_DEPTHWISE)
+        f[FEATURE_CALL] += groups;
+    else
+        f[FEATURE_CALL] += rows->y == 0;
 }
 
 /* Products of one weight for each of c outputs: four of one output that is made alone. */
@@ -221,7 +249,6 @@ static void count_kernel(const TbOp *op, const TbRows *rows, void *scratch)
         f[FEATURE_OUTPUT] += op->in_c;
         f[FEATURE_MAC] += op->in_w * op->in_c;
     } else {
-        f[FEATURE_CALL] += rows->y == 0;
         count_row(op, rows, step, f);
     }
 }
@@ -272,8 +299,8 @@ TEST(pairs_work_in_tiles_of_four)
     net_begin(&net, 5, 5, 6);
     net_pointwise(&net, net_depthwise(&net, NET_IMAGE, square(3), square(1), ACT_NONE), 8, ACT_NONE);
     layer_features(&net.layer[1], STEP_POINTWISE_PAIRS, f);
-    ck_assert_double_eq(f[FEATURE_ROW], 1);
-    ck_assert_double_eq(f[FEATURE_CALL], 8);
+    ck_assert_double_eq(f[FEATURE_ROW], 1 + 8 / 400.0);
+    ck_assert_double_eq(f[FEATURE_CALL], 7 * 2);
     ck_assert_double_eq(f[FEATURE_PIXEL], 7 * 6); /* 25 pixels: the last tile has one */
     ck_assert_double_eq(f[FEATURE_OUTPUT], 7 * 4);
     ck_assert_double_eq(f[FEATURE_MAC], (6 + 9.0 / 13) * 4 * 3);
