@@ -11,10 +11,15 @@
 
 #include <stdint.h>
 
-/* Four pixels' taps as int16, and a row of their windows where it is padded. */
+/* A row of four pixels' windows, where it is padded; and behind it their taps as int16. */
+static inline uint32_t tb_conv_padded(uint32_t kw, uint32_t sw, uint32_t in_c)
+{
+    return ((3 * sw + kw) * in_c + 3) / 4 * 4;
+}
+
 static inline uint32_t tb_conv_pairs_scratch(uint32_t kh, uint32_t kw, uint32_t sw, uint32_t in_c)
 {
-    return 16 * ((kh * kw * in_c + 1) / 2) + (3 * sw + kw) * in_c;
+    return tb_conv_padded(kw, sw, in_c) + 16 * ((kh * kw * in_c + 1) / 2);
 }
 
 static inline uint32_t tb_pointwise_pairs_scratch(uint32_t in_c)

@@ -1,3 +1,4 @@
+#include "scratch.h"
 #include "tb_tile.h"
 
 static int8_t *fill(int8_t *to, int8_t value, int n)
@@ -27,14 +28,19 @@ TB_APART void pad(const TbOp *op, const int8_t *row, int x, int n, int8_t *to)
     fill(to, op->in_zero, (n - inside.to) * in_c);
 }
 
-/* Windows that are not all in the image are first put together, behind the unpacked taps. */
+TB_INLINE int padded_bytes(const TbOp *op)
+{
+    return (int)tb_conv_padded(op->kw, op->sw, op->in_c);
+}
+
+/* Windows that are not all in the image are first put together, before the unpacked taps. */
 TB_INLINE void gather(const TbOp *op, const TbRows *rows, int x, int n, TbSpread spread, TbWord *to)
 {
     const int in_c = op->in_c, kh = op->kh, taps = op->kw * in_c, fours = taps / 4;
     const int first = x * op->sw - op->pad_left, columns = (n - 1) * op->sw + op->kw;
     const int inside = first >= 0 && first + columns <= op->in_w;
     TbWord *left = to + kh * fours * 8;
-    int8_t *padded = (int8_t *)(to + tb_tile_pairs(kh * taps) * TB_TILE);
+    int8_t *padded = (int8_t *)to - padded_bytes(op);
     for (int y = 0; y < kh; y++) {
         const int8_t *in = inside && rows->in[y] ? rows->in[y] + first * in_c : padded;
         TbTaps4 from = {in, in + spread.second, in + spread.third, in + spread.fourth};
@@ -48,5 +54,6 @@ TB_INLINE void gather(const TbOp *op, const TbRows *rows, int x, int n, TbSpread
 void tb_conv_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
     const int taps = op->kh * op->kw * op->in_c;
-    tb_tile_row(op, rows, (TbWord *)scratch, taps, op->sw * op->in_c, gather);
+    TbWord *unpacked = (TbWord *)scratch + padded_bytes(op) / 4;
+    tb_tile_row(op, rows, unpacked, taps, op->sw * op->in_c, gather);
 }

@@ -76,13 +76,18 @@ TB_INLINE void tb_tile_unpack(TbWord **to, TbTaps4 *from, int fours)
     }
 }
 
-/* Unpacks n taps more, from the kth on of those that are in plain order. Is there no last half of a
- * pair, then anything may stand there: its weights are zeros. */
+/* Unpacks n taps more, from the kth on of those that are in plain order. The first of a pair is
+ * put as a word, so that there is a second one in any case; of the last its weights are zeros. */
 TB_INLINE void tb_tile_unpack_left(TbWord *left, int k, const TbTaps4 *from, int n)
 {
     for (int tap = 0; tap < n; tap++, k++) {
-        TbHalf *to = (TbHalf *)left + k / 2 * 8 + k % 2;
-        to[0] = from->a[tap], to[2] = from->b[tap], to[4] = from->c[tap], to[6] = from->d[tap];
+        TbWord *to = left + k / 2 * 4;
+        TbHalf *second = (TbHalf *)to + 1;
+        const int32_t a = from->a[tap], b = from->b[tap], c = from->c[tap], d = from->d[tap];
+        if (k % 2)
+            second[0] = (TbHalf)a, second[2] = (TbHalf)b, second[4] = (TbHalf)c, second[6] = (TbHalf)d;
+        else
+            to[0] = (TbWord)a, to[1] = (TbWord)b, to[2] = (TbWord)c, to[3] = (TbWord)d;
     }
 }
 
