@@ -1,10 +1,10 @@
-/* board_qemu.c - QEMU's mps2-an386 (Cortex-M4) and mps2-an500 (Cortex-M7).
+/* board_qemu.c - QEMU's mps2-an386 (Cortex-M4), mps2-an500 (M7) and mps3-an547 (M55).
  *
  * Files and text go through Arm's semihosting. Under -icount shift=0 one
- * instruction takes one nanosecond of virtual time and the board's CMSDK timer
- * ticks at 25 MHz, once in 40 instructions. Counting starts at an edge of the
- * timer, and at the end a loop of four instructions counts up to the next edge,
- * so the figure is good to a few instructions and not to 40. */
+ * instruction takes one nanosecond of virtual time and the board's timer ticks
+ * once in 30 or 40 of them. Counting starts at an edge of the timer, and at the
+ * end a loop of four instructions counts up to the next edge, so the figure is
+ * good to a few instructions and not to 40. */
 #include "tb_board.h"
 
 #include <stddef.h>
@@ -54,17 +54,21 @@ void board_end(int status)
 
 /* ---- the clock ---- */
 
-enum { TICK = 40, SPIN = 4 }; /* instructions in a tick, in one turn of spin_to_edge() */
+#ifdef __ARM_FEATURE_MVE /* the SSE-300's system counter, 32 MHz */
+enum { UP = 1, TICK = 125 };
+static volatile uint32_t *const timer_control = (volatile uint32_t *)0x58100000;
+static volatile uint32_t *const timer = (volatile uint32_t *)0x58100008;
+#else /* a CMSDK timer, 25 MHz; the register behind its value is what it starts from */
+enum { UP = 0, TICK = 160 };
+static volatile uint32_t *const timer_control = (volatile uint32_t *)0x40000000;
+static volatile uint32_t *const timer = (volatile uint32_t *)0x40000004;
+#endif
+enum { PART = 4, SPIN = 4 }; /* TICK: so many parts of an instruction; turns of spin_to_edge() */
 
-typedef struct {
-    volatile uint32_t control, value, reload, status;
-} Timer;
-
-static Timer *const timer = (Timer *)0x40000000;
 static uint32_t started;
 static int64_t own_cost;
 
-/* Waits until the timer, which counts down, leaves `now`; how many turns that took. */
+/* Waits until the timer leaves `now`; how many turns that took. */
 static uint32_t spin_to_edge(uint32_t now)
 {
     uint32_t turns = 0, value;
@@ -73,7 +77,7 @@ static uint32_t spin_to_edge(uint32_t now)
                      "   cmp %1, %3\n"
                      "   beq 1b\n"
                      : "+r"(turns), "=&r"(value)
-                     : "r"(&timer->value), "r"(now)
+                     : "r"(timer), "r"(now)
                      : "cc");
     return turns;
 }
@@ -85,14 +89,15 @@ const char *board_clock_unit(void)
 
 void board_clock_start(void)
 {
-    spin_to_edge(timer->value);
-    started = timer->value;
+    spin_to_edge(*timer);
+    started = *timer;
 }
 
 static int64_t since_start(void)
 {
-    const uint32_t now = timer->value, turns = spin_to_edge(now);
-    return (int64_t)(started - now + 1) * TICK - (int64_t)turns * SPIN;
+    const uint32_t now = *timer, turns = spin_to_edge(now);
+    const uint32_t ticks = (UP ? now - started : started - now) + 1;
+    return (int64_t)ticks * TICK / PART - (int64_t)turns * SPIN;
 }
 
 uint64_t board_clock_stop(void)
@@ -103,9 +108,9 @@ uint64_t board_clock_stop(void)
 
 void board_begin(void)
 {
-    timer->reload = UINT32_MAX;
-    timer->value = UINT32_MAX;
-    timer->control = 1;
+    if (!UP)
+        timer[0] = timer[1] = UINT32_MAX;
+    *timer_control = 1;
     board_clock_start();
     own_cost = since_start(); /* of nothing: what the two calls take */
 }
@@ -117,18 +122,20 @@ enum { PAINT = 0x5713AC5 };
 extern uint32_t stack_limit[]; /* of the linker script */
 static uint32_t *painted_from;
 
-static inline uint32_t *stack_pointer(void)
-{
-    uint32_t *sp;
-    __asm__ volatile("mov %0, sp" : "=r"(sp));
-    return sp;
-}
-
+/* One piece of assembly: for a loop of its own the compiler may push registers
+ * after it has asked for the stack pointer. */
 __attribute__((noinline)) void board_stack_paint(void)
 {
-    painted_from = stack_pointer();
-    for (volatile uint32_t *p = stack_limit; p < painted_from; p++)
-        *p = PAINT;
+    uint32_t *p = stack_limit, *sp;
+    __asm__ volatile("   mov %1, sp\n"
+                     "1: cmp %0, %1\n"
+                     "   itt lo\n"
+                     "   strlo %2, [%0], #4\n"
+                     "   blo 1b\n"
+                     : "+r"(p), "=&r"(sp)
+                     : "r"(PAINT)
+                     : "cc", "memory");
+    painted_from = sp;
 }
 
 __attribute__((noinline)) uint32_t board_stack_used(void)
