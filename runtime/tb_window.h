@@ -8,6 +8,7 @@
 #define TB_WINDOW_H
 
 #include "simd.h"
+#include "simd_mve.h"
 
 /* Channels whose sums are kept for a pixel, so that vectors can turn them into
  * outputs; without vectors just the four that are summed together. */
@@ -83,6 +84,87 @@ typedef struct {
     int padded; /* a window may reach over the edges of the image */
 } TbWindow;
 
+#if TB_MVE
+
+/* Sums of four channels of the window at x; less: of x - zero (simd_mve.h). */
+TB_INLINE int32x4_t tb_window_four(const TbOp *op, const TbWindow *k, const int8_t *const *rows,
+                                   const int8_t *const w[4], int x, int less)
+{
+    const int in_c = op->in_c;
+    const TbTaps whole = {0, k->kw}, t = k->padded && less ? tb_taps(x, k->kw, op->in_w) : whole;
+    const int n = (t.to - t.from) * in_c;
+    TbDots s = {0, 0, 0, 0};
+    for (int y = 0; y < k->kh; y++) {
+        if (k->padded && (!rows[y] || n == 0))
+            continue;
+        const int at = (y * k->kw + t.from) * in_c;
+        const int8_t *from = rows[y] + (x + t.from) * in_c;
+        const int8_t *const row[] = {w[0] + at, w[1] + at, w[2] + at, w[3] + at};
+        if (less)
+            tb_dot_four_less(&s, from, row, n, op->in_zero);
+        else
+            tb_dot_four(&s, from, row, n);
+    }
+    return tb_dots(s);
+}
+
+/* Pixels whose window is all inside the row, when they are worth the quick way; else none. */
+TB_INLINE TbTaps tb_window_inside(const TbOp *op, const TbWindow *k, int pixels)
+{
+    enum { WORTH = 3 };
+    const int stride = k->stride > 0 ? k->stride : 1, room = op->in_w + k->pad_left - k->kw;
+    TbTaps inside = {0, pixels};
+    if (k->padded) {
+        inside.from = (k->pad_left + stride - 1) / stride;
+        inside.to = room < 0 ? 0 : room / stride + 1;
+        inside.to = inside.to < pixels ? inside.to : pixels;
+    }
+    if (inside.to - inside.from < WORTH)
+        inside.from = inside.to = pixels;
+    return inside;
+}
+
+/* Four channels, or the n there are, of all pixels. */
+TB_INLINE void tb_window_channels(const TbOp *op, const TbWindow *k, const int8_t *const *rows,
+                                  int8_t *out, int pixels, int channel, int n)
+{
+    const ptrdiff_t size = k->kh * k->kw * op->in_c;
+    const int8_t *a = op->weights + channel * size, *b = n > 1 ? a + size : a;
+    const int8_t *c = n > 2 ? b + size : b, *const w[] = {a, b, c, n > 3 ? c + size : c};
+    const TbFour four = tb_four(op, channel, n);
+    const int32x4_t bias = vldrwq_z_s32(op->bias + channel, four.there);
+    const TbTaps inside = tb_window_inside(op, k, pixels);
+    int32x4_t begin = bias;
+
+    out += channel;
+    for (int i = 0, x = -k->pad_left; i < pixels; i++, x += k->stride, out += op->out_c) {
+        const int less = i <= inside.from || i >= inside.to;
+        const int32x4_t sum = less ? vaddq_s32(bias, tb_window_four(op, k, rows, w, x, 1))
+                                   : vaddq_s32(begin, tb_window_four(op, k, rows, w, x, 0));
+        if (i == inside.from)
+            begin = vsubq_s32(sum, tb_window_four(op, k, rows, w, x, 0));
+        tb_four_out(&four, sum, out);
+    }
+}
+
+/* Groups of channels outside, pixels inside, as below. The last group goes back so far that it has
+ * four. */
+TB_INLINE void tb_window_pixels(const TbOp *op, const TbWindow *k, const int8_t *const *rows,
+                                int8_t *out, int pixels)
+{
+    const int out_c = op->out_c, n = out_c < 4 ? out_c : 4;
+    for (int c = 0; c < out_c; c += 4)
+        tb_window_channels(op, k, rows, out, pixels, c + n <= out_c ? c : out_c - n, n);
+}
+
+TB_INLINE void tb_window_row(const TbOp *op, const TbWindow *k, const int8_t *const *rows,
+                             int8_t *out)
+{
+    tb_window_pixels(op, k, rows, out, op->out_w);
+}
+
+#else
+
 /* Of the window x pixels from the row's beginning, and with `pair`, a constant,
  * of the next one. */
 TB_INLINE void tb_window_sums(TbSums *s, const TbOp *op, const TbWindow *k,
@@ -152,4 +234,5 @@ TB_INLINE void tb_window_row(const TbOp *op, const TbWindow *k, const int8_t *co
     }
 }
 
+#endif
 #endif
