@@ -151,5 +151,250 @@ TB_INLINE void tb_dot_four_less(TbDots *s, const int8_t *x, const int8_t *const 
                      : "lr", "memory");
 }
 
+/* ---- sixteen channels kept apart ------------------------------------------------------------- */
+
+/* Sums of channels 0, 4, 8, 12; 2, 6, ...; 1, 5, ...; 3, 7, ...: products of bytes widen twice, each
+ * time the even ones and the odd ones. */
+typedef struct {
+    int32x4_t a, b, c, d;
+} TbApart;
+
+/* Text of a load of pixels and weights; of fewer channels under a predicate. */
+#define TB_LOAD(then, t, x, w)                                                                     \
+    then "   vldrb" t ".u8 %q[v], [%[" x "]]\n"                                                    \
+         "   vldrb" t ".u8 %q[u], [%[" w "]]\n"
+/* Adds products of even and of odd channels, or sums of two, which fit in 16 bits. */
+#define TB_WIDEN                                                                                   \
+    "   vmovlb.s16 %q[v], %q[even]\n"                                                              \
+    "   vmovlt.s16 %q[even], %q[even]\n"                                                           \
+    "   vadd.i32 %q[a], %q[a], %q[v]\n"                                                            \
+    "   vmovlb.s16 %q[v], %q[odd]\n"                                                               \
+    "   vadd.i32 %q[b], %q[b], %q[even]\n"                                                         \
+    "   vmovlt.s16 %q[odd], %q[odd]\n"                                                             \
+    "   vadd.i32 %q[c], %q[c], %q[v]\n"                                                            \
+    "   vadd.i32 %q[d], %q[d], %q[odd]\n"
+#define TB_FIRST(then, t)                                                                          \
+    TB_LOAD(then, t, "x", "w")                                                                     \
+    "   add %[x], %[x], %[x_step]\n"                                                               \
+    "   add %[w], %[w], %[w_step]\n"                                                               \
+    "   vmullb.s8 %q[even], %q[v], %q[u]\n"                                                        \
+    "   vmullt.s8 %q[odd], %q[v], %q[u]\n"
+/* Two products of -128 * -128 would not fit in 16 bits: the second x is complemented and its product
+ * subtracted. That fits, and is too much by the weight: so is the run over the zero point. */
+#define TB_SECOND(then, again, t)                                                                  \
+    TB_LOAD(then, t, "x2", "w2")                                                                   \
+    "   vmvn %q[v], %q[v]\n"                                                                       \
+    "   add %[x2], %[x2], %[x_step]\n"                                                             \
+    "   vmullb.s8 %q[u], %q[v], %q[u]\n"                                                           \
+    "   vsub.i16 %q[even], %q[even], %q[u]\n" again                                                \
+    "   vldrb" t ".u8 %q[u], [%[w2]]\n"                                                            \
+    "   add %[w2], %[w2], %[w_step]\n"                                                             \
+    "   vmullt.s8 %q[v], %q[v], %q[u]\n"                                                           \
+    "   vsub.i16 %q[odd], %q[odd], %q[v]\n"
+#define TB_PART "   vctp.8 %[n]\n"
+/* The next two rows, and where their weights are; lr is free between loops. */
+#define TB_TWO_ROWS                                                                                \
+    "   lsrs %[pairs], %[pairs], #1\n"                                                             \
+    "   beq 3f\n"                                                                                  \
+    "1: ldrd %[x], %[x2], [%[rows]]\n"                                                             \
+    "   ldr lr, %[rows_step]\n"                                                                    \
+    "   add %[rows], %[rows], lr\n"                                                                \
+    "   ldr lr, %[row]\n"                                                                          \
+    "   add %[w2], %[w], lr\n"                                                                     \
+    "   ldr lr, %[taps]\n"                                                                         \
+    "   add %[x], %[x], %[at]\n"                                                                   \
+    "   add %[x2], %[x2], %[at]\n"                                                                 \
+    "   dls lr, lr\n"                                                                              \
+    "2:"
+#define TB_NEXT_TWO                                                                                \
+    TB_WIDEN                                                                                       \
+    "   le lr, 2b\n"                                                                               \
+    "   ldr lr, %[gap]\n"                                                                          \
+    "   add %[w], %[w2], lr\n"                                                                     \
+    "   subs %[pairs], %[pairs], #1\n"                                                             \
+    "   bne 1b\n"
+/* The last one, where their number is odd. */
+#define TB_ONE_ROW                                                                                 \
+    "3: ldr lr, %[height]\n"                                                                       \
+    "   tst lr, #1\n"                                                                              \
+    "   beq 5f\n"                                                                                  \
+    "   ldr %[x], [%[rows]]\n"                                                                     \
+    "   ldr lr, %[taps]\n"                                                                         \
+    "   add %[x], %[x], %[at]\n"                                                                   \
+    "   dls lr, lr\n"                                                                              \
+    "4:"
+#define TB_DONE                                                                                    \
+    TB_WIDEN                                                                                       \
+    "   le lr, 4b\n"                                                                               \
+    "5:"
+
+/* All rows of a window, or some of them, and their weights: what its parts have in common. */
+typedef struct {
+    int height, row; /* row: bytes of weights from one row to the next */
+} TbWalk;
+
+/* Some columns of them. */
+typedef struct {
+    const int8_t *const *rows; /* rows_step bytes from two to the next two */
+    const int8_t *w;           /* gap bytes from behind a row's taps to the next row */
+    int rows_step, gap;
+    int x_step, taps;          /* from one tap to the next, and how many in a row */
+    int at;                    /* of the first tap, in each row */
+} TbPart;
+
+#define TB_APART(text)                                                                             \
+    __asm__ volatile(text                                                                          \
+                     : [a] "+w"(s->a), [b] "+w"(s->b), [c] "+w"(s->c), [d] "+w"(s->d),             \
+                       [v] "=&w"(v), [u] "=&w"(u), [even] "=&w"(even), [odd] "=&w"(odd),           \
+                       [x] "=&r"(x), [x2] "=&r"(x2), [w] "+r"(w), [w2] "=&r"(w2),                  \
+                       [rows] "+r"(rows), [pairs] "+l"(pairs)                                      \
+                     : [x_step] "r"(p->x_step), [w_step] "r"(w_step), [taps] "m"(p->taps),         \
+                       [at] "r"(p->at), [rows_step] "m"(p->rows_step), [height] "m"(walk->height), \
+                       [row] "m"(walk->row), [gap] "m"(p->gap), [n] "r"(n)                         \
+                     : "lr", "cc", "memory")
+
+/* Adds the products of n channels, up to 16; w_step: bytes of weights from one tap to the next. */
+TB_INLINE void tb_apart_add(TbApart *s, const TbWalk *walk, const TbPart *p, int w_step, int n)
+{
+    const int8_t *const *rows = p->rows, *w = p->w, *x, *x2, *w2;
+    int8x16_t v, u, even, odd;
+    int pairs = walk->height;
+    if (n == 16)
+        TB_APART(TB_TWO_ROWS TB_FIRST("", "") TB_SECOND("", "", "") TB_NEXT_TWO
+                     TB_ONE_ROW TB_FIRST("", "") TB_DONE);
+    else
+        TB_APART(TB_PART TB_TWO_ROWS TB_FIRST("   vpstt\n", "t")
+                     TB_SECOND("   vpstt\n", "   vpst\n", "t") TB_NEXT_TWO
+                         TB_ONE_ROW TB_FIRST("   vpstt\n", "t") TB_DONE);
+}
+
+/* What turns these sums into outputs, in their order. */
+typedef struct {
+    int8_t shift[16]; /* first: loads that widen reach not far */
+    int32_t begin[16], multiplier[16];
+    int32_t zero;
+    int8_t low, high;
+    int8_t plain; /* all shifts are to the right, and the whole range of int8 is there */
+} TbSixteen;
+
+/* Those of n channels that vector i of the four has, as lanes and as their first. */
+TB_INLINE mve_pred16_t tb_sixteen_lanes(int i, int n, int *first)
+{
+    *first = (i >> 1) + (i & 1) * 2;
+    return vctp32q((uint32_t)(n - *first + 3) / 4);
+}
+
+/* Of n channels; the sums begin with 0 then. */
+TB_INLINE void tb_sixteen(TbSixteen *k, const TbOp *op, int channel, int n)
+{
+    const uint32x4_t fours = vmulq_n_u32(vidupq_n_u32(0, 1), 4);
+    k->zero = op->out_zero, k->low = op->act_min, k->high = op->act_max;
+    k->plain = k->low == -128 && k->high == 127;
+    for (int i = 0, first; i < 4; i++) {
+        const mve_pred16_t there = tb_sixteen_lanes(i, n, &first);
+        const int32_t *multiplier = op->multiplier + channel + first;
+        const int32x4_t shift =
+            vldrbq_gather_offset_z_s32(op->shift + channel + first, fours, there);
+        k->plain &= vmaxvq_p_s32(INT32_MIN, shift, there) < 0;
+        vstrbq_s32(k->shift + 4 * i, shift);
+        vstrwq_s32(k->multiplier + 4 * i,
+                   vldrwq_gather_shifted_offset_z_s32(multiplier, fours, there));
+        vstrwq_s32(k->begin + 4 * i, vdupq_n_s32(0));
+    }
+}
+
+/* They begin with the bias, less what the zero point's run has summed up. */
+TB_INLINE void tb_sixteen_begin(TbSixteen *k, const int32_t *bias, const TbApart *zeros, int n)
+{
+    const uint32x4_t fours = vmulq_n_u32(vidupq_n_u32(0, 1), 4);
+    vstrwq_s32(k->begin, zeros->a), vstrwq_s32(k->begin + 4, zeros->b);
+    vstrwq_s32(k->begin + 8, zeros->c), vstrwq_s32(k->begin + 12, zeros->d);
+    for (int i = 0, first; i < 4; i++) {
+        const mve_pred16_t there = tb_sixteen_lanes(i, n, &first);
+        int32_t *begin = k->begin + 4 * i;
+        vstrwq_s32(begin, vsubq_s32(vldrwq_gather_shifted_offset_z_s32(bias + first, fours, there),
+                                    vldrwq_s32(begin)));
+    }
+}
+
+/* This and the next are in assembly for their addresses: gcc keeps each in a place of its own. */
+TB_INLINE TbApart tb_sixteen_sums(const TbSixteen *k)
+{
+    TbApart s;
+    __asm__ volatile("vldrw.u32 %q0, [%4, #16]\n"
+                     "vldrw.u32 %q1, [%4, #32]\n"
+                     "vldrw.u32 %q2, [%4, #48]\n"
+                     "vldrw.u32 %q3, [%4, #64]\n"
+                     : "=&w"(s.a), "=&w"(s.b), "=&w"(s.c), "=&w"(s.d)
+                     : "r"(k)
+                     : "memory");
+    return s;
+}
+
+#define TB_SCALE_RIGHT(sum, multiplier, shift)                                                     \
+    "vldrw.u32 %q[v], [%[k], #" multiplier "]\n"                                                   \
+    "vqrdmulh.s32 %q[" sum "], %q[" sum "], %q[v]\n"                                               \
+    "vldrb.s32 %q[u], [%[k], #" shift "]\n"                                                        \
+    "vshr.s32 %q[v], %q[" sum "], #31\n"                                                           \
+    "vadd.i32 %q[" sum "], %q[" sum "], %q[v]\n"                                                   \
+    "vrshl.s32 %q[" sum "], %q[" sum "], %q[u]\n"
+#define TB_SCALE_ANY(sum, multiplier, shift)                                                       \
+    "vldrb.s32 %q[u], [%[k], #" shift "]\n"                                                        \
+    "vmax.s32 %q[v], %q[u], %q[none]\n"                                                            \
+    "vmin.s32 %q[u], %q[u], %q[none]\n"                                                            \
+    "vshl.s32 %q[" sum "], %q[" sum "], %q[v]\n"                                                   \
+    "vldrw.u32 %q[v], [%[k], #" multiplier "]\n"                                                   \
+    "vqrdmulh.s32 %q[" sum "], %q[" sum "], %q[v]\n"                                               \
+    "vand %q[v], %q[" sum "], %q[u]\n"                                                             \
+    "vshr.s32 %q[v], %q[v], #31\n"                                                                 \
+    "vadd.i32 %q[" sum "], %q[" sum "], %q[v]\n"                                                   \
+    "vrshl.s32 %q[" sum "], %q[" sum "], %q[u]\n"
+#define TB_SCALE_SIXTEEN(scale, ...)                                                               \
+    __asm__ volatile(scale("a", "80", "0") scale("b", "96", "4") scale("c", "112", "8")            \
+                         scale("d", "128", "12")                                                   \
+                     : [a] "+w"(s->a), [b] "+w"(s->b), [c] "+w"(s->c), [d] "+w"(s->d),             \
+                       [v] "=&w"(v), [u] "=&w"(u)                                                  \
+                     : [k] "l"(k)__VA_ARGS__                                                       \
+                     : "memory")
+
+/* tb_scale_four() of all of them. */
+TB_INLINE void tb_sixteen_scale(const TbSixteen *k, TbApart *s)
+{
+    int32x4_t v, u;
+    if (k->plain) {
+        TB_SCALE_SIXTEEN(TB_SCALE_RIGHT, );
+    } else {
+        const int32x4_t none = vdupq_n_s32(0);
+        TB_SCALE_SIXTEEN(TB_SCALE_ANY, , [none] "w"(none));
+    }
+}
+
+/* Narrowing saturates, far enough from int8 for the zero point; every second lane each time. */
+TB_INLINE int8x16_t tb_sixteen_narrow(const TbApart *s, int32_t zero)
+{
+    int8x16_t y = vreinterpretq_s8_s32(s->a);
+    int32x4_t odd = s->c;
+    __asm__("vqmovnb.s32 %q[y], %q[y]\n"
+            "vqmovnt.s32 %q[y], %q[b]\n"
+            "vqmovnb.s32 %q[odd], %q[odd]\n"
+            "vqmovnt.s32 %q[odd], %q[d]\n"
+            "vqadd.s16 %q[y], %q[y], %[zero]\n"
+            "vqadd.s16 %q[odd], %q[odd], %[zero]\n"
+            "vqmovnb.s16 %q[y], %q[y]\n"
+            "vqmovnt.s16 %q[y], %q[odd]\n"
+            : [y] "+w"(y), [odd] "+w"(odd)
+            : [b] "w"(s->b), [d] "w"(s->d), [zero] "r"(zero));
+    return y;
+}
+
+TB_INLINE void tb_sixteen_out(const TbSixteen *k, TbApart *s, int8_t *out, int n)
+{
+    tb_sixteen_scale(k, s);
+    int8x16_t y = tb_sixteen_narrow(s, k->zero);
+    if (!k->plain)
+        y = vminq_s8(vmaxq_s8(y, vdupq_n_s8(k->low)), vdupq_n_s8(k->high));
+    vstrbq_p_s8(out, y, vctp8q((uint32_t)n));
+}
+
 #endif
 #endif
