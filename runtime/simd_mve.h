@@ -44,6 +44,13 @@ TB_INLINE int32x4_t tb_scale_four(int32x4_t sum, int32x4_t multiplier, int32x4_t
     return vrshlq_s32(vaddq_s32(x, halves), right);
 }
 
+/* The same with constants for all, and a shift that is not to the left. */
+TB_INLINE int32x4_t tb_scale_same(int32x4_t x, int32_t multiplier, int32x4_t shift)
+{
+    x = vqrdmulhq_n_s32(x, multiplier);
+    return vrshlq_s32(vaddq_s32(x, vshrq_n_s32(vandq_s32(x, shift), 31)), shift);
+}
+
 TB_INLINE int tb_right_only(int32x4_t shift)
 {
     return vmaxvq_s32(INT32_MIN, shift) < 0;
@@ -84,6 +91,18 @@ TB_INLINE void tb_four_out(const TbFour *f, int32x4_t sum, int8_t *out)
     }
 }
 
+/* Adds sixteen channels of `taps` pixels, `step` bytes apart, to their sums. */
+TB_INLINE void tb_sum_sixteen(int32_t *sum, const int8_t *x, int step, int taps)
+{
+    int32x4_t a = vldrwq_s32(sum), b = vldrwq_s32(sum + 4);
+    int32x4_t c = vldrwq_s32(sum + 8), d = vldrwq_s32(sum + 12);
+    for (; taps > 0; taps--, x += step) {
+        a = vaddq_s32(a, vldrbq_s32(x)), b = vaddq_s32(b, vldrbq_s32(x + 4));
+        c = vaddq_s32(c, vldrbq_s32(x + 8)), d = vaddq_s32(d, vldrbq_s32(x + 12));
+    }
+    vstrwq_s32(sum, a), vstrwq_s32(sum + 4, b), vstrwq_s32(sum + 8, c), vstrwq_s32(sum + 12, d);
+}
+
 /* ---- dot products: one run of inputs, four of weights ------------------------------------------ */
 
 typedef struct {
@@ -101,30 +120,53 @@ TB_INLINE int32x4_t tb_dots(TbDots s)
 }
 
 /* Sums are in even registers, and a load that widens wants a low one for its pointer. */
-#define TB_DOT_REGISTERS(pointer)                                                                  \
-    [a] "+Te"(s->a), [b] "+Te"(s->b), [c] "+Te"(s->c), [d] "+Te"(s->d), [x] pointer(x),            \
+#define TB_DOT_REGISTERS(of_x, pointer)                                                            \
+    [a] "+Te"(s->a), [b] "+Te"(s->b), [c] "+Te"(s->c), [d] "+Te"(s->d), [x] of_x(x),               \
         [wa] pointer(wa), [wb] pointer(wb), [wc] pointer(wc), [wd] pointer(wd), [vx] "=&w"(vx),    \
         [v] "=&w"(v), [u] "=&w"(u)
 
-/* Adds n products each, n > 0, as many times sixteen as it takes and then a part of that. */
+#define TB_DOT_SIXTEEN                                                                             \
+    "   dlstp.8 lr, %[n]\n"                                                                        \
+    "2: vldrb.u8 %q[vx], [%[x]], #16\n"                                                            \
+    "   vldrb.u8 %q[v], [%[wa]], #16\n"                                                            \
+    "   vmladava.s8 %[a], %q[vx], %q[v]\n"                                                         \
+    "   vldrb.u8 %q[u], [%[wb]], #16\n"                                                            \
+    "   vmladava.s8 %[b], %q[vx], %q[u]\n"                                                         \
+    "   vldrb.u8 %q[v], [%[wc]], #16\n"                                                            \
+    "   vmladava.s8 %[c], %q[vx], %q[v]\n"                                                         \
+    "   vldrb.u8 %q[u], [%[wd]], #16\n"                                                            \
+    "   vmladava.s8 %[d], %q[vx], %q[u]\n"                                                         \
+    "   letp lr, 2b\n"
+
+/* Adds n products each, n > 0: as many times sixteen as it takes, the last one a part of that. */
 TB_INLINE void tb_dot_four(TbDots *s, const int8_t *x, const int8_t *const w[4], int n)
 {
     const int8_t *wa = w[0], *wb = w[1], *wc = w[2], *wd = w[3];
     int8x16_t vx, v, u;
-    __asm__ volatile("   dlstp.8 lr, %[n]\n"
-                     "1: vldrb.u8 %q[vx], [%[x]], #16\n"
-                     "   vldrb.u8 %q[v], [%[wa]], #16\n"
-                     "   vmladava.s8 %[a], %q[vx], %q[v]\n"
-                     "   vldrb.u8 %q[u], [%[wb]], #16\n"
-                     "   vmladava.s8 %[b], %q[vx], %q[u]\n"
-                     "   vldrb.u8 %q[v], [%[wc]], #16\n"
-                     "   vmladava.s8 %[c], %q[vx], %q[v]\n"
-                     "   vldrb.u8 %q[u], [%[wd]], #16\n"
-                     "   vmladava.s8 %[d], %q[vx], %q[u]\n"
-                     "   letp lr, 1b\n"
-                     : TB_DOT_REGISTERS("+r")
-                     : [n] "r"(n)
-                     : "lr", "memory");
+    __asm__ volatile(TB_DOT_SIXTEEN : TB_DOT_REGISTERS("+r", "+r") : [n] "r"(n) : "lr", "memory");
+}
+
+/* The same of `height` > 0 rows, in each from `at` on, with weights one behind the other. */
+TB_INLINE void tb_dot_four_rows(TbDots *s, const int8_t *const *rows, int height, int at,
+                                const int8_t *const w[4], int n)
+{
+    const int8_t *wa = w[0], *wb = w[1], *wc = w[2], *wd = w[3], *x;
+    const int8_t *const *const end = rows + height;
+    const int back = n - (n + 15) / 16 * 16; /* from behind the last sixteen to the next row */
+    int8x16_t vx, v, u;
+    __asm__ volatile("1: ldr %[x], [%[rows]], #4\n"
+                     "   ldr lr, %[at]\n"
+                     "   add %[x], %[x], lr\n" TB_DOT_SIXTEEN "   ldr lr, %[back]\n"
+                     "   add %[wa], %[wa], lr\n"
+                     "   add %[wb], %[wb], lr\n"
+                     "   add %[wc], %[wc], lr\n"
+                     "   add %[wd], %[wd], lr\n"
+                     "   ldr lr, %[end]\n"
+                     "   cmp %[rows], lr\n"
+                     "   bne 1b\n"
+                     : TB_DOT_REGISTERS("=&r", "+r"), [rows] "+r"(rows)
+                     : [n] "r"(n), [at] "m"(at), [back] "m"(back), [end] "m"(end)
+                     : "lr", "cc", "memory");
 }
 
 /* The same of x - zero, in int16 and so at twice the price: for a window that comes once. */
@@ -146,7 +188,7 @@ TB_INLINE void tb_dot_four_less(TbDots *s, const int8_t *x, const int8_t *const 
                      "   vldrb.s16 %q[u], [%[wd]], #8\n"
                      "   vmladava.s16 %[d], %q[vx], %q[u]\n"
                      "   letp lr, 1b\n"
-                     : TB_DOT_REGISTERS("+l")
+                     : TB_DOT_REGISTERS("+l", "+l")
                      : [n] "r"(n), [zeros] "w"(zeros)
                      : "lr", "memory");
 }
