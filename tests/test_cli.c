@@ -88,7 +88,7 @@ static const Bad bads[] = {
     {"printf 'a: [1\\n' > $D/j.yaml; $T search $D/j.yaml", 2, "j.yaml:"},
     {DEMO "--set limits.sram=64kb", 2, "could be 1,000 or 1,024 bytes"},
     {DEMO "--set limits.sarm=1", 2, "did you mean 'sram'?"},
-    {DEMO "--set target=cortexm7", 2, "there is no targets/cortexm7.yaml; there are: cortex-m4, cortex-m7"},
+    {DEMO "--set target=cortexm7", 2, "there is no targets/cortexm7.yaml; there are: cortex-m4, cortex-m55, cortex-m7"},
     {DEMO "--set schedule=steam", 2, "'steam' is not one of: layerwise, inplace, patch, stream"},
     {DEMO "--set schedule=tinyengine", 2, "schedule: tinyengine is an account of memory for `thimble space`"},
     {"$T search --supernet 1 --set schedule=tinyengine --db $D/good.db", 2, "tinyengine is an account of memory"},
