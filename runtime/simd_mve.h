@@ -1,11 +1,11 @@
 /* simd_mve.h - sixteen multiply-accumulates an instruction: the vectors of a Cortex-M55.
  *
  * The one file that knows MVE (Helium). The kernels that read rows and weights
- * as they lie (tb_window.h, tb_depthwise.c, tb_block.c, tb_add.c, the pools)
- * have a body of these where TB_MVE is 1, and need no scratch for it. Loops are
- * assembly, for gcc 12 makes neither low-overhead loops with a tail nor use of
- * all eight vectors; around them are intrinsics. Nothing reads beyond a row or
- * the weights, not even a byte.
+ * as they lie (tb_window.h, tb_depthwise.c, tb_add.c, sums of pools) have a body
+ * of these where TB_MVE is 1, and need no scratch for it. Loops are assembly,
+ * for gcc 12 makes neither low-overhead loops with a tail nor use of all eight
+ * vectors; around them are intrinsics. clang 14 finds no registers for them and
+ * takes the portable C. Nothing reads beyond a row or the weights, not a byte.
  *
  * The input's zero point. Products are of whole bytes, x and not x - zero, and
  * the sums begin with the bias and what that is too much: zero times the sum of
@@ -16,7 +16,7 @@
 
 #include "tb_inner.h"
 
-#if defined(__GNUC__) && defined(__ARM_FEATURE_MVE)
+#if defined(__GNUC__) && !defined(__clang__) && defined(__ARM_FEATURE_MVE)
 #define TB_MVE 1
 #else
 #define TB_MVE 0
@@ -27,7 +27,7 @@
 
 /* ---- outputs from sums --------------------------------------------------------------------- */
 
-/* tb_scale() of four sums. right_only: no shift is to the left or none at all. */
+/* tb_scale() of four sums. right_only: all shifts are to the right, by 1 at least. */
 TB_INLINE int32x4_t tb_scale_four(int32x4_t sum, int32x4_t multiplier, int32x4_t shift,
                                   int right_only)
 {
