@@ -2,6 +2,7 @@
 # make test     builds and passes the tests
 # make          builds ./thimble           make bench    speed, as figures and ratios
 # make asan     the tests under ASan/UBSan  make arrows   who may include whom
+# make board-log  tests/boards/cortex-m4.log from an emulated board
 # make fuzz     PAIRS=20000 networks and plans against layer-by-layer execution
 # make fuzz-tflite  SECONDS=600  any bytes whatever as a .tflite model
 # make install  PREFIX=/usr/local           make clean
@@ -70,6 +71,14 @@ $(BUILD)/quant/%.o: CFLAGS += -Wconversion
 $(BUILD)/base/file.o: CFLAGS += -DTHIMBLE_SOURCE_DIR='"$(CURDIR)"'
 $(BUILD)/cli/cmd_version.o $(BUILD)/cli/cmd_search.o: CFLAGS += -DTHIMBLE_COMMIT='"$(COMMIT)"'
 
+# The host's int8 kernels, one source for each instruction set; which is run, evaluator/host_isa.c
+# finds out on the machine. gcc 12 else moves each sum twice in every turn of the inner loops.
+X86  = $(if $(filter x86_64,$(shell uname -m)),$(1))
+HOST = $(call X86,$(1)) $(if $(findstring clang,$(CC)),,-fno-tree-coalesce-vars)
+$(BUILD)/evaluator/host_avx512.o: CFLAGS += $(call HOST,-mavx512f -mavx512bw -mavx512vl -mavx512vnni)
+$(BUILD)/evaluator/host_avx_vnni.o: CFLAGS += $(call HOST,-mavx2 -mavxvnni)
+$(BUILD)/evaluator/host_avx2.o: CFLAGS += $(call HOST,-mavx2)
+
 # Recompiled when the flags change, so that one tree serves gcc, clang and the sanitizers.
 FLAGS = $(CC) $(CFLAGS) $(LDFLAGS) $(ARCH)
 $(BUILD)/flags: FORCE
@@ -127,6 +136,13 @@ $(BUILD)/fuzz_plan: $(BUILD)/tests/fuzz_plan.o $(LIB)
 bench-%: thimble $(BUILD)/bench_%
 	@$(BUILD)/bench_$*
 
+# The example of a board's log, anew: after a change of TB_VERSION, of the planner or of
+# cli/calibration_nets.c, with which programs refuse the old one.
+board-log: thimble
+	$(BUILD)/thimble calibrate --target cortex-m4 --nets 14 --export $(BUILD)/bench
+	$(MAKE) -s -C $(BUILD)/bench
+	$(MAKE) -s -C $(BUILD)/bench run > tests/boards/cortex-m4.log
+
 arrows:
 	@tests/arrows.sh
 
@@ -154,6 +170,6 @@ clean:
 	rm -rf $(BUILD) thimble
 
 FORCE:
-.PHONY: all thimble deps demo tests test bench asan fuzz fuzz-tflite arrows clean install FORCE
+.PHONY: all thimble deps demo tests test bench board-log asan fuzz fuzz-tflite arrows clean install FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -4,6 +4,9 @@
 
 /* ---- networks ---- */
 
+/* Numbers are drawn one a statement: in a list of arguments every compiler has an order of its own,
+ * and a board's log wants the same networks from all of them. */
+
 static int between(Rng *rng, int low, int high) /* both included */
 {
     return low + (int)rng_below(rng, (uint32_t)(high - low + 1));
@@ -30,8 +33,10 @@ static Size2 random_stride(const Layer *in, Rng *rng)
 static int random_block(Net *net, int at, Rng *rng)
 {
     const Layer *in = &net->layer[at];
-    BlockShape shape = {.expands = !one_in(rng, 6), .kernel = odd_kernel(rng, 3),
-                        .stride = random_stride(in, rng), .out_c = 8 * between(rng, 1, 8)};
+    BlockShape shape = {.expands = !one_in(rng, 6)};
+    shape.kernel = odd_kernel(rng, 3);
+    shape.stride = random_stride(in, rng);
+    shape.out_c = 8 * between(rng, 1, 8);
     shape.residual = shape.stride.h == 1 && one_in(rng, 2);
     shape.out_c = shape.residual ? in->out_c : shape.out_c;
     shape.mid = shape.expands ? in->out_c * between(rng, 2, 6) : in->out_c;
@@ -54,17 +59,24 @@ static int random_pool(Net *net, int at, Rng *rng)
     const Layer *in = &net->layer[at];
     if (in->out_h < 4 || in->out_w < 4)
         return at;
-    Size2 kernel = {(uint8_t)between(rng, 2, 4), (uint8_t)between(rng, 2, 4)};
-    return net_pool(net, one_in(rng, 2) ? OP_AVG_POOL : OP_MAX_POOL, at, kernel,
-                    square(between(rng, 1, 2)));
+    Size2 kernel = square(between(rng, 2, 4));
+    kernel.w = (uint8_t)between(rng, 2, 4);
+    Op op = one_in(rng, 2) ? OP_AVG_POOL : OP_MAX_POOL;
+    return net_pool(net, op, at, kernel, square(between(rng, 1, 2)));
+}
+
+static int random_conv(Net *net, int at, Rng *rng)
+{
+    int out_c = 8 * between(rng, 1, 6);
+    Size2 kernel = odd_kernel(rng, 1);
+    return net_conv(net, at, out_c, kernel, random_stride(&net->layer[at], rng), ACT_RELU6);
 }
 
 static int random_part(Net *net, int at, Rng *rng)
 {
     switch (rng_below(rng, 10)) {
     case 0:
-        return net_conv(net, at, 8 * between(rng, 1, 6), odd_kernel(rng, 1),
-                        random_stride(&net->layer[at], rng), ACT_RELU6);
+        return random_conv(net, at, rng);
     case 1:
         return random_excited(net, at, rng);
     case 2:
@@ -77,16 +89,34 @@ static int random_part(Net *net, int at, Rng *rng)
 
 void calibration_net(Net *net, Rng *rng)
 {
-    int r = between(rng, 12, 56);
-    net_begin(net, r, one_in(rng, 4) ? between(rng, 12, 56) : r, one_in(rng, 4) ? 1 : 3);
-    int at = net_conv(net, NET_IMAGE, 8 * between(rng, 1, 4), odd_kernel(rng, 1),
-                      square(between(rng, r > 40 ? 2 : 1, 2)), ACT_RELU6);
+    int h = between(rng, 12, 56), w = one_in(rng, 4) ? between(rng, 12, 56) : h;
+    net_begin(net, h, w, one_in(rng, 4) ? 1 : 3);
+    int stem = 8 * between(rng, 1, 4);
+    Size2 kernel = odd_kernel(rng, 1), stride = square(between(rng, h > 40 ? 2 : 1, 2));
+    int at = net_conv(net, NET_IMAGE, stem, kernel, stride, ACT_RELU6);
     for (int parts = between(rng, 1, 7); parts > 0; parts--)
         at = random_part(net, at, rng);
     at = one_in(rng, 4) ? net_mean(net, at, true, true) : net_global_pool(net, at);
     at = net_dense(net, at, between(rng, 2, one_in(rng, 3) ? 200 : 20), ACT_NONE);
     if (one_in(rng, 2))
         net_softmax(net, at);
+}
+
+void calibration_chain(Net *net, Rng *rng)
+{
+    int r = between(rng, 16, 40);
+    net_begin(net, r, r, one_in(rng, 4) ? 1 : 3);
+    int stem = 4 * between(rng, 2, 6), stride = between(rng, 1, 2);
+    int at = net_conv(net, NET_IMAGE, stem, square(3), square(stride), ACT_RELU6);
+    for (int blocks = between(rng, 2, 4); blocks > 0; blocks--) {
+        const Layer *in = &net->layer[at];
+        BlockShape shape = {.expands = true, .kernel = odd_kernel(rng, 3)};
+        shape.stride = random_stride(in, rng);
+        shape.out_c = 4 * between(rng, 2, 10);
+        shape.mid = in->out_c * between(rng, 3, 6);
+        at = net_block(net, at, &shape);
+    }
+    net_dense(net, net_global_pool(net, at), between(rng, 2, 20), ACT_NONE);
 }
 
 void calibration_operator(Net *net, Op op)
@@ -134,13 +164,20 @@ void calibration_operator(Net *net, Op op)
 
 /* ---- weights ---- */
 
+/* The input with the larger scale, the first, has 1/2 as in TFLite. */
+static double random_add_scale(int i, Rng *rng)
+{
+    double part = rng_uniform(rng);
+    return i == 0 ? 0.5 : i == 1 ? 0.25 + 0.25 * part
+                                 : (0.75 + 0.5 * part) / (1 << 19); /* the sum has 20 bits more */
+}
+
 static double random_scale(const Layer *l, int i, Rng *rng)
 {
     double around = 1;
     switch ((Op)l->op) {
     case OP_ADD:
-        around = i < 2 ? 0.45 : 1.0 / (1 << 19); /* the sum has 20 bits more */
-        break;
+        return random_add_scale(i, rng);
     case OP_MEAN:
         around = 1.0 / (l->kh * l->kw);
         break;
@@ -182,7 +219,9 @@ int calibration_model(const Net *net, Rng *rng, QModel *q)
     for (int i = 0; i <= net->n_layers; i++) {
         const Layer *l = i > 0 ? &net->layer[i - 1] : NULL;
         bool keeps = l && (l->op == OP_AVG_POOL || l->op == OP_MAX_POOL || l->op == OP_GLOBAL_POOL);
-        q->tensor[i].zero = keeps ? q->tensor[1 + l->input].zero : (int8_t)between(rng, -40, 40);
+        int8_t zero = (int8_t)between(rng, -40, 40);
+        q->tensor[i].zero = keeps ? q->tensor[1 + l->input].zero
+                            : l && l->act != ACT_NONE ? INT8_MIN : zero; /* cut off at zero */
         if (l)
             random_constants(&q->layer[i - 1], l, rng);
     }

@@ -10,6 +10,8 @@
 #include "quant/qmodel.h"
 
 void calibration_net(Net *net, Rng *rng);
+/* Of nothing but expanding blocks: what a plan with a budget computes column by column. */
+void calibration_chain(Net *net, Rng *rng);
 /* The smallest that has this operator: nothing else, but for what a gate's vector takes. */
 void calibration_operator(Net *net, Op op);
 

@@ -134,16 +134,6 @@ static int export_candidate(const ExportArgs *a)
 
 /* --- a file */
 
-static int8_t *drawn_input(const Net *net)
-{
-    uint32_t n = net_tensor_bytes(net, NET_IMAGE);
-    Rng rng = rng_make(1, 0);
-    int8_t *input = xmalloc(n);
-    for (uint32_t i = 0; i < n; i++)
-        input[i] = (int8_t)((int)rng_below(&rng, 256) - 128);
-    return input;
-}
-
 static int export_imported(const ExportArgs *a)
 {
     Target target;
@@ -152,12 +142,9 @@ static int export_imported(const ExportArgs *a)
     if (status == 0)
         status = imported_open(m, &a->net, &target);
     if (status == 0) {
-        int8_t *sample = drawn_input(&m->q.net);
         ExportOptions o = {.dir = a->out, .title = m->title, .prefix = a->prefix,
-                           .target = &target, .plan = m->plan, .sample = sample,
-                           .sample_label = -1, .input = m->input};
+                           .target = &target, .plan = m->plan, .input = m->input};
         status = write_it(a, &m->q, &o);
-        free(sample);
         imported_release(m);
     }
     free(m);

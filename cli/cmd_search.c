@@ -227,6 +227,28 @@ static int load_job(const SearchArgs *a, Job *job)
     return a->supernet || data_classes(&job->data) > 0 ? EXIT_OK : EXIT_JOB;
 }
 
+static bool is_done(Results *r, int64_t run)
+{
+    RunRow row;
+    if (results_run_get(r, run, &row) != 0)
+        return false;
+    bool done = strcmp(row.state, "done") == 0;
+    results_run_release(&row);
+    return done;
+}
+
+/* What a run has predicted with other kernels' times, candidates to come cannot be compared with. */
+static bool may_go_on(Results *r, const Task *t)
+{
+    if (is_done(r, t->run) || config_check_runtime(&t->job.target) == 0)
+        return true;
+    char *why = xstrdup(error_text());
+    errorf("%s; then search its supernet again: --supernet %lld --set target=%s", why,
+           (long long)t->run, t->job.target.name);
+    free(why);
+    return false;
+}
+
 static int resume_run(Results *r, const SearchArgs *a, Task *t)
 {
     if (a->job.n_sets > 0) {
@@ -235,7 +257,8 @@ static int resume_run(Results *r, const SearchArgs *a, Task *t)
     }
     if (command_run(r, a->what ? a->what : "last", &t->run) != 0)
         return EXIT_JOB;
-    return job_of_run(r, t->run, a->job.threads, &t->job) == 0 ? EXIT_OK : EXIT_JOB;
+    return job_of_run(r, t->run, a->job.threads, &t->job) == 0 && may_go_on(r, t) ? EXIT_OK
+                                                                                  : EXIT_JOB;
 }
 
 /* Without a file the job is that of the supernet's run, with options. */
@@ -247,7 +270,7 @@ static int reuse_supernet(Results *r, const SearchArgs *a, bool has_job, Task *t
         return EXIT_JOB;
     if (!has_job && config_set(&t->job, (const char *const *)a->job.set, a->job.n_sets) != 0)
         return EXIT_USAGE;
-    if (pipeline_check(&t->job) != 0)
+    if (config_check_runtime(&t->job.target) != 0 || pipeline_check(&t->job) != 0)
         return EXIT_USAGE;
     if (take_supernet(r, t->supernet, &t->job) != 0)
         return EXIT_JOB;
@@ -294,16 +317,6 @@ static int work(Results *r, const Job *job, int64_t run, const char *db)
     errorf("%s", why);
     free(why);
     return status;
-}
-
-static bool is_done(Results *r, int64_t run)
-{
-    RunRow row;
-    if (results_run_get(r, run, &row) != 0)
-        return false;
-    bool done = strcmp(row.state, "done") == 0;
-    results_run_release(&row);
-    return done;
 }
 
 static int do_task(Results *r, Task *t, const char *db)

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/schema.h"
+#include "runtime/tb.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -17,6 +18,9 @@
 #define VALUE(key, kind, type_, field, low, high, text)                                            \
     {.name = key, .type = kind, .offset = offsetof(type_, field),                                  \
      .size = sizeof(((type_ *)0)->field), .least = low, .most = high, .help = text}
+#define SPARSE(key, kind, type_, field, low, high, text)                                           \
+    {.name = key, .type = kind, .offset = offsetof(type_, field), .sparse = true,                  \
+     .size = sizeof(((type_ *)0)->field), .least = low, .most = high, .help = text}
 #define MAP(type, field, table) .offset = offsetof(type, field), .sub = table
 
 #define X(x, name) name,
@@ -26,6 +30,7 @@ static const char *const kernels[] = {"pairs", "small", NULL};
 static const char *const formats[] = {DATA_FORMATS(X) NULL};
 static const char *const algorithms[] = {ALGORITHMS(X) NULL};
 static const char *const scores[] = {SCORES(X) NULL};
+static const char *const genes[] = {SHRINK_GENES(X) NULL};
 #undef X
 #define X(x, name, field) name,
 static const char *const objectives[] = {"accuracy", PARETO_COSTS(X) NULL};
@@ -76,10 +81,28 @@ static const Key space_keys[] = {
     VALUE("head", KEY_INT, Space, head, 0, 4096, "channels of a last 1x1, 0 for none"),
     {.type = KEY_END}};
 
+static const Key cycles_keys[] = {
+#define KERNEL(index, word)                                                                       \
+    {.name = word, .type = KEY_NUMBER, .offset = (index) * sizeof(double),                        \
+     .size = sizeof(double), .most = 100, .sparse = true,                                         \
+     .help = "cycles an instruction of it takes, 0: not known"},
+#define X(op, word) KERNEL(OP_##op, word)
+    NET_OPS(X)
+#undef X
+#define X(step, word) KERNEL(STEP_##step, word)
+    PLAN_STEPS(X)
+#undef X
+#undef KERNEL
+    {.type = KEY_END}};
+
 static const Key latency_keys[] = {
     VALUE("unit", KEY_TEXT, Latency, unit, 0, 0, "instructions or cycles"),
     VALUE("source", KEY_TEXT, Latency, source, 0, 0, "how it was measured"),
+    VALUE("compiler", KEY_TEXT, Latency, compiler, 0, 0, "of the kernels, and its flags"),
+    VALUE("runtime", KEY_INT, Latency, runtime, 0, 1e9, "version of the kernels: TB_VERSION"),
+    SPARSE("clock", KEY_HERTZ, Latency, clock_hz, 0, 0, "of the board that was measured"),
     VALUE("error", KEY_NUMBER, Latency, error, 0, 100, "mean relative error on other networks"),
+    SPARSE("worst", KEY_NUMBER, Latency, worst, 0, 1000, "of one of them, 0: not known"),
     VALUE("fixed", KEY_NUMBER, Latency, fixed, 0, 0, "once a network"),
 #define X(op, word)                                                                               \
     {.name = word, .type = KEY_NUMBERS, .offset = offsetof(Latency, weight[OP_##op]),             \
@@ -91,6 +114,10 @@ static const Key latency_keys[] = {
      .size = N_FEATURES, .help = "see estimator/latency.h"},
     PLAN_STEPS(X)
 #undef X
+    {.name = "cycles_per_instruction", .type = KEY_MAP, .sparse = true,
+     .size = sizeof(((Latency *)0)->cycles_per_instruction),
+     MAP(Latency, cycles_per_instruction, cycles_keys)},
+    {.type = KEY_PLACE, .offset = offsetof(Latency, place), .size = sizeof(((Latency *)0)->place)},
     {.type = KEY_END}};
 
 static const Key stack_keys[] = {
@@ -129,6 +156,7 @@ static const Key target_keys[] = {
     VALUE("flash_reserve", KEY_BYTES, Target, flash_reserve, 0, 0, "for the application's code"),
     VALUE("clock", KEY_HERTZ, Target, clock_hz, 0, 0, ""),
     {.name = "kernels", .type = KEY_CHOICE, .offset = offsetof(Target, kernels), .words = kernels},
+    SPARSE("power", KEY_WATTS, Target, active_mw, 0, 1e9, "while it computes; 0: not known"),
     {.name = "code", .type = KEY_MAP, MAP(Target, code, code_keys)},
     {.name = "latency", .type = KEY_MAP, MAP(Target, latency, latency_keys)},
     {.type = KEY_END}};
@@ -138,6 +166,7 @@ static const Key limits_keys[] = {
     VALUE("flash", KEY_BYTES, Limits, flash, 0, 0, "of model and runtime; 0: the target's less its reserve"),
     VALUE("macs", KEY_COUNT, Limits, macs, 0, 0, "0: no limit"),
     VALUE("latency", KEY_AMOUNT, Limits, latency, 0, 1e15, "in the unit of the target's model; 0: no limit"),
+    SPARSE("energy", KEY_JOULES, Limits, energy, 0, 1e15, "of one inference; 0: no limit"),
     {.type = KEY_END}};
 
 static const Key raw_keys[] = {
@@ -178,11 +207,25 @@ static const Key augment_keys[] = {
     VALUE("cutout", KEY_INT, Augment, cutout, 0, 512, "side of a blank square, 0: none"),
     {.type = KEY_END}};
 
+static const Key gene_element[] = {{.type = KEY_CHOICE, .size = sizeof(int), .words = genes}};
+
+static const Key netaug_keys[] = {
+    VALUE("width", KEY_NUMBER, NetAug, width, 1, 8, "most channels of wider networks, times the winner's"),
+    VALUE("expansion", KEY_NUMBER, NetAug, expansion, 1, 8, "and in the middle of their blocks, besides"),
+    VALUE("share", KEY_NUMBER, NetAug, share, 0, 100, "of the wider network's loss"),
+    {.type = KEY_END}};
+
 static const Key train_keys[] = {
     VALUE("epochs", KEY_INT, TrainOptions, epochs, 0, 1e5, ""),
     VALUE("batch", KEY_INT, TrainOptions, batch, 2, 65536, "images a step"),
     VALUE("shards", KEY_INT, TrainOptions, shards, 1, 1024, "parts of a batch with norms of their own"),
     VALUE("subnets", KEY_INT, TrainOptions, subnets, 1, 64, "random subnets a step (supernet)"),
+    VALUE("sandwich", KEY_BOOL, TrainOptions, sandwich, 0, 0, "largest and smallest always among them (supernet)"),
+    VALUE("distill", KEY_BOOL, TrainOptions, distill, 0, 0, "the largest teaches the others (supernet)"),
+    {.name = "shrink", .type = KEY_LIST, .offset = offsetof(TrainOptions, shrink.gene), .size = sizeof(int),
+     .count_offset = offsetof(TrainOptions, shrink.n), .room = N_SHRINK_GENES, .sub = gene_element,
+     .help = "order in which choices open; []: all from the start (supernet)"},
+    {.name = "netaug", .type = KEY_MAP, MAP(TrainOptions, netaug, netaug_keys)},
     VALUE("rate", KEY_NUMBER, TrainOptions, rate, 1e-9, 100, "peak learning rate"),
     VALUE("warm_up", KEY_NUMBER, TrainOptions, warm_up, 0, 1000, "epochs"),
     VALUE("momentum", KEY_NUMBER, TrainOptions, momentum, 0, 0.9999, ""),
@@ -234,7 +277,8 @@ static const Key job_keys[] = {
     VALUE("checkpoint", KEY_NUMBER, Job, checkpoint, 0, 3600, "seconds of training a kill can cost"),
     {.name = "schedule", .type = KEY_CHOICE, .offset = offsetof(Job, schedule), .words = policies},
     {.name = "image", .type = KEY_CHOICE, .offset = offsetof(Job, image), .words = images},
-    {.name = "target", .type = KEY_MAP, MAP(Job, target, target_keys), .folder = "targets"},
+    {.name = "target", .type = KEY_MAP, MAP(Job, target, target_keys), .folder = "targets",
+     .size = sizeof(Target)},
     {.name = "limits", .type = KEY_MAP, MAP(Job, limits, limits_keys)},
     {.name = "space", .type = KEY_MAP, MAP(Job, space, space_keys), .folder = "spaces"},
     {.name = "data", .type = KEY_MAP, MAP(Job, data, data_keys)},
@@ -272,7 +316,8 @@ void config_defaults(Job *job)
                       .warm_up = 1,
                       .momentum = 0.9,
                       .weight_decay = 5e-5,
-                      .label_smoothing = 0.1};
+                      .label_smoothing = 0.1,
+                      .netaug = {.width = 1, .expansion = 1, .share = 1}};
     job->largest = job->supernet = job->finetune = t;
     job->supernet.epochs = 60;
     job->search = (EvolveOptions){.algorithm = ALGORITHM_EVOLUTION};
@@ -288,6 +333,12 @@ static int check_phase(const TrainOptions *o, const char *name)
     if (o->batch / o->shards < 2)
         return errorf("train.%s: a batch of %d in %d shards leaves norms fewer than 2 images", name,
                       o->batch, o->shards);
+    if (o->sandwich && o->subnets < 2)
+        return errorf("train.%s: a sandwich has 2 subnets at least", name);
+    if (o->distill && !o->sandwich)
+        return errorf("train.%s: distill wants sandwich: the largest subnet teaches", name);
+    if (!shrink_is_order(&o->shrink))
+        return errorf("train.%s: shrink is an order of kernel, depth and expand, or []", name);
     return 0;
 }
 
@@ -389,6 +440,9 @@ int config_resolve(Job *job)
         return errorf("the job names no space");
     if (job->limits.latency > 0 && !job->target.latency.unit[0])
         return errorf("limits.latency: the target '%s' has no latency model", job->target.name);
+    if (job->limits.energy > 0 && target_mj(&job->target, 1) <= 0)
+        return errorf("limits.energy: the target '%s' wants power, clock and a latency model in "
+                      "cycles (thimble calibrate --log)", job->target.name);
     if (resolve_search(job) != 0)
         return -1;
     if (job->data.format != DATA_SYNTHETIC && !job->data.path[0])
@@ -472,6 +526,8 @@ int config_load(Job *job, const char *name, const char *const *sets, int n_sets)
     char *path = is_path ? xstrdup(name) : schema_find(NULL, "jobs", name);
     int status = path ? read_job(job, yaml_read(path), sets, n_sets) : -1;
     free(path);
+    if (status == 0)
+        status = config_check_runtime(&job->target);
     return status == 0 ? make_absolute(&job->data) : -1;
 }
 
@@ -496,10 +552,27 @@ static int read_named(const char *folder, const char *name, const Key *keys, voi
     return status;
 }
 
-int config_target(Target *target, const char *name)
+int config_stale_target(Target *target, const char *name)
 {
     memset(target, 0, sizeof *target);
     return read_named("targets", name, target_keys, target);
+}
+
+int config_target(Target *target, const char *name)
+{
+    return config_stale_target(target, name) == 0 ? config_check_runtime(target) : -1;
+}
+
+int config_check_runtime(const Target *target)
+{
+    const Latency *l = &target->latency;
+    char of[48] = "says of no runtime version";
+    if (!l->unit[0] || l->runtime == TB_VERSION)
+        return 0;
+    if (l->runtime)
+        snprintf(of, sizeof of, "is of runtime %d", l->runtime);
+    return errorf("%s: this latency model %s, but kernels are now those of runtime %d; fit it anew "
+                  "with thimble calibrate --target %s", l->place, of, TB_VERSION, target->name);
 }
 
 /* A struct as YAML; yours to free. */

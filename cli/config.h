@@ -62,7 +62,12 @@ int config_set(Job *job, const char *const *sets, int n);
 bool config_same_blocks(const Space *a, const Space *b);
 char *config_text(const Job *job); /* the effective config, YAML; yours to free */
 
-int config_target(Target *target, const char *name); /* a name in configs/targets, or a file */
+/* A name in configs/targets, or a file. As config_load() it refuses a latency model of another
+ * runtime than this program's; who wants to replace that one, or to read what was stored with a
+ * run, asks for the stale target or config_parse(), and then checks or warns. */
+int config_target(Target *target, const char *name);
+int config_stale_target(Target *target, const char *name);
+int config_check_runtime(const Target *target);
 /* Its code sizes and latency model, as YAML that a target includes. */
 char *config_calibration(const Target *target); /* yours to free */
 /* The names in configs/<folder>, sorted; names and list yours to free. The number, or -1. */

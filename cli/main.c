@@ -21,7 +21,7 @@ static const Command commands[] = {
     {"query", "any read-only SQL on the database", cmd_query},
     {"export", "a network as C with its runtime", cmd_export},
     {"run", "a network on the host or an emulated board: outputs, instructions, memory", cmd_run},
-    {"calibrate", "measure a target's latency and code size under QEMU", cmd_calibrate},
+    {"calibrate", "a target's latency and code size, measured under QEMU or on its board", cmd_calibrate},
     {"targets", "the targets there are", cmd_targets},
     {"version", "how this program was built", cmd_version},
 };

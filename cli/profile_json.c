@@ -102,6 +102,18 @@ static json_t *flash_json(const Profile *p)
     return j;
 }
 
+static json_t *known(double value)
+{
+    return value > 0 ? json_real(value) : json_null();
+}
+
+/* Of a latency in the model's unit; null where cycles, clock or power are not known. */
+static void set_time(const Profile *p, json_t *j, double latency)
+{
+    json_object_set_new(j, "ms", known(target_ms(&p->target, latency)));
+    json_object_set_new(j, "energy_mj", known(target_mj(&p->target, latency)));
+}
+
 static json_t *latency_json(const Profile *p)
 {
     const Latency *l = &p->target.latency;
@@ -110,8 +122,14 @@ static json_t *latency_json(const Profile *p)
     json_t *j = json_object(), *unknown = json_array();
     set_real(j, "value", p->cost[p->image].latency);
     set_text(j, "unit", l->unit);
+    set_time(p, j, p->cost[p->image].latency);
+    json_object_set_new(j, "cycles_estimate",
+                        known(latency_cycles(l, &p->net, &p->plan[p->image])));
     set_real(j, "calibration_error", l->error);
+    json_object_set_new(j, "calibration_worst", known(l->worst));
     set_text(j, "source", l->source);
+    set_text(j, "compiler", l->compiler);
+    set(j, "runtime", (uint64_t)l->runtime);
     for (int op = 0; op < N_OPS; op++)
         if (profile_uses(p, (Op)op) && !profile_has_latency(l, (Op)op))
             json_array_append_new(unknown, json_string(op_name((Op)op)));
@@ -236,6 +254,7 @@ static json_t *layer_json(const Profile *p, int i)
     set(j, "live_bytes", plan_live(plan, &p->net, s));
     double latency = profile_latency_of_layer(p, i);
     json_object_set_new(j, "latency", latency < 0 ? json_null() : json_real(latency));
+    set_time(p, j, latency);
     json_object_set_new(j, "peak", json_boolean(profile_is_peak(p, i)));
     return j;
 }
@@ -302,8 +321,8 @@ json_t *profile_json_schedules(const Profile *p)
                                                               : json_null());
         set(j, "arena_resident_bytes", way[i].arena[1]);
         set(j, "macs", way[i].macs);
-        json_object_set_new(j, "latency", way[i].latency > 0 ? json_real(way[i].latency)
-                                                             : json_null());
+        json_object_set_new(j, "latency", known(way[i].latency));
+        set_time(p, j, way[i].latency);
         json_object_set_new(j, "flash_bytes", way[i].flash ? json_integer(way[i].flash)
                                                            : json_null());
         json_array_append_new(list, j);

@@ -65,6 +65,24 @@ static void print_flash(const Profile *p, FILE *out)
     print_code(p, &size, out);
 }
 
+/* Cycles of instructions, and what cycles become where the target says how long one takes, and what it draws. */
+static void print_time(const Profile *p, FILE *out)
+{
+    const Target *t = &p->target;
+    const Cost *cost = &p->cost[p->image];
+    double ms = target_ms(t, cost->latency);
+    double cycles = latency_cycles(&t->latency, &p->net, &p->plan[p->image]);
+    if (cycles > 0)
+        fprintf(out, "                about %s cycles on a %s with zero-wait flash (by its manual's "
+                "instruction classes, an estimate)\n", text_count(cycles), t->core);
+    if (ms <= 0)
+        return;
+    fprintf(out, "  time          %.4g ms at %g MHz", ms, (double)t->clock_hz / 1e6);
+    if (cost->energy > 0)
+        fprintf(out, "; energy %.4g mJ at %g mW", cost->energy, t->active_mw);
+    fputs("\n", out);
+}
+
 static void print_latency(const Profile *p, FILE *out)
 {
     const Latency *l = &p->target.latency;
@@ -75,6 +93,7 @@ static void print_latency(const Profile *p, FILE *out)
     }
     fprintf(out, "  latency       %s %s, the model's error is %.2f %% (%s)\n",
             text_count(p->cost[p->image].latency), l->unit, 100 * l->error, l->source);
+    print_time(p, out);
     for (int op = 0; op < N_OPS; op++) {
         if (!profile_uses(p, (Op)op) || profile_has_latency(l, (Op)op))
             continue;
@@ -196,7 +215,7 @@ static const char layers_table[] =
     GET("macs") "AS MACs, CASE WHEN" GET("work") "> 1.0005 THEN 'x' || round(" GET("work")
     ", 2) END AS again,"
     GET("weights") "AS weights," GET("live_bytes") "AS \"live B\", tidy(" GET("latency")
-    ") AS \"%s\", CASE WHEN" GET("peak") "THEN '< peak' ELSE '' END AS \"\""
+    ") AS \"%s\"%s, CASE WHEN" GET("peak") "THEN '< peak' ELSE '' END AS \"\""
     " FROM json_each(?1)";
 
 static const char layers_csv[] =
@@ -208,8 +227,18 @@ static const char layers_csv[] =
     GET("segment") "AS segment," GET("runs_as") "AS runs_as,"
     GET("runtime_kernel") "AS runtime_kernel," GET("output_rows") "AS output_rows,"
     GET("macs") "AS macs," GET("work") "AS work," GET("weights") "AS weights,"
-    GET("live_bytes") "AS live_bytes," GET("latency") "AS latency," GET("peak") "AS peak"
+    GET("live_bytes") "AS live_bytes," GET("latency") "AS latency," GET("ms") "AS ms,"
+    GET("energy_mj") "AS energy_mj," GET("peak") "AS peak"
     " FROM json_each(?1)";
+
+#define MS ", round(" GET("ms") ", 3) AS ms"
+#define MJ ", round(" GET("energy_mj") ", 4) AS mJ"
+
+/* Behind the latency, where they are known. */
+static const char *more_columns(const Profile *p)
+{
+    return target_mj(&p->target, 1) > 0 ? MS MJ : target_ms(&p->target, 1) > 0 ? MS : "";
+}
 
 /* A table's heading in SQL: the latency's unit, of which only letters are taken. */
 static char *with_unit(const Profile *p, const char *sql)
@@ -218,7 +247,7 @@ static char *with_unit(const Profile *p, const char *sql)
     size_t n = strspn(p->target.latency.unit, "abcdefghijklmnopqrstuvwxyz_ ");
     if (n > 0)
         snprintf(unit, sizeof unit, "%.*s", (int)n, p->target.latency.unit);
-    return xasprintf(sql, unit);
+    return xasprintf(sql, unit, more_columns(p));
 }
 
 static int print_table(const Profile *p, json_t *rows, const char *sql, FILE *out)
@@ -239,12 +268,13 @@ int profile_print_layers(const Profile *p, Format format, FILE *out)
 static const char schedules_table[] =
     "SELECT" GET("schedule") "AS schedule," GET("arena_bytes") "AS \"arena B, image outside\","
     GET("arena_resident_bytes") "AS \"resident\"," GET("macs") "AS \"MACs executed\", tidy("
-    GET("latency") ") AS \"%s\"," GET("flash_bytes") "AS \"flash B\" FROM json_each(?1)";
+    GET("latency") ") AS \"%s\"%s," GET("flash_bytes") "AS \"flash B\" FROM json_each(?1)";
 
 static const char schedules_csv[] =
     "SELECT" GET("schedule") "AS schedule," GET("arena_bytes") "AS arena_bytes,"
     GET("arena_resident_bytes") "AS arena_resident_bytes," GET("macs") "AS macs,"
-    GET("latency") "AS latency," GET("flash_bytes") "AS flash_bytes FROM json_each(?1)";
+    GET("latency") "AS latency," GET("ms") "AS ms," GET("energy_mj") "AS energy_mj,"
+    GET("flash_bytes") "AS flash_bytes FROM json_each(?1)";
 
 int profile_print_schedules(const Profile *p, Format format, FILE *out)
 {

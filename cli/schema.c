@@ -157,6 +157,8 @@ static const Unit no_units[] = {{"", 1}, {0}};
 static const Unit byte_units[] = {{"", 1}, {"B", 1}, {"KiB", 1024}, {"MiB", 1048576}, {0}};
 static const Unit count_units[] = {{"", 1}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {0}};
 static const Unit hertz_units[] = {{"Hz", 1}, {"kHz", 1e3}, {"MHz", 1e6}, {"GHz", 1e9}, {0}};
+static const Unit watt_units[] = {{"mW", 1}, {"uW", 1e-3}, {"W", 1e3}, {0}};
+static const Unit joule_units[] = {{"mJ", 1}, {"uJ", 1e-3}, {"J", 1e3}, {0}};
 
 static int read_quantity(const YamlNode *node, const Key *key, const Unit *units,
                          const char *wanted, double *value)
@@ -325,6 +327,7 @@ static int read_map(const YamlNode *node, const Key *key, void *field)
         return schema_read(node, key->sub, field);
     char *path = schema_find(node, key->folder, node->text);
     YamlNode *root = path ? yaml_read(path) : NULL;
+    memset(field, 0, key->size); /* of what was there before nothing stays */
     int status = root ? schema_read(root, key->sub, field) : -1;
     yaml_close(root);
     free(path);
@@ -351,6 +354,10 @@ static int read_value(const YamlNode *node, const Key *key, void *field)
         return read_uint64(node, key, count_units, "a whole number, like 500, 60k or 25M", field);
     case KEY_HERTZ:
         return read_uint64(node, key, hertz_units, "a frequency, like 216MHz", field);
+    case KEY_WATTS:
+        return read_quantity(node, key, watt_units, "a power, like 250mW", field);
+    case KEY_JOULES:
+        return read_quantity(node, key, joule_units, "an energy, like 80uJ or 2.5mJ", field);
     case KEY_PAIR:
         return read_pair(node, key, field);
     case KEY_CHOICE:
@@ -360,6 +367,7 @@ static int read_value(const YamlNode *node, const Key *key, void *field)
     case KEY_MAP:
         return read_map(node, key, field);
     case KEY_LIST: /* wants the struct, not the field: see schema_read */
+    case KEY_PLACE:
     case KEY_END:
         break;
     }
@@ -371,7 +379,8 @@ static int unknown_key(const YamlNode *node, const Key *keys)
     const char *names[64];
     int n = 0;
     for (const Key *k = keys; k->type != KEY_END && n < 64; k++)
-        names[n++] = k->name;
+        if (k->type != KEY_PLACE)
+            names[n++] = k->name;
     const char *near = yaml_nearest(node->key, names, n);
     if (near)
         return yaml_error(node, "unknown key '%s', did you mean '%s'?", node->key, near);
@@ -399,12 +408,21 @@ static int read_include(const YamlNode *node, const Key *keys, void *base)
     return status;
 }
 
+static void note_place(const YamlNode *map, const Key *keys, void *base)
+{
+    for (const Key *k = keys; k->type != KEY_END; k++)
+        if (k->type == KEY_PLACE)
+            snprintf((char *)base + k->offset, k->size, map->line ? "%s:%d" : "%s", map->file,
+                     map->line);
+}
+
 int schema_read(const YamlNode *map, const Key *keys, void *base)
 {
     if (map->kind != YAML_MAP)
         return yaml_error(map, "wants a map of keys and values%s%s",
                           map->kind == YAML_SCALAR ? ", not " : "",
                           map->kind == YAML_SCALAR ? map->text : "");
+    note_place(map, keys, base);
     const YamlNode *include = yaml_get(map, "include");
     if (include && read_include(include, keys, base) != 0)
         return -1;
@@ -413,7 +431,7 @@ int schema_read(const YamlNode *map, const Key *keys, void *base)
         const Key *k = keys;
         if (node == include)
             continue;
-        while (k->type != KEY_END && strcmp(k->name, node->key) != 0)
+        while (k->type != KEY_END && (k->type == KEY_PLACE || strcmp(k->name, node->key) != 0))
             k++;
         if (k->type == KEY_END)
             return unknown_key(node, keys);
@@ -552,6 +570,11 @@ static void print_value(FILE *out, const Key *key, const void *field, int indent
     case KEY_HERTZ:
         fprintf(out, "%lluHz", (unsigned long long)*(const uint64_t *)field);
         break;
+    case KEY_WATTS:
+    case KEY_JOULES:
+        print_number(out, *(const double *)field);
+        fputs(key->type == KEY_WATTS ? "mW" : "mJ", out);
+        break;
     case KEY_PAIR:
         fprintf(out, "%lldx%lld", (long long)load_int(field, key->size / 2, false),
                 (long long)load_int((const char *)field + key->size / 2, key->size / 2, false));
@@ -572,14 +595,26 @@ static void print_value(FILE *out, const Key *key, const void *field, int indent
         schema_print(out, key->sub, field, indent + 2);
         return;
     case KEY_LIST:
+    case KEY_PLACE:
     case KEY_END:
         return;
     }
 }
 
+static bool is_left_out(const Key *key, const void *field)
+{
+    const char *byte = field;
+    for (size_t i = 0; i < key->size; i++)
+        if (byte[i])
+            return false;
+    return key->sparse;
+}
+
 void schema_print(FILE *out, const Key *keys, const void *base, int indent)
 {
     for (const Key *k = keys; k->type != KEY_END; k++) {
+        if (k->type == KEY_PLACE || is_left_out(k, (const char *)base + k->offset))
+            continue;
         fprintf(out, "%*s%s:", indent, "", k->name);
         if (k->type == KEY_LIST) {
             print_list(out, k, base, indent);

@@ -10,6 +10,7 @@
 
 #include "base/yaml.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,11 +25,14 @@ typedef enum {
     KEY_COUNT,   /* uint64_t: 500, 60k, 25M, 1.5G (thousands) */
     KEY_AMOUNT,  /* as KEY_COUNT into a double */
     KEY_HERTZ,   /* uint64_t: 216MHz */
+    KEY_WATTS,   /* double, in mW: 250mW, 1.2W */
+    KEY_JOULES,  /* double, in mJ: 80uJ, 2.5mJ */
     KEY_PAIR,    /* 3 or 10x4, high x wide; two fields of size/2 bytes */
     KEY_CHOICE,  /* int: one of `words` */
     KEY_NUMBERS, /* double[size]: a list of exactly `size` numbers */
     KEY_MAP,     /* a struct: sub is its table; or the name of a file in configs/<folder>/ */
     KEY_LIST,    /* at most `room` elements of `size` bytes; sub[0] describes one, or sub its map */
+    KEY_PLACE,   /* char[size], "file:line" of the map itself; no key of the YAML, never printed */
 } KeyType;
 
 typedef struct Key {
@@ -41,7 +45,8 @@ typedef struct Key {
     size_t count_offset;      /* KEY_LIST: where the uint8_t number of elements goes */
     int room;
     const char *const *words; /* KEY_CHOICE: NULL ends them */
-    const char *folder;       /* KEY_MAP: where named files are */
+    const char *folder;       /* KEY_MAP: where named files are; one replaces all `size` bytes */
+    bool sparse;              /* with a size: not printed where all its bytes are 0 */
 } Key;
 
 /* Finds configs/<folder>/<name>.yaml, or `name` itself when it is a path: near

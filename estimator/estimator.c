@@ -2,9 +2,22 @@
 
 #include "estimator/tinyengine.h"
 
+#include <string.h>
+
 /* What exporter/print.h lays down: bytes of the runtime's structs on a 32-bit
  * target. A test compiles tb.h for one and compares. */
 enum { MODEL_BYTES = 24, OP_BYTES = 56, TENSOR_BYTES = 12, SEGMENT_BYTES = 4, WORD = 4 };
+
+double target_ms(const Target *target, double latency)
+{
+    bool counts_cycles = strcmp(target->latency.unit, "cycles") == 0;
+    return counts_cycles && target->clock_hz ? 1e3 * latency / (double)target->clock_hz : 0;
+}
+
+double target_mj(const Target *target, double latency)
+{
+    return target->active_mw * target_ms(target, latency) / 1e3;
+}
 
 static uint32_t words(uint32_t bytes)
 {
@@ -63,6 +76,7 @@ Cost cost_of_plan(const Net *net, const Target *target, const Plan *plan)
                  .macs = plan_macs(net, plan),
                  .latency = latency_plan(&target->latency, net, plan)};
     cost.flash = cost.model_flash + flash_of_code(&target->code, &size);
+    cost.energy = target_mj(target, cost.latency);
     return cost;
 }
 
@@ -76,6 +90,7 @@ static Cost cost_of_layers(const Net *net, const Target *target, const PlanOptio
                  .macs = net_macs(net),
                  .latency = latency_net(&target->latency, net, options)};
     cost.flash = cost.model_flash + flash_of_code(&target->code, &size);
+    cost.energy = target_mj(target, cost.latency);
     return cost;
 }
 
@@ -103,5 +118,6 @@ bool cost_fits(const Cost *cost, const Limits *limits)
     return (!limits->sram || cost->sram <= limits->sram) &&
            (!limits->flash || cost->flash <= limits->flash) &&
            (!limits->macs || cost->macs <= limits->macs) &&
-           (limits->latency <= 0 || cost->latency <= limits->latency);
+           (limits->latency <= 0 || cost->latency <= limits->latency) &&
+           (limits->energy <= 0 || cost->energy <= limits->energy);
 }

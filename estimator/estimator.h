@@ -26,6 +26,7 @@ typedef struct {
     uint64_t flash_reserve; /* bytes kept for the application's code */
     uint64_t clock_hz;
     int kernels;            /* 0: of pairs where there are such; 1: only small ones (PlanOptions) */
+    double active_mw;       /* what it draws while it computes; 0: not known */
     CodeSize code;
     Latency latency;
 } Target;
@@ -37,7 +38,13 @@ typedef struct {
     uint32_t stack;   /* peak bytes beside the arena, of the kernels it uses; 0: not measured */
     uint64_t macs;
     double latency;   /* in the unit of the target's latency model; 0 when it has none */
+    double energy;    /* mJ; 0: not known, see target_mj() */
 } Cost;
+
+/* Time and energy of so many cycles, where they are known: 0 unless the latency model counts
+ * cycles, the target states its clock and, for energy, its power. Instructions have no duration. */
+double target_ms(const Target *target, double latency);
+double target_mj(const Target *target, double latency);
 
 /* macs and latency count what the plan computes twice. */
 Cost estimate(const Net *net, const Target *target, const PlanOptions *options);
@@ -48,6 +55,7 @@ typedef struct {
     uint64_t sram, flash; /* bytes */
     uint64_t macs;
     double latency; /* in the unit of the target's latency model */
+    double energy;  /* mJ */
 } Limits;
 
 bool cost_fits(const Cost *cost, const Limits *limits);

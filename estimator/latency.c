@@ -1,5 +1,7 @@
 #include "estimator/latency.h"
 
+#include "estimator/latency_pairs.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -113,10 +115,22 @@ static bool is_pixelwise(const Layer *l)
            (uint32_t)l->in_h * l->in_w <= UINT16_MAX;
 }
 
-void layer_features(const Layer *l, double features[N_FEATURES])
+/* One call for all pixels, or one a row. */
+static void alone_features(const Layer *l, int kernel, bool one_call, double *f)
 {
-    set_features(l, 1, is_pixelwise(l) ? 1 : l->out_h, rows_of(l, 0, l->out_h),
-                 columns_of(l, 0, l->out_w), features);
+    PairsRow row = {0};
+    if (kernel < N_OPS) {
+        set_features(l, 1, one_call ? 1 : l->out_h, rows_of(l, 0, l->out_h),
+                     columns_of(l, 0, l->out_w), f);
+        return;
+    }
+    pairs_row_add(&row, l, kernel, one_call ? l->out_h * l->out_w : l->out_w);
+    pairs_features(l, kernel, one_call ? 1 : l->out_h, &row, f);
+}
+
+void layer_features(const Layer *l, int kernel, double features[N_FEATURES])
+{
+    alone_features(l, kernel, is_pixelwise(l), features);
 }
 
 static void input_features(double rows, double bytes, double *f)
@@ -152,6 +166,7 @@ typedef struct {
     double tiles;
     double rows, columns; /* of an image that is pulled */
     Axis y[NET_MAX_LAYERS], x[NET_MAX_LAYERS]; /* of the segment's layers */
+    PairsRow row[NET_MAX_LAYERS];
 } Passes;
 
 /* A tensor's rows that somebody asks for; tensors are numbered as in plan_ranges(). */
@@ -186,6 +201,14 @@ static void rows_asked(const Passes *p, int *rows)
     }
 }
 
+/* Of a layer with a kernel of pairs, a call for so many pixels of its row. */
+static void add_row(Passes *p, int i, int w)
+{
+    int layer = p->s->first + i, kernel = p->plan->kernel[layer];
+    if (kernel >= N_OPS)
+        pairs_row_add(&p->row[i], &p->net->layer[layer], kernel, w);
+}
+
 static void whole_passes(Passes *p)
 {
     bool streams = !p->s->tiled && (p->s->n > 1 || p->pulled);
@@ -196,6 +219,7 @@ static void whole_passes(Passes *p)
         const Layer *l = &p->net->layer[p->s->first + i];
         p->y[i] = rows_of(l, 0, streams ? rows[1 + i] : l->out_h);
         p->x[i] = columns_of(l, 0, l->out_w);
+        add_row(p, i, l->out_w);
     }
     p->rows = streams ? rows[0] : p->net->h;
     p->columns = p->net->w;
@@ -225,6 +249,8 @@ static void tiled_passes(Passes *p)
         p->columns += r[0].x1 - r[0].x0;
         for (int i = 0; i < s->n; i++)
             add_axis(&p->x[i], columns_of(&p->net->layer[s->first + i], r[1 + i].x0, r[1 + i].x1));
+        for (int i = 0; i < s->n; i++)
+            add_row(p, i, r[1 + i].x1 - r[1 + i].x0);
     }
 }
 
@@ -235,6 +261,7 @@ static void look_at_segment(Passes *p, const Net *net, const Plan *plan, int seg
     p->s = &plan->segment[segment];
     p->pulled = p->s->first == 0 && plan->image_outside;
     p->tiles = p->s->rows * p->s->columns;
+    memset(p->row, 0, sizeof *p->row * p->s->n);
     if (p->tiles > 1)
         tiled_passes(p);
     else
@@ -262,9 +289,37 @@ static bool is_one_call(const Passes *p, const Layer *l)
     return !op_has_two_inputs((Op)l->op) || may_write(p, out, in2, l->op == OP_ADD);
 }
 
+/* The only layer of a segment, a call a tile. */
+static void pairs_at_once(const Passes *p, double *f)
+{
+    const Layer *l = &p->net->layer[p->s->first];
+    int kernel = p->plan->kernel[p->s->first];
+    PairsRow row = {0};
+    for (int tile = 0; tile < p->s->rows; tile++) {
+        PlanRange r[2];
+        plan_ranges(p->net, p->s, tile, r);
+        pairs_row_add(&row, l, kernel, (r[1].y1 - r[1].y0) * l->out_w);
+    }
+    pairs_features(l, kernel, 1, &row, f);
+}
+
+static void pairs_in_segment(const Passes *p, int i, double *f)
+{
+    const Layer *l = &p->net->layer[p->s->first + i];
+    if (is_one_call(p, l))
+        pairs_at_once(p, f);
+    else
+        pairs_features(l, p->plan->kernel[p->s->first + i], p->y[i].made, &p->row[i], f);
+}
+
 static void layer_in_segment(const Passes *p, int i, double *f)
 {
     const Layer *l = &p->net->layer[p->s->first + i];
+    int kernel = p->plan->kernel[p->s->first + i];
+    if (kernel >= N_OPS) {
+        pairs_in_segment(p, i, f);
+        return;
+    }
     double calls = is_one_call(p, l) ? p->tiles : p->y[i].made * p->s->columns;
     set_features(l, calls > 0 ? p->tiles : 0, calls, p->y[i], p->x[i], f);
 }
@@ -381,7 +436,7 @@ static double time_of(const Latency *latency, int step, const double *f)
 double latency_layer(const Latency *latency, const Layer *l, int kernel)
 {
     double f[N_FEATURES];
-    layer_features(l, f);
+    layer_features(l, kernel, f);
     return time_of(latency, kernel, f);
 }
 
@@ -445,9 +500,9 @@ double latency_net(const Latency *latency, const Net *net, const PlanOptions *o)
         int rows = at_most((first->out_h - 1) * first->sh - first->pad_top + first->kh, net->h);
         input_features(rows, (double)rows * net->w * net->c, f);
         time += time_of(latency, STEP_INPUT, f);
-        layer_features(first, f);
-        time += latency->weight[plan_kernel(first, o->small)][FEATURE_ROW] *
-                (first->out_h - f[FEATURE_ROW]);
+        int kernel = plan_kernel(first, o->small);
+        alone_features(first, kernel, false, f);
+        time += time_of(latency, kernel, f) - latency_layer(latency, first, kernel);
     }
     return time;
 }

@@ -80,7 +80,7 @@ uint32_t plan_scratch(const Layer *l, int kernel, int out_w)
 {
     switch (kernel) {
     case STEP_CONV_PAIRS:
-        return tb_conv_pairs_scratch(l->kh, l->kw, l->in_c);
+        return tb_conv_pairs_scratch(l->kh, l->kw, l->sw, l->in_c);
     case STEP_POINTWISE_PAIRS:
         return tb_pointwise_pairs_scratch(l->in_c);
     case STEP_DEPTHWISE_PAIRS:
@@ -97,7 +97,7 @@ uint32_t plan_weights(const Layer *l, int kernel)
     case STEP_POINTWISE_PAIRS:
         return tb_pairs_weights((uint32_t)l->kh * l->kw * l->in_c, l->out_c);
     case STEP_DEPTHWISE_PAIRS:
-        return plan_aligned(tb_depthwise_pairs_weights(l->kh, l->kw, l->in_c));
+        return plan_aligned(tb_depthwise_pairs_weights(l->kh, l->kw, l->sw, l->in_c));
     default:
         return plan_aligned(layer_constants(l));
     }

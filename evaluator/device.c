@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "evaluator/device_inner.h"
 #include "evaluator/elf.h"
 #include "evaluator/host.h"
 #include "evaluator/process.h"
@@ -17,13 +18,31 @@
 
 enum { TIMEOUT = 600 };
 
-const char *device_missing(void)
+/* What a core is compiled with and emulated by, as boards/Makefile.export has it. */
+typedef struct {
+    const char *compiler, *emulator;
+} Tools;
+
+static Tools tools_of(const char *core)
 {
-    static const char *const program[] = {"make", "arm-none-eabi-gcc", "qemu-system-arm"};
+    const Tools arm = {"arm-none-eabi-gcc", "qemu-system-arm"};
+    const Tools riscv = {"riscv64-unknown-elf-gcc", "qemu-system-riscv32"};
+    return strncmp(core, "riscv", 5) == 0 ? riscv : arm;
+}
+
+const char *device_missing_for(const char *core)
+{
+    const Tools tools = tools_of(core);
+    const char *const program[] = {"make", tools.compiler, tools.emulator};
     for (size_t i = 0; i < sizeof program / sizeof *program; i++)
         if (!process_exists(program[i]))
             return program[i];
     return NULL;
+}
+
+const char *device_missing(void)
+{
+    return device_missing_for("cortex-m7");
 }
 
 /* ---- a folder to work in ---- */
@@ -34,14 +53,13 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return remove(path);
 }
 
-static void remove_tree(char *dir)
+void device_dir_free(char *dir)
 {
     nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(dir);
 }
 
-/* A new, empty folder; NULL with errorf(). */
-static char *temporary_dir(void)
+char *device_dir_new(void)
 {
     const char *tmp = getenv("TMPDIR");
     char *dir = xasprintf("%s/thimble-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
@@ -77,8 +95,7 @@ static char *telling_line(const char *output)
     return xasprintf("%.*s", (int)strcspn(at, "\n"), at);
 }
 
-/* Runs argv in dir; anything but exit status 0 is an error. *output may be NULL. */
-static int run_program(const char *const *argv, const char *dir, int timeout_s, char **output)
+int device_program(const char *const *argv, const char *dir, int timeout_s, char **output)
 {
     Process p = {.argv = argv, .dir = dir, .timeout_s = timeout_s ? timeout_s : TIMEOUT};
     char *heard, *line;
@@ -95,11 +112,11 @@ static int run_program(const char *const *argv, const char *dir, int timeout_s, 
     return status;
 }
 
-static int build(const char *dir, const Target *target, int timeout_s)
+int device_build(const char *dir, const Target *target, int timeout_s)
 {
     char *board = xasprintf("BOARD=%s", target->core);
     const char *argv[] = {"make", "-s", "SRC=.", board, "model.elf", NULL};
-    int status = run_program(argv, dir, timeout_s, NULL);
+    int status = device_program(argv, dir, timeout_s, NULL);
     free(board);
     return status;
 }
@@ -110,10 +127,10 @@ static int build(const char *dir, const Target *target, int timeout_s)
  * or a canary is broken: that is a result, and no error. */
 static int emulate(const char *dir, const Target *target, int timeout_s, char **output)
 {
-    const char *argv[] = {"qemu-system-arm", "-M", target->machine, "-display", "none", "-monitor",
-                          "none", "-serial", "none", "-chardev", "stdio,id=s0",
-                          "-semihosting-config", "enable=on,target=native,chardev=s0", "-icount",
-                          "shift=0", "-kernel", "model.elf", NULL};
+    const char *argv[] = {tools_of(target->core).emulator, "-M", target->machine, "-bios", "none",
+                          "-display", "none", "-monitor", "none", "-serial", "none", "-chardev",
+                          "stdio,id=s0", "-semihosting-config", "enable=on,target=native,chardev=s0",
+                          "-icount", "shift=0", "-kernel", "model.elf", NULL};
     Process p = {.argv = argv, .dir = dir, .timeout_s = timeout_s ? timeout_s : TIMEOUT};
     int status = process_run(&p, output);
     bool faulted = *output && strstr(*output, "fault\n");
@@ -245,7 +262,7 @@ static int run_in(const char *dir, const QModel *q, const DeviceOptions *o,
                             .plan = o->plan};
     char *output = NULL;
     if (export_model(q, &export) != 0 || write_inputs(dir, q, o) != 0 ||
-        build(dir, o->target, o->timeout_s) != 0 ||
+        device_build(dir, o->target, o->timeout_s) != 0 ||
         emulate(dir, o->target, o->timeout_s, &output) != 0)
         return -1;
     int status = read_facts(output, run, expected);
@@ -255,7 +272,7 @@ static int run_in(const char *dir, const QModel *q, const DeviceOptions *o,
 
 static int check_target(const Target *target)
 {
-    const char *missing = device_missing();
+    const char *missing = device_missing_for(target->core);
     if (!target->machine[0])
         return errorf("target %s has no machine that QEMU emulates", target->name);
     if (missing)
@@ -270,7 +287,7 @@ int device_run(const QModel *q, const DeviceOptions *options, DeviceRun *run)
     memset(run, 0, sizeof *run);
     if (check_target(options->target) != 0)
         return -1;
-    char *own = options->keep_dir ? NULL : temporary_dir();
+    char *own = options->keep_dir ? NULL : device_dir_new();
     const char *dir = options->keep_dir ? options->keep_dir : own;
     if (!dir)
         return -1;
@@ -280,7 +297,7 @@ int device_run(const QModel *q, const DeviceOptions *options, DeviceRun *run)
         status = run_in(dir, q, options, &expected, run);
     free(expected.output);
     if (own)
-        remove_tree(own);
+        device_dir_free(own);
     return status;
 }
 
@@ -327,7 +344,7 @@ static int compile_runtime(const char *dir, const char *core, CodeSize *code)
     char *file = xasprintf("%s/boards/Makefile.export", source);
     char *src = xasprintf("SRC=%s", source), *board = xasprintf("BOARD=%s", core);
     const char *argv[] = {"make", "-s", "-f", file, src, board, "code", "flags", NULL};
-    int status = run_program(argv, dir, 0, &flags);
+    int status = device_program(argv, dir, 0, &flags);
     if (status == 0)
         snprintf(code->source, sizeof code->source, "%.*s", (int)strcspn(flags, "\n"), flags);
     free(flags);
@@ -340,11 +357,11 @@ int device_code_size(const char *core, CodeSize *code)
     memset(code, 0, sizeof *code);
     if (!process_exists("make") || !process_exists("arm-none-eabi-gcc"))
         return errorf("arm-none-eabi-gcc and make are needed to measure the runtime's code");
-    char *dir = temporary_dir();
+    char *dir = device_dir_new();
     int status = dir ? compile_runtime(dir, core, code) : -1;
     if (status == 0)
         status = read_objects(dir, core, code);
     if (dir)
-        remove_tree(dir);
+        device_dir_free(dir);
     return status;
 }

@@ -1,6 +1,6 @@
-/* device.h - the exported C on an emulated Cortex-M: what it really takes.
+/* device.h - the exported C on an emulated board: what it really takes.
  *
- * Builds the exported folder with arm-none-eabi-gcc, runs it under QEMU with
+ * Builds the exported folder with the core's gcc, runs it under QEMU with
  * instruction counting, and reads back outputs and marks. QEMU counts
  * instructions; it knows nothing of cycles or milliseconds. */
 #ifndef DEVICE_H
@@ -12,7 +12,7 @@
 enum { DEVICE_MAX_SEGMENTS = 1024 };
 
 typedef struct {
-    uint64_t instructions;       /* of one inference, executed */
+    uint64_t instructions;       /* of one inference, executed; 0: the board cannot count */
     uint64_t layer[DEVICE_MAX_SEGMENTS]; /* of each segment that is executed (plan_runs()), in
                                             order; 0 beyond */
     int n_layers;                /* how many, as far as there is room */
@@ -37,7 +37,9 @@ typedef struct {
  * compiler, no QEMU, a build error, a time-out, a fault on the board. */
 int device_run(const QModel *q, const DeviceOptions *options, DeviceRun *run);
 
-/* NULL when device_run() has the programs it needs, else the one that is missing. */
+/* NULL when device_run() has the programs it needs for a core, else the one that is missing;
+ * device_missing(): for the Cortex-M. */
+const char *device_missing_for(const char *core);
 const char *device_missing(void);
 
 /* Bytes of tb_run and of every kernel, compiled for a core as the exported

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "evaluator/host_net.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -37,32 +38,85 @@ static int check_data(const Net *net, const Dataset *d)
     return d->n > 0 ? 0 : errorf("there is no picture to classify");
 }
 
-int host_outputs(const QModel *q, const PlanOptions *options, const Dataset *d, int n, int threads,
-                 int8_t *output)
+/* n pictures of d, one after the other to each thread that is free. */
+typedef struct {
+    const QModel *q;
+    const Dataset *d;
+    int n, threads;
+} Pictures;
+
+static const HostIsa *chosen_isa(void)
 {
-    const Net *net = &q->net;
+    const char *name = getenv("THIMBLE_ISA");
+    const HostIsa *isa = host_isa(name && *name ? name : NULL);
+    if (!isa)
+        errorf("THIMBLE_ISA: this machine has no '%s'", name);
+    return isa;
+}
+
+static int run_fast(const Pictures *p, int8_t *output)
+{
+    const Net *net = &p->q->net;
     const size_t bytes = net_tensor_bytes(net, net->n_layers - 1);
+    const HostIsa *isa = chosen_isa();
+    HostNet h;
+    if (!isa)
+        return -1;
+    host_net_init(&h, p->q, isa);
+#pragma omp parallel num_threads(p->threads)
+    {
+        uint8_t *workspace = xaligned(h.workspace);
+        int8_t *image = xmalloc(net_tensor_bytes(net, NET_IMAGE));
+#pragma omp for schedule(dynamic, 8)
+        for (int i = 0; i < p->n; i++) {
+            dataset_int8(p->d, host_picture(p->d, p->n, i), image);
+            host_net_run(&h, image, workspace, output + (size_t)i * bytes);
+        }
+        free(workspace);
+        free(image);
+    }
+    host_net_release(&h);
+    return 0;
+}
+
+/* Whether the device's plan and kernels answer the same to the first pictures. */
+static int prove(const Pictures *p, const PlanOptions *options, const int8_t *output)
+{
+    const Net *net = &p->q->net;
+    const size_t bytes = net_tensor_bytes(net, net->n_layers - 1);
+    int others = 0, n = p->n < HOST_PROVED ? p->n : HOST_PROVED;
     Plan plan;
     Lowered lowered;
-    if (check_data(net, d) != 0)
-        return -1;
     plan_make(net, options, &plan);
-    if (lower(q, &plan, &lowered) != 0)
+    if (lower(p->q, &plan, &lowered) != 0)
         return -1;
-    n = how_many(d, n);
-#pragma omp parallel num_threads(threads > 0 ? threads : omp_get_max_threads())
+#pragma omp parallel num_threads(p->threads)
     {
         int8_t *arena = xaligned(plan.arena), *image = xmalloc(net_tensor_bytes(net, NET_IMAGE));
-#pragma omp for schedule(dynamic, 8)
+#pragma omp for schedule(dynamic, 1) reduction(+ : others)
         for (int i = 0; i < n; i++) {
-            dataset_int8(d, host_picture(d, n, i), image);
-            memcpy(output + (size_t)i * bytes, lowered_run(&lowered, net, image, arena), bytes);
+            dataset_int8(p->d, host_picture(p->d, p->n, i), image);
+            const int8_t *answer = lowered_run(&lowered, net, image, arena);
+            others += memcmp(answer, output + (size_t)i * bytes, bytes) != 0;
         }
         free(arena);
         free(image);
     }
     lowered_release(&lowered);
+    if (others > 0)
+        return errorf("the host's vectors answer otherwise than the device's kernels to %d of %d "
+                      "pictures", others, n);
     return 0;
+}
+
+int host_outputs(const QModel *q, const PlanOptions *options, const Dataset *d, int n, int threads,
+                 int8_t *output)
+{
+    Pictures p = {.q = q, .d = d, .n = how_many(d, n),
+                  .threads = threads > 0 ? threads : omp_get_max_threads()};
+    if (check_data(&q->net, d) != 0 || net_check(&q->net) != 0 || run_fast(&p, output) != 0)
+        return -1;
+    return prove(&p, options, output);
 }
 
 int host_accuracy(const QModel *q, const PlanOptions *options, const Dataset *d, int n, int threads,

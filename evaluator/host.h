@@ -1,9 +1,16 @@
-/* host.h - the int8 network on this machine, through the very runtime. */
+/* host.h - the int8 network on this machine.
+ *
+ * host_run() goes through the very runtime, with the device's plan and kernels.
+ * host_outputs() and host_accuracy() take the vectors of this machine
+ * (host_net.h), which give the same bytes: the first HOST_PROVED pictures are
+ * computed in both ways, and a difference is an error. */
 #ifndef HOST_H
 #define HOST_H
 
 #include "dataset/dataset.h"
 #include "exporter/lower.h"
+
+enum { HOST_PROVED = 32 };
 
 typedef struct {
     int correct, n;
@@ -12,7 +19,8 @@ typedef struct {
 
 /* What the network answers to n pictures of d (0: all of them), in parallel: output [n][bytes of
  * the last tensor]. They are spread over all, the i-th is picture host_picture(d, n, i). threads
- * 0: one a core. -1 with errorf(). */
+ * 0: one a core. options: of the device's plan. THIMBLE_ISA in the environment names one
+ * of HOST_ISAS instead of the best. -1 with errorf(). */
 int host_outputs(const QModel *q, const PlanOptions *options, const Dataset *d, int n, int threads,
                  int8_t *output);
 int host_picture(const Dataset *d, int n, int i);

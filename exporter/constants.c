@@ -1,6 +1,7 @@
 #include "exporter/constants.h"
 
 #include "estimator/plan.h"
+#include "runtime/scratch.h"
 
 #include <assert.h>
 #include <string.h>
@@ -36,9 +37,57 @@ static void pack_channels(const Layer *l, const int8_t *natural, int8_t *packed)
                 packed[i] = weight_of(natural, taps, l->out_c, c + i % 2, tap_at(l, k + i / 2));
 }
 
+/* A channel of a depthwise layer, and where its next pair of weights goes. */
+typedef struct {
+    const Layer *l;
+    const int8_t *natural; /* the channel's first weight */
+    int8_t *packed;        /* the channel's first */
+    int n;                 /* pairs so far */
+} DepthwisePacker;
+
+static int8_t tap_of(const DepthwisePacker *p, int y, int x)
+{
+    const Layer *l = p->l;
+    return y < l->kh && x < l->kw ? p->natural[(y * l->kw + x) * l->in_c] : 0;
+}
+
+/* Two pairs make a word: its even bytes are the first, its odd bytes the second. */
+static void add_pair(DepthwisePacker *p, int8_t low, int8_t high)
+{
+    int8_t *at = p->packed + p->n / 2 * 4 + p->n % 2;
+    at[0] = low;
+    at[2] = high;
+    p->n++;
+}
+
+/* Pairs of two rows, the columns in the order of their residue modulo the stride; where the last
+ * row's lie across they are those from even columns, then those from odd ones. */
+static void pack_depthwise_channel(DepthwisePacker *p)
+{
+    const Layer *l = p->l;
+    bool across = tb_depthwise_across(l->kh, l->kw, l->sw);
+    int last = l->kh - 1;
+    for (int y = 0; y < l->kh - across; y += 2)
+        for (int residue = 0; residue < l->sw; residue++)
+            for (int x = residue; x < l->kw; x += l->sw)
+                add_pair(p, tap_of(p, y, x), tap_of(p, y + 1, x));
+    if (!across)
+        return;
+    for (int x = 0; x < l->kw - (l->sw == 1); x += 2)
+        add_pair(p, tap_of(p, last, x), tap_of(p, last, x + 1));
+    for (int x = 1; x < l->kw && l->sw == 1; x += 2)
+        add_pair(p, tap_of(p, last, x), tap_of(p, last, x + 1));
+}
+
 static void pack_depthwise(const Layer *l, const int8_t *natural, int8_t *packed)
 {
-    memcpy(packed, natural, (size_t)l->kh * l->kw * l->in_c);
+    uint32_t bytes = tb_depthwise_pairs_weights(l->kh, l->kw, l->sw, 1);
+    memset(packed, 0, (size_t)bytes * l->in_c);
+    for (int c = 0; c < l->in_c; c++) {
+        DepthwisePacker p = {l, natural + c, packed + (size_t)c * bytes, 0};
+        pack_depthwise_channel(&p);
+        assert(p.n == (int)tb_depthwise_words(l->kh, l->kw, l->sw));
+    }
 }
 
 void constants_pack(const Layer *l, int kernel, const int8_t *natural, int8_t *packed)

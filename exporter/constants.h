@@ -10,7 +10,9 @@
  *                                   k, l the weights ak bk al bl, so that one word's even bytes are
  *                                   a's pair and its odd bytes b's; zeros where there is none; the
  *                                   order of taps is that of runtime/tb_tile.h
- *     depthwise_pairs               see pack_depthwise() */
+ *     depthwise_pairs               [c][pairs / 2][4]: of rows 0 and 1, then of 2 and 3...; of two
+ *                                   pairs the even and the odd bytes, as above; runtime/scratch.h
+ *                                   says how many, pack_depthwise_channel() in which order */
 #ifndef CONSTANTS_H
 #define CONSTANTS_H
 

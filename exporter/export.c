@@ -4,8 +4,10 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "exporter/export_inner.h"
 #include "exporter/print.h"
 #include "exporter/rename.h"
+#include "runtime/tb_check.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,6 +16,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { DRAWS = 8 }; /* inputs tried for the self-check */
 
 /* ---- where the runtime's sources are ----------------------------------------------------- */
 
@@ -72,10 +76,11 @@ static bool is_any(const char *name)
            !ends_with(name, ".d");
 }
 
-/* Of the files in runtime/boards/ two belong to the exported folder itself. */
+/* Of the files in runtime/boards/ three belong to the exported folder itself. */
 static const char *place_of(const char *name)
 {
     return strcmp(name, "main.c") == 0 ? "../main.c"
+           : strcmp(name, "PORTING.md") == 0 ? "../PORTING.md"
            : strcmp(name, "Makefile.export") == 0 ? "../Makefile" : name;
 }
 
@@ -107,7 +112,7 @@ static int copy_files(const char *from, const char *to, bool (*wanted)(const cha
 /* Files copied into the folder that call the network by its name. */
 static int rename_copies(const char *dir, const char *prefix)
 {
-    static const char *const name[] = {"main.c", "Makefile", "boards/sections.ld"};
+    static const char *const name[] = {"main.c", "Makefile", "PORTING.md", "boards/sections.ld"};
     int status = 0;
     for (size_t i = 0; i < sizeof name / sizeof *name && status == 0; i++) {
         char *path = xasprintf("%s/%s", dir, name[i]), *text = file_read(path, NULL);
@@ -120,7 +125,16 @@ static int rename_copies(const char *dir, const char *prefix)
     return status;
 }
 
-static int copy_runtime(const char *to, const char *prefix)
+int export_part(const char *folder, const char *dir)
+{
+    const char *runtime = runtime_dir();
+    char *from = runtime ? xasprintf("%s/%s", runtime, folder) : NULL;
+    int status = from ? copy_files(from, dir, is_source, same_place) : -1;
+    free(from);
+    return status;
+}
+
+int export_runtime(const char *to, const char *prefix)
 {
     const char *runtime = runtime_dir();
     if (!runtime)
@@ -231,31 +245,18 @@ static const char readme[] =
     "\n"
     "Try it\n"
     "------\n"
-    "    make host && ./model_host    on this machine, with the built-in sample\n"
+    "    make host && ./model_host    on this machine; it checks itself\n"
     "    make && make run             for the board in board.mk, under QEMU\n"
-    "    make run BOARD=cortex-m4     or cortex-m7, cortex-m55: boards with start-up code here\n"
+    "    make run BOARD=cortex-m4     or cortex-m0plus, -m3, -m7, -m33, -m55, riscv32\n"
     "\n"
     "Port it\n"
     "-------\n"
-    "1. Copy model.c, model.h, all tb*.c, tb*.h and simd*.h into your project; main.c, boards/,\n"
-    "   model_sample.h and scratch.h stay behind.\n"
-    "2. Compile the .c files as C99 with -O2. There is no heap and no libc, but for the memset()\n"
-    "   and memcpy() that a compiler may call. Let the linker drop the kernels that model.c does\n"
-    "   not name (-ffunction-sections, --gc-sections) or leave out their tb_*.c. C++ may include\n"
-    "   model.h.\n"
-    "3. The arena is MODEL_ARENA_BYTES at a multiple of MODEL_ARENA_ALIGN bytes, in the fastest\n"
-    "   RAM. It may share its memory with anything that is not needed while model_run() runs.\n"
-    "4. Keep the stack said above free below the caller of model_run().\n"
-    "5. Weights and tables are const: leave .rodata in flash.\n"
-    "6. model_run() has no state of its own: any thread may run it, each in its own arena.\n"
-    "7. Other sensors: q = real / MODEL_INPUT_SCALE + MODEL_INPUT_ZERO, rounded and clamped to\n"
-    "   -128..127.\n"
-    "8. An output means (q - MODEL_OUTPUT_ZERO) * MODEL_OUTPUT_SCALE. Probabilities are the\n"
-    "   softmax of that, unless the network ends with one itself.\n"
-    "9. To see where the time goes, call model_run_segment() for 0 to MODEL_N_SEGMENTS - 1 with a\n"
-    "   timer between.\n"
-    "10. To check your build, run the input in model_sample.h: MODEL_OUTPUT_BYTES must be equal\n"
-    "    byte for byte. main.c does this and more; boards/tb_board.h is what it asks of a board.\n";
+    "PORTING.md: which files and flags, where the arena goes, a camera's rows by DMA, tasks and\n"
+    "stack, a cycle counter. model.h says what the call needs and promises. In short:\n"
+    "\n"
+    "1. model.c, model_check.c and tb*.c as C99 with -O2, all .h files beside them.\n"
+    "2. The arena at a multiple of MODEL_ARENA_ALIGN, and the stack said above.\n"
+    "3. With MODEL_SELF_CHECK defined, model_self_check(arena) returns 0 when all is well.\n";
 
 static void print_readme(FILE *f, const Listing *x)
 {
@@ -307,16 +308,17 @@ static int write_listing(const char *dir, const char *name, const Listing *x,
     return status;
 }
 
-static int write_folder(const char *dir, const Listing *x)
+static int write_folder(const char *dir, const void *what)
 {
+    const Listing *x = what;
     static const struct {
         const char *name;
         void (*print)(FILE *f, const Listing *x);
     } file[] = {
-        {"model.c", print_model_c}, {"model.h", print_model_h}, {"model_sample.h", print_sample_h},
+        {"model.c", print_model_c}, {"model.h", print_model_h}, {"model_check.c", print_check_c},
         {"README.md", print_readme}, {"board.mk", print_board},
     };
-    if (file_make_dirs(dir) != 0 || copy_runtime(dir, x->options->prefix) != 0)
+    if (file_make_dirs(dir) != 0 || export_runtime(dir, x->options->prefix) != 0)
         return -1;
     for (size_t i = 0; i < sizeof file / sizeof *file; i++)
         if (write_listing(dir, file[i].name, x, file[i].print) != 0)
@@ -324,26 +326,41 @@ static int write_folder(const char *dir, const Listing *x)
     return 0;
 }
 
-/* What the board must answer to the sample. */
-static int8_t *answer(const QModel *q, const Lowered *lowered, const int8_t *sample)
+/* ---- the answer that the self-check asks for ----------------------------------------------- */
+
+/* How many different values there are that no limit cut off. */
+static int variety(const int8_t *v, uint32_t n)
 {
-    uint32_t bytes = net_tensor_bytes(&q->net, q->net.n_layers - 1);
-    int8_t *arena = xaligned(lowered->model.arena_bytes), *output = xmalloc(bytes);
-    memcpy(output, lowered_run(lowered, &q->net, sample, arena), bytes);
-    free(arena);
-    return output;
+    bool seen[256] = {[0] = true, [255] = true};
+    int count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        count += !seen[v[i] + 128];
+        seen[v[i] + 128] = true;
+    }
+    return count;
 }
 
-static int write_and_rename(const char *path, const Listing *x)
+/* A sample's answer is what it is. Of drawn inputs we take the one whose answer has the most
+ * values that mean something: a network saturated by noise would hide how it was built. */
+static void find_answer(const QModel *q, Listing *x)
 {
-    char *fresh = xasprintf("%s.%ld.tmp", path, (long)getpid());
-    int status = write_folder(fresh, x);
-    if (status == 0)
-        status = take_place(fresh, path);
-    if (status != 0)
-        remove_tree(fresh);
-    free(fresh);
-    return status;
+    const uint32_t in = net_tensor_bytes(&q->net, NET_IMAGE);
+    const uint32_t out = net_tensor_bytes(&q->net, q->net.n_layers - 1);
+    int8_t *arena = xaligned(x->lowered->model.arena_bytes), *input = xmalloc(in);
+    int best = -1;
+    for (uint32_t draw = 0; draw < (x->options->sample ? 1 : DRAWS); draw++) {
+        for (uint32_t i = 0; i < in; i++)
+            input[i] = x->options->sample ? x->options->sample[i] : tb_drawn(draw, i);
+        const int8_t *output = lowered_run(x->lowered, &q->net, input, arena);
+        int found = variety(output, out);
+        if (found > best) {
+            best = found;
+            x->check_draw = draw;
+            x->check_crc = tb_crc32(output, out);
+        }
+    }
+    free(input);
+    free(arena);
 }
 
 /* Without the slashes at its end, so that something can be put beside it. */
@@ -355,24 +372,32 @@ static char *folder_name(const char *dir)
     return path;
 }
 
+int export_folder(const char *dir, const char *prefix,
+                  int (*write)(const char *dir, const void *what), const void *what)
+{
+    char *path = folder_name(dir), *fresh = xasprintf("%s.%ld.tmp", path, (long)getpid());
+    int status = check_replaceable(path, prefix);
+    if (status == 0) {
+        status = write(fresh, what);
+        if (status == 0)
+            status = take_place(fresh, path);
+        if (status != 0)
+            remove_tree(fresh);
+    }
+    free(fresh);
+    free(path);
+    return status;
+}
+
 int export_plan(const QModel *q, const Plan *plan, const ExportOptions *options)
 {
     Lowered lowered;
     if ((options->prefix && rename_check(options->prefix) != 0) || lower(q, plan, &lowered) != 0)
         return -1;
-    char *path = folder_name(options->dir);
-    int8_t *output = NULL;
-    int status = check_replaceable(path, options->prefix);
-    if (status == 0) {
-        if (options->sample)
-            output = answer(q, &lowered, options->sample);
-        Listing x = {.q = q, .plan = plan, .lowered = &lowered, .options = options,
-                     .cost = cost_of_plan(&q->net, options->target, plan),
-                     .sample_output = output};
-        status = write_and_rename(path, &x);
-    }
-    free(output);
-    free(path);
+    Listing x = {.q = q, .plan = plan, .lowered = &lowered, .options = options,
+                 .cost = cost_of_plan(&q->net, options->target, plan)};
+    find_answer(q, &x);
+    int status = export_folder(options->dir, options->prefix, write_folder, &x);
     lowered_release(&lowered);
     return status;
 }

@@ -2,9 +2,11 @@
  *
  *   model.c  model.h   tables and weights, with the estimate in comments
  *   tb.h  tb_*.c ...   the runtime, as it is
+ *   model_check.c      the self-check, empty without MODEL_SELF_CHECK
  *   main.c  boards/    a main that checks itself, and start-up code for the emulated boards
  *   Makefile           `make` builds for the board it was exported for, `make host` for here
- *   README.md          arena, flash, stack; how to call it; how to port it
+ *   README.md          arena, flash, stack; how to call it; how to try it
+ *   PORTING.md         how it gets onto a board of one's own
  *
  * Written beside and renamed: a folder is complete or not there. With a name
  * of its own, files and all symbols but the runtime's begin with that. */
@@ -21,8 +23,8 @@ typedef struct {
     const Target *target;
     PlanOptions plan;
     const char *const *class_name; /* [classes] or NULL */
-    const int8_t *sample;      /* an input the main checks itself with, and its label; or NULL */
-    int sample_label;
+    const int8_t *sample;      /* an input for the self-check; NULL: one is drawn */
+    int sample_label;          /* its class, or -1 */
     const char *input;         /* how the int8 input is made, in a few words; NULL: of pixels */
 } ExportOptions;
 

@@ -36,20 +36,6 @@ void print_line(FILE *f, const char *text)
     }
 }
 
-static void print_string(FILE *f, const char *text)
-{
-    fputc('"', f);
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            fprintf(f, "\\%c", *c);
-        else if (iscntrl(*c) || *c == '?') /* no trigraphs */
-            fprintf(f, "\\%03o", *c);
-        else
-            fputc(*c, f);
-    }
-    fputc('"', f);
-}
-
 /* ---- numbers in rows ------------------------------------------------------------------- */
 
 typedef struct {
@@ -119,23 +105,30 @@ void print_input(FILE *f, const Listing *x)
                 in.zero + 128, (double)in.scale);
 }
 
-/* The runtime's code is only known where it was measured. */
-static void print_flash(FILE *f, const Cost *cost)
+/* In parts; the runtime's code is only known where it was measured. */
+static void print_flash(FILE *f, const Listing *x, const char *margin)
 {
+    PlanSize size = plan_size(&x->q->net, x->plan);
+    ModelFlash part = flash_parts(&x->q->net, &size);
+    const uint32_t code = x->cost.flash - x->cost.model_flash;
     Number n;
-    fprintf(f, "%s bytes of tables and weights", print_number(cost->model_flash, &n));
-    if (cost->flash > cost->model_flash)
-        fprintf(f, ", %s with the runtime's code", print_number(cost->flash, &n));
-    fputc('\n', f);
+    fprintf(f, "%sflash     %s bytes", margin, print_number(x->cost.flash, &n));
+    if (code > 0)
+        fprintf(f, ", %s of them the runtime's code;\n", print_number(code, &n));
+    else
+        fputs(" and the runtime's code;\n", f);
+    fprintf(f, "%s          weights %s", margin, print_number(part.weights, &n));
+    fprintf(f, ", biases %s", print_number(part.biases, &n));
+    fprintf(f, ", scales %s", print_number(part.requantisation, &n));
+    fprintf(f, ", tables %s\n", print_number(part.tables, &n));
 }
 
 static void print_stack(FILE *f, const Cost *cost, const Target *target)
 {
+    fprintf(f, "keep %u KiB", cost->stack > 1024 ? (cost->stack + 1023) / 1024 : 1);
     if (cost->stack > 0)
-        fprintf(f, "keep 1 KiB; %u bytes were measured on %s, without interrupts\n",
-                cost->stack, target->name);
-    else
-        fputs("keep 1 KiB\n", f);
+        fprintf(f, "; %u bytes were measured on %s, without interrupts", cost->stack, target->name);
+    fputc('\n', f);
 }
 
 static void print_time(FILE *f, const Listing *x)
@@ -157,8 +150,7 @@ void print_costs(FILE *f, const Listing *x, const char *margin)
             print_number(x->plan->arena, &n), x->plan->arena / 1024.0,
             x->plan->image_outside ? "outside" : "inside", print_peak_segment(x));
     fprintf(f, "%spolicy    %s\n", margin, policy_name((Policy)x->plan->policy));
-    fprintf(f, "%sflash     ", margin);
-    print_flash(f, &x->cost);
+    print_flash(f, x, margin);
     fprintf(f, "%sstack     ", margin);
     print_stack(f, &x->cost, x->options->target);
     fprintf(f, "%sMACs      %s", margin, print_number(x->cost.macs, &n));
@@ -177,145 +169,4 @@ void print_facts(FILE *f, const Listing *x)
     fputc('\n', f);
     print_shapes(f, x, " *   ");
     print_costs(f, x, " *   ");
-}
-
-/* ---- model.h ---------------------------------------------------------------------------- */
-
-static const char usage_inside[] =
-    " *     fill model_input(arena) with MODEL_INPUT_BYTES: [h][w][c]\n"
-    " *     model_run(arena, NULL);\n"
-    " *     read MODEL_OUTPUT_BYTES at model_output(arena); the class is the largest\n"
-    " *\n"
-    " * The image lies in the arena and is overwritten: fill it in again before the next run.\n";
-
-static const char usage_outside[] =
-    " *     static void row(void *context, int y, int x0, int x1, int8_t *to)\n"
-    " *     {\n"
-    " *         columns [x0, x1) of row y: (x1 - x0) * MODEL_INPUT_C bytes\n"
-    " *     }\n"
-    " *     const TbInput image = {row, context};\n"
-    " *\n"
-    " *     model_run(arena, &image);\n"
-    " *     read MODEL_OUTPUT_BYTES at model_output(arena); the class is the largest\n"
-    " *\n"
-    " * The image is not in the arena: its rows are asked for when the network needs them,\n";
-
-/* In what order rows are asked for follows from the segment that pulls them. */
-static void print_row_order(FILE *f, const Listing *x)
-{
-    const PlanSegment *s = &x->plan->segment[0];
-    int tiles = s->rows * s->columns;
-    if (tiles == 1)
-        fputs(" * from the top down, whole, each at most once, so that a camera may bring them.\n",
-              f);
-    else
-        fprintf(f, " * in %d %s, rows from the top down in each and some asked for again, so that\n"
-                   " * it has to be there as a whole.\n", tiles,
-                s->rows == 1 ? "strips" : "patches");
-}
-
-static void print_usage(FILE *f, const Listing *x)
-{
-    fputs(" *\n"
-          " *     static int8_t arena[MODEL_ARENA_BYTES] "
-          "__attribute__((aligned(MODEL_ARENA_ALIGN)));\n"
-          " *\n", f);
-    fputs(x->plan->image_outside ? usage_outside : usage_inside, f);
-    if (x->plan->image_outside)
-        print_row_order(f, x);
-    fputs(" * The arena starts at a multiple of MODEL_ARENA_ALIGN and belongs to the network only\n"
-          " * while it runs. Nothing else is written: the model is constant and lives in flash.\n",
-          f);
-    fputs(" * Input: ", f);
-    print_input(f, x);
-}
-
-static void print_sizes(FILE *f, const Listing *x)
-{
-    const Net *net = &x->q->net;
-    int n = net->n_layers;
-    QTensor in = x->q->tensor[0], out = x->q->tensor[n];
-    Number s;
-    fprintf(f, "#define MODEL_ARENA_BYTES %u\n", x->plan->arena);
-    fprintf(f, "#define MODEL_ARENA_ALIGN %d\n", PLAN_ALIGN);
-    fprintf(f, "#define MODEL_INPUT_BYTES %u\n", net_tensor_bytes(net, NET_IMAGE));
-    fprintf(f, "#define MODEL_OUTPUT_BYTES %u\n", net_tensor_bytes(net, n - 1));
-    fprintf(f, "#define MODEL_IMAGE_OUTSIDE %d\n", x->plan->image_outside);
-    if (!x->plan->image_outside)
-        fprintf(f, "#define MODEL_INPUT_OFFSET %u\n", x->plan->tensor[0].offset);
-    fprintf(f, "#define MODEL_OUTPUT_OFFSET %u\n",
-            x->lowered->tensor[x->lowered->output].offset);
-    fprintf(f, "#define MODEL_N_SEGMENTS %u\n\n", x->lowered->model.n_segments);
-    fprintf(f, "#define MODEL_INPUT_H %d\n#define MODEL_INPUT_W %d\n#define MODEL_INPUT_C %d\n\n",
-            net->h, net->w, net->c);
-    fputs("/* real = (q - ZERO) * SCALE */\n", f);
-    fprintf(f, "#define MODEL_INPUT_SCALE %s\n", print_float(in.scale, &s));
-    fprintf(f, "#define MODEL_INPUT_ZERO (%d)\n", in.zero);
-    fprintf(f, "#define MODEL_OUTPUT_SCALE %s\n", print_float(out.scale, &s));
-    fprintf(f, "#define MODEL_OUTPUT_ZERO (%d)\n\n", out.zero);
-}
-
-/* An initialiser and no array: a program that wants no names pays nothing. */
-static void print_classes(FILE *f, const Listing *x)
-{
-    const char *const *name = x->options->class_name;
-    int n = net_output(&x->q->net)->out_c;
-    if (!name)
-        return;
-    fputs("/* static const char *const class_name[] = MODEL_CLASS_NAMES; */\n"
-          "#define MODEL_CLASS_NAMES { \\\n", f);
-    for (int i = 0; i < n; i++) {
-        fputs("    ", f);
-        print_string(f, name[i]);
-        fputs(", \\\n", f);
-    }
-    fputs("}\n\n", f);
-}
-
-void print_model_h(FILE *f, const Listing *x)
-{
-    fputs(PRINT_MARK "\n", f);
-    print_facts(f, x);
-    print_usage(f, x);
-    fputs(" */\n#ifndef MODEL_H\n#define MODEL_H\n\n#include \"tb.h\"\n\n", f);
-    print_sizes(f, x);
-    print_classes(f, x);
-    fputs("#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
-          "extern const TbModel model_tables;\n\n"
-          "#if !MODEL_IMAGE_OUTSIDE\n"
-          "static inline int8_t *model_input(int8_t *arena)\n{\n"
-          "    return arena + MODEL_INPUT_OFFSET;\n}\n#endif\n\n"
-          "/* input: NULL when the image is inside. */\n"
-          "static inline void model_run(int8_t *arena, const TbInput *input)\n{\n"
-          "    tb_run(&model_tables, arena, input);\n}\n\n"
-          "/* One part of it, 0 <= segment < MODEL_N_SEGMENTS in this order: for a profiler. */\n"
-          "static inline void model_run_segment(int segment, int8_t *arena, const TbInput *input)\n"
-          "{\n"
-          "    tb_run_segment(&model_tables, segment, arena, input);\n}\n\n"
-          "static inline const int8_t *model_output(const int8_t *arena)\n{\n"
-          "    return arena + MODEL_OUTPUT_OFFSET;\n}\n\n"
-          "#ifdef __cplusplus\n}\n#endif\n#endif\n", f);
-}
-
-/* ---- model_sample.h --------------------------------------------------------------------- */
-
-void print_sample_h(FILE *f, const Listing *x)
-{
-    const Net *net = &x->q->net;
-    const int8_t *input = x->options->sample;
-    uint32_t in = net_tensor_bytes(net, NET_IMAGE);
-    uint32_t out = net_tensor_bytes(net, net->n_layers - 1);
-    bool has = input && x->sample_output;
-    fputs("/* model_sample.h - an input and what the network must answer, byte for byte. */\n"
-          "#ifndef MODEL_SAMPLE_H\n#define MODEL_SAMPLE_H\n\n#include \"model.h\"\n\n", f);
-    fprintf(f, "#define MODEL_HAS_SAMPLE %d\n#define MODEL_SAMPLE_LABEL (%d)\n", has,
-            has ? x->options->sample_label : -1);
-    if (has) {
-        fputs("\nstatic const int8_t model_sample_input[MODEL_INPUT_BYTES] = {\n", f);
-        print_bytes(f, input, in, in);
-        fputs("};\n\nstatic const int8_t model_sample_output[MODEL_OUTPUT_BYTES] = {\n", f);
-        print_bytes(f, x->sample_output, out, out);
-        fputs("};\n", f);
-    }
-    fputs("\n#endif\n", f);
 }

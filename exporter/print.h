@@ -27,14 +27,15 @@ typedef struct {
     const Lowered *lowered;
     const ExportOptions *options;
     Cost cost;
-    const int8_t *sample_output; /* what the network answers to options->sample, or NULL */
+    uint32_t check_draw; /* the self-check's input without options->sample: tb_drawn() */
+    uint32_t check_crc;  /* of what the network answers to that input or the sample: tb_crc32() */
 } Listing;
 
 #define PRINT_MARK "/* model.h - a network that thimble wrote." /* how model.h begins */
 
 void print_model_c(FILE *f, const Listing *listing);
 void print_model_h(FILE *f, const Listing *listing);
-void print_sample_h(FILE *f, const Listing *listing);
+void print_check_c(FILE *f, const Listing *listing);
 
 /* Numbers in rows, a comma behind each; bytes filled up with zeros. */
 void print_bytes(FILE *f, const int8_t *v, uint32_t n, uint32_t padded);

@@ -37,6 +37,22 @@ TB_INLINE uint32_t tb_word(const void *from)
 #endif
 }
 
+TB_INLINE void tb_put_word(void *to, uint32_t w)
+{
+#ifdef __GNUC__
+    ((TbUnaligned *)to)->word = w;
+#else
+    uint8_t *b = (uint8_t *)to;
+    b[0] = (uint8_t)w, b[1] = (uint8_t)(w >> 8), b[2] = (uint8_t)(w >> 16), b[3] = (uint8_t)(w >> 24);
+#endif
+}
+
+/* Four times the same byte. */
+TB_INLINE uint32_t tb_four_bytes(int8_t b)
+{
+    return (uint32_t)(uint8_t)b * 0x01010101u;
+}
+
 TB_INLINE int32_t tb_low(TbPair p)
 {
     return (int16_t)(uint16_t)p;
@@ -104,6 +120,28 @@ TB_INLINE TbPair tb_add_odd_bytes(TbPair to, uint32_t w)
 #else
     return tb_add_even_bytes(to, w >> 8);
 #endif
+}
+
+/* Of each byte, signed, the larger one, or the smaller one. */
+TB_INLINE uint32_t tb_max_bytes(uint32_t a, uint32_t b)
+{
+#if TB_DSP
+    uint32_t m;
+    __asm__("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(m) : "r"(a), "r"(b));
+    return m;
+#else
+    uint32_t m = 0;
+    for (int i = 0; i < 32; i += 8) {
+        const int8_t x = (int8_t)(uint8_t)(a >> i), y = (int8_t)(uint8_t)(b >> i);
+        m |= (uint32_t)(uint8_t)(x > y ? x : y) << i;
+    }
+    return m;
+#endif
+}
+
+TB_INLINE uint32_t tb_min_bytes(uint32_t a, uint32_t b)
+{
+    return ~tb_max_bytes(~a, ~b);
 }
 
 /* The low halves of two pairs as one, or the high ones. */
@@ -200,7 +238,8 @@ typedef struct {
     int32_t a, b, c, d; /* of four output channels */
 } TbSums;
 
-#if TB_DSP
+#if TB_DSP && defined(__OPTIMIZE__) && !defined(__clang__) && !defined(TB_FEW_REGISTERS)
+#define TB_MAC_WORDS_IN_ASSEMBLY 1
 /* Four inputs' pairs times a word of each channel's weights: 23 instructions for 16 products. */
 #define TB_MAC_WORD                                                                                \
     "ldr    %[even], [%[x]], #4\n"                                                                 \
@@ -217,13 +256,13 @@ typedef struct {
 #endif
 
 /* Adds the products of n inputs, n > 0 a multiple of 4, plus `less` with four channels' weights:
- * at w, w + step, w3, w3 + step. In assembly, for gcc does not manage with 13 registers; an odd
- * word enters in the middle. */
+ * at w, w + step, w3, w3 + step. In assembly, for gcc's own code spills; an odd word enters in the
+ * middle. It takes 13 registers, which clang, or gcc without optimisation, does not have. */
 TB_INLINE void tb_mac_words(TbSums *s, const int8_t *x, int n, TbPair less, const int8_t *w,
                             const int8_t *w3, ptrdiff_t step)
 {
     const int8_t *const end = x + n;
-#if TB_DSP
+#ifdef TB_MAC_WORDS_IN_ASSEMBLY
     TbPair even, odd, t, u;
     __asm__("ldr    %[t], %[end]\n"
             "sub    %[t], %[t], %[x]\n"
@@ -316,6 +355,13 @@ TB_INLINE int32_t tb_quick_output(const TbQuick *q, int32_t sum)
         (int32_t)(((int64_t)sum * (((int64_t)1 << 32) + q->twice) + ((int64_t)1 << 31)) >> 32);
 #endif
     return tb_saturate8((a + (a >> 31) + q->round) >> q->shift);
+}
+
+TB_INLINE void tb_quick_four(int8_t *out, const TbQuick *q, const int32_t *sum)
+{
+    TB_UNROLL
+    for (int i = 0; i < 4; i++)
+        out[i] = (int8_t)tb_quick_output(&q[i], sum[i]);
 }
 
 /* Have all n channels from `channel` on the quick form, and the whole range of int8? Then quick[n]. */

@@ -62,32 +62,32 @@ typedef struct {
     int32_t zero;
     mve_pred16_t there;
     int plain; /* all four are there, and shifted to the right */
-} TbFour;
+} TbLanes;
 
-TB_INLINE TbFour tb_four(const TbOp *op, int channel, int n)
+TB_INLINE TbLanes tb_lanes(const TbOp *op, int channel, int n)
 {
     const TbRequant r = tb_requant(op);
     const mve_pred16_t there = vctp32q((uint32_t)n);
-    TbFour f = {vldrwq_z_s32(r.multiplier + channel, there),
+    TbLanes f = {vldrwq_z_s32(r.multiplier + channel, there),
                 vldrbq_z_s32(r.shift + channel, there), vdupq_n_s32(r.low), vdupq_n_s32(r.high),
                 r.zero, there, 0};
     f.plain = tb_right_only(f.shift); /* what is not there counts as 0 */
     return f;
 }
 
-TB_INLINE int32x4_t tb_four_limit(const TbFour *f, int32x4_t y)
+TB_INLINE int32x4_t tb_lanes_limit(const TbLanes *f, int32x4_t y)
 {
     return vaddq_n_s32(vminq_s32(vmaxq_s32(y, f->low), f->high), f->zero);
 }
 
-TB_INLINE void tb_four_out(const TbFour *f, int32x4_t sum, int8_t *out)
+TB_INLINE void tb_lanes_out(const TbLanes *f, int32x4_t sum, int8_t *out)
 {
     if (f->plain) {
         const int32x4_t y = tb_scale_four(sum, f->multiplier, f->shift, 1);
-        vstrbq_s32(out, tb_four_limit(f, y));
+        vstrbq_s32(out, tb_lanes_limit(f, y));
     } else {
         const int32x4_t y = tb_scale_four(sum, f->multiplier, f->shift, 0);
-        vstrbq_p_s32(out, tb_four_limit(f, y), f->there);
+        vstrbq_p_s32(out, tb_lanes_limit(f, y), f->there);
     }
 }
 

@@ -23,6 +23,10 @@
 extern "C" {
 #endif
 
+/* Raised by one whenever the tables below change their meaning or a kernel its speed: latency
+ * models are fitted to one version and refused with another (`thimble calibrate`). */
+#define TB_VERSION 1
+
 #define TB_ALIGN 4
 #define TB_MAX_ROWS 64    /* input rows one call may need: window rows <= TB_MAX_ROWS */
 #define TB_MAX_SEGMENT 96 /* ops in one segment */

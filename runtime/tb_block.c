@@ -24,7 +24,7 @@ TB_INLINE void pointwise_channels(const TbOp *op, const TbRequant *r, const int8
     const int32_t *bias = r->bias + channel;
     const int8_t *const of[] = {w, w + next, w + 2 * next, w + 3 * next};
     TbSums s = {bias[0], bias[n / 4], bias[n / 4 * 2], bias[n / 4 * 3]};
-    tb_dot(&s, x, of, in_c, op->in_zero);
+    TB_DSP ? tb_dot_words(&s, x, of, in_c, op->in_zero) : tb_dot(&s, x, of, in_c, op->in_zero);
     const int32_t sum[] = {s.a, s.b, s.c, s.d};
     for (int i = 0; i < n; i++)
         out[channel + i] = tb_output(r, sum[i], channel + i);
@@ -46,14 +46,22 @@ static void pointwise_pixel(const TbOp *op, const int8_t *x, int8_t *out)
 TB_INLINE void depthwise_channels(const TbOp *op, const int8_t *x, int8_t *out, int channel, int n)
 {
     const TbRequant r = tb_requant(op);
-    const int channels = op->in_c;
+    const int channels = op->in_c, taps = op->kh * op->kw;
+    const int32_t *bias = r.bias + channel;
+    const int8_t *w = op->weights + channel;
     int32_t sum[TB_BLOCK];
 
-    TB_UNROLL
-    for (int i = 0; i < n; i++)
-        sum[i] = r.bias[channel + i];
-    tb_multiply_taps(sum, x + channel, channels, op->weights + channel, channels, op->kh * op->kw,
-                     n, op->in_zero);
+    x += channel;
+    if (TB_DSP && n == 4) {
+        TbSums s = {bias[0], bias[1], bias[2], bias[3]};
+        tb_multiply_words(&s, x, channels, w, channels, taps, tb_pair(-op->in_zero, -op->in_zero));
+        sum[0] = s.a, sum[1] = s.b, sum[2] = s.c, sum[3] = s.d;
+    } else {
+        TB_UNROLL
+        for (int i = 0; i < n; i++)
+            sum[i] = bias[i];
+        tb_multiply_taps(sum, x, channels, w, channels, taps, n, op->in_zero);
+    }
     TB_UNROLL
     for (int i = 0; i < n; i++)
         out[channel + i] = tb_output(&r, sum[i], channel + i);

@@ -1,66 +1,52 @@
 #include "tb_tile.h"
 
-/* The window of a pixel in one row of the image. */
-typedef struct {
-    const int8_t *row; /* NULL: padding */
-    int column;        /* its first one, which may be outside */
-} Run;
-
-/* Its pixel so many columns on, NULL outside the image. */
-TB_INLINE const int8_t *pixel_of(const TbOp *op, Run run, int column)
+static int8_t *fill(int8_t *to, int8_t value, int n)
 {
-    const int at = run.column + column;
-    return run.row && at >= 0 && at < op->in_w ? run.row + at * op->in_c : NULL;
+    while (n-- > 0)
+        *to++ = value;
+    return to;
 }
 
-/* The first n taps of a run, with in_zero for what is outside, four at every 16 bytes. */
-static void stage(const TbOp *op, Run run, int n, int8_t *to)
+static int8_t *copy(int8_t *to, const int8_t *from, int n)
+{
+    for (; n >= 4; n -= 4, to += 4, from += 4)
+        tb_put_word(to, tb_word(from));
+    while (n-- > 0)
+        *to++ = *from++;
+    return to;
+}
+
+/* Columns [x, x + n) of a row, with in_zero for what is outside the image. */
+TB_APART void pad(const TbOp *op, const int8_t *row, int x, int n, int8_t *to)
 {
     const int in_c = op->in_c;
-    for (int column = 0, k = 0; k < n; column++) {
-        const int8_t *from = pixel_of(op, run, column);
-        for (int c = 0; c < in_c && k < n; c++, k++)
-            to[k / 4 * 16 + k % 4] = from ? from[c] : op->in_zero;
-    }
+    const TbTaps inside = row ? tb_taps(x, n, op->in_w) : (TbTaps){n, n};
+    to = fill(to, op->in_zero, inside.from * in_c);
+    if (inside.to > inside.from)
+        to = copy(to, row + (x + inside.from) * in_c, (inside.to - inside.from) * in_c);
+    fill(to, op->in_zero, (n - inside.to) * in_c);
 }
 
-static int8_t tap(const TbOp *op, Run run, int k)
-{
-    const int8_t *from = pixel_of(op, run, k / op->in_c);
-    return from ? from[k % op->in_c] : op->in_zero;
-}
-
-/* Runs that are not all in the image are first put together in the second half of where they will
- * be unpacked to: a four of taps is read from there before its place is written. */
-TB_INLINE void gather(const TbOp *op, const TbRows *rows, const int pixel[TB_TILE], TbWord *to)
+/* Windows that are not all in the image are first put together, behind the unpacked taps. */
+TB_INLINE void gather(const TbOp *op, const TbRows *rows, int x, int n, TbSpread spread, TbWord *to)
 {
     const int in_c = op->in_c, kh = op->kh, taps = op->kw * in_c, fours = taps / 4;
+    const int first = x * op->sw - op->pad_left, columns = (n - 1) * op->sw + op->kw;
+    const int inside = first >= 0 && first + columns <= op->in_w;
     TbWord *left = to + kh * fours * 8;
-    int column[TB_TILE], k = 0;
-    for (int i = 0; i < TB_TILE; i++)
-        column[i] = pixel[i] * op->sw - op->pad_left;
-    const int inside = column[0] >= 0 && column[TB_TILE - 1] + op->kw <= op->in_w;
+    int8_t *padded = (int8_t *)(to + tb_tile_pairs(kh * taps) * TB_TILE);
     for (int y = 0; y < kh; y++) {
-        const int8_t *row = rows->in[y], *from[TB_TILE];
-        const int direct = inside && row;
-        int8_t *staged = (int8_t *)(to + fours * 4);
-        for (int i = 0; i < TB_TILE; i++) {
-            const Run run = {row, column[i]};
-            from[i] = direct ? row + column[i] * in_c : staged + i * 4;
-            if (!direct)
-                stage(op, run, fours * 4, staged + i * 4);
-        }
-        to = tb_tile_unpack(to, from, direct ? 4 : 16, fours);
-        for (int t = fours * 4; t < taps; t++, k++)
-            for (int i = 0; i < TB_TILE; i++) {
-                const Run run = {row, column[i]};
-                *tb_tile_left(left, k, i) = direct ? from[i][t] : tap(op, run, t);
-            }
+        const int8_t *in = inside && rows->in[y] ? rows->in[y] + first * in_c : padded;
+        TbTaps4 from = {in, in + spread.second, in + spread.third, in + spread.fourth};
+        if (in == padded)
+            pad(op, rows->in[y], first, columns, padded);
+        tb_tile_unpack(&to, &from, fours);
+        tb_tile_unpack_left(left, y * (taps % 4), &from, taps % 4);
     }
-    tb_tile_even(left, k);
 }
 
 void tb_conv_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
-    tb_tile_row(op, rows, (TbWord *)scratch, op->kh * op->kw * op->in_c, gather);
+    const int taps = op->kh * op->kw * op->in_c;
+    tb_tile_row(op, rows, (TbWord *)scratch, taps, op->sw * op->in_c, gather);
 }

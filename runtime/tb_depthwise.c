@@ -1,4 +1,3 @@
-#include "simd_mve.h"
 #include "tb_channels.h"
 
 /* A single channel may be one of several that read the same input channel; a
@@ -24,6 +23,37 @@ TB_INLINE void depthwise_block(const TbPixel *p, int channel, int n)
     TB_UNROLL
     for (int i = 0; i < n; i++)
         p->out[channel + i] = tb_output(&r, sum[i], channel + i);
+}
+
+/* Four channels of all pixels, by words: what they want is found once a row. */
+TB_INLINE void depthwise_words(const TbOp *op, const TbRows *rows, int channel)
+{
+    const TbRequant r = tb_requant(op);
+    const int channels = op->in_c, kh = op->kh, kw = op->kw, in_w = op->in_w, stride = op->sw;
+    const int row = kw * channels, out_w = op->out_w;
+    const int32_t *bias = op->bias + channel;
+    const TbSums begin = {bias[0], bias[1], bias[2], bias[3]};
+    const TbPair less = tb_pair(-op->in_zero, -op->in_zero);
+    const int8_t *weights = op->weights + channel;
+    int8_t *out = rows->out[0] + channel;
+    TbQuick quick[4];
+    const int quickly = tb_quick_channels(quick, op, kh * kw, channel, 4);
+
+    for (int i = 0, x = -op->pad_left; i < out_w; i++, x += stride, out += channels) {
+        const TbTaps t = tb_taps(x, kw, in_w);
+        const int from = (x + t.from) * channels + channel;
+        const int8_t *w = weights + t.from * channels;
+        TbSums s = begin;
+        for (int y = 0; y < kh; y++, w += row)
+            if (rows->in[y])
+                tb_multiply_words(&s, rows->in[y] + from, channels, w, channels, t.to - t.from, less);
+        const int32_t sum[] = {s.a, s.b, s.c, s.d};
+        if (quickly)
+            tb_quick_four(out, quick, sum);
+        else
+            for (int j = 0; j < 4; j++)
+                out[j] = tb_output(&r, sum[j], channel + j);
+    }
 }
 
 #if TB_MVE
@@ -110,12 +140,16 @@ static __attribute__((noinline)) void row_by_channels(const TbOp *op, const int8
 
 void tb_depthwise_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
+    const int channels = op->out_c, apart = channels == op->in_c;
+    int c = 0;
     (void)scratch;
 #if TB_MVE
-    if (op->out_c == op->in_c) {
+    if (apart) {
         row_by_channels(op, rows->in, rows->out[0]);
         return;
     }
 #endif
-    tb_channels_row(op, rows, depthwise_block, op->out_c == op->in_c);
+    for (; TB_DSP && apart && c + 4 <= channels; c += 4)
+        depthwise_words(op, rows, c);
+    tb_channels_from(op, rows, depthwise_block, !TB_DSP && apart, c);
 }

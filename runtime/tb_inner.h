@@ -9,6 +9,18 @@
 
 #include <stddef.h>
 
+/* With an FPU gcc cannot allocate the registers of our assembly, unless it is told to leave the
+ * FPU's alone; from gcc 11 on it can be told. There is no float in here. */
+#if defined(__arm__) && defined(__ARM_FP) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__ARM_FEATURE_MVE) /* whose vectors are there (simd_mve.h) */
+#define TB_FEW_REGISTERS 1
+#elif __GNUC__ >= 11
+#pragma GCC target("general-regs-only")
+#else
+#define TB_FEW_REGISTERS 1
+#endif
+#endif
+
 #ifdef __GNUC__
 #define TB_INLINE static inline __attribute__((always_inline))
 #else
@@ -67,7 +79,7 @@ TB_INLINE int8_t tb_clamp(int32_t x, int32_t low, int32_t high)
 /* The mean of `count` values, halves away from zero. */
 TB_INLINE int8_t tb_mean(const TbOp *op, int32_t sum, int32_t count)
 {
-    const int32_t half = sum < 0 ? -(count / 2) : count / 2;
+    const int32_t half = sum < 0 ? -(count >> 1) : count >> 1;
     return tb_clamp((sum + half) / count, op->act_min, op->act_max);
 }
 

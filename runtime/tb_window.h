@@ -31,7 +31,7 @@ TB_INLINE void tb_dot(TbSums *s, const int8_t *x, const int8_t *const w[4], int 
     s->a = a, s->b = b, s->c = c, s->d = d;
 }
 
-/* For one or two channels: n a multiple of 4; c and d are as a and b. */
+/* For one or two channels: n a multiple of 4. */
 TB_INLINE void tb_dot_two(TbSums *s, const int8_t *x, const int8_t *const w[4], int n, int8_t zero)
 {
     const TbPair less = tb_pair(-zero, -zero);
@@ -43,16 +43,16 @@ TB_INLINE void tb_dot_two(TbSums *s, const int8_t *x, const int8_t *const w[4], 
         a = tb_mac_bytes(even, odd, tb_word(wa), a);
         b = tb_mac_bytes(even, odd, tb_word(wb), b);
     }
-    s->a = s->c = a, s->b = s->d = b;
+    s->a = a, s->b = b;
 }
 
-/* The same on pairs, four inputs at once. Of the weights the second lie as far from the first as the
- * fourth from the third. */
+/* The same on pairs, four inputs at once. Of four channels' weights the second lie as far from
+ * the first as the fourth from the third; of fewer the fourth are the second. */
 TB_INLINE void tb_dot_words(TbSums *s, const int8_t *x, const int8_t *const w[4], int n,
                             int8_t zero)
 {
     const int words = n & ~3;
-    if (w[2] == w[0])
+    if (w[3] == w[1])
         tb_dot_two(s, x, w, words, zero);
     else if (words > 0)
         tb_mac_words(s, x, words, tb_pair(-zero, -zero), w[0], w[2], w[1] - w[0]);
@@ -154,8 +154,8 @@ TB_INLINE void tb_window_channels(const TbOp *op, const TbWindow *k, const int8_
     const TbTaps height = tb_window_height(k, rows), inside = tb_window_inside(op, k, pixels);
     const int first = height.from * run;
     const int8_t *const from[] = {w[0] + first, w[1] + first, w[2] + first, w[3] + first};
-    const TbFour four = tb_four(op, channel, n);
-    const int32x4_t bias = vldrwq_z_s32(op->bias + channel, four.there);
+    const TbLanes lanes = tb_lanes(op, channel, n);
+    const int32x4_t bias = vldrwq_z_s32(op->bias + channel, lanes.there);
     const int stride = k->stride, out_c = op->out_c, left = k->pad_left;
     int32x4_t begin = bias;
 
@@ -165,11 +165,11 @@ TB_INLINE void tb_window_channels(const TbOp *op, const TbWindow *k, const int8_
         const int32x4_t sum = vaddq_s32(bias, tb_window_once(op, k, rows, w, x));
         if (i == inside.from)
             begin = vsubq_s32(sum, tb_window_whole(k, rows, height, from, x * in_c, run));
-        tb_four_out(&four, sum, out + i * out_c);
+        tb_lanes_out(&lanes, sum, out + i * out_c);
     }
     out += (inside.from + 1) * out_c;
     for (int i = inside.from + 1, at = (i * stride - left) * in_c; i < inside.to; i++) {
-        tb_four_out(&four, vaddq_s32(begin, tb_window_whole(k, rows, height, from, at, run)), out);
+        tb_lanes_out(&lanes, vaddq_s32(begin, tb_window_whole(k, rows, height, from, at, run)), out);
         at += stride * in_c, out += out_c;
     }
 }
@@ -192,44 +192,69 @@ TB_INLINE void tb_window_row(const TbOp *op, const TbWindow *k, const int8_t *co
 
 #else
 
+/* Four channels, the last ones made twice where there are fewer. */
+typedef struct {
+    const int8_t *w[4];
+    TbSums begin;
+} TbFour;
+
+/* Of the input, kept from being read again after every output. */
+typedef struct {
+    const int8_t *const *rows;
+    int width, channels;
+    int8_t zero;
+} TbInputs;
+
+TB_INLINE TbFour tb_four(const TbOp *op, int size, int channel, int n)
+{
+    const int8_t *w = op->weights + (ptrdiff_t)channel * size;
+    const int32_t *bias = op->bias + channel;
+    const int b = n > 1, c = n > 2 ? 2 : b, d = n > 3 ? 3 : c;
+    const TbFour f = {{w, w + b * size, w + c * size, w + d * size},
+                      {bias[0], bias[b], bias[c], bias[d]}};
+    return f;
+}
+
 /* Of the window x pixels from the row's beginning, and with `pair`, a constant,
  * of the next one. */
-TB_INLINE void tb_window_sums(TbSums *s, const TbOp *op, const TbWindow *k,
-                              const int8_t *const *rows, const int8_t *const w[4], int x, int pair)
+TB_INLINE void tb_window_sums(TbSums *s, const TbInputs *in, const TbWindow *k,
+                              const int8_t *const w[4], int x, int pair)
 {
-    const int in_c = op->in_c;
-    const TbTaps whole = {0, k->kw}, t = k->padded ? tb_taps(x, k->kw, op->in_w) : whole;
+    const int in_c = in->channels;
+    const TbTaps whole = {0, k->kw}, t = k->padded ? tb_taps(x, k->kw, in->width) : whole;
     for (int y = 0; y < k->kh; y++) {
-        if (k->padded && !rows[y])
+        if (k->padded && !in->rows[y])
             continue;
         const int at = (y * k->kw + t.from) * in_c, n = (t.to - t.from) * in_c;
-        const int8_t *from = rows[y] + (x + t.from) * in_c;
+        const int8_t *from = in->rows[y] + (x + t.from) * in_c;
         const int8_t *const row[] = {w[0] + at, w[1] + at, w[2] + at, w[3] + at};
         if (pair)
-            tb_dot_pair(s, from, from + k->stride * in_c, row, n, op->in_zero);
+            tb_dot_pair(s, from, from + k->stride * in_c, row, n, in->zero);
         else
-            TB_DSP ? tb_dot_words(s, from, row, n, op->in_zero)
-                   : tb_dot(s, from, row, n, op->in_zero);
+            TB_DSP ? tb_dot_words(s, from, row, n, in->zero) : tb_dot(s, from, row, n, in->zero);
     }
 }
 
-/* n channels of one or two pixels, four at a time; where there are fewer, the last
- * ones are made twice. */
-TB_INLINE void tb_window_group(int32_t (*sum)[TB_GROUP], const TbOp *op, const TbWindow *k,
-                               const int8_t *const *rows, int channel, int n, int x, int pair)
+/* n channels of one or two pixels, four at a time. */
+TB_INLINE void tb_window_group(int32_t (*sum)[TB_GROUP], const TbFour *four, const TbInputs *in,
+                               const TbWindow *k, int n, int x, int pair)
 {
-    const int size = k->kh * k->kw * op->in_c;
-    const int8_t *w = op->weights + (ptrdiff_t)channel * size;
-    const int32_t *bias = op->bias + channel;
-    for (int a = 0; a < n; a += 4) {
-        const int b = a + 1 < n ? a + 1 : a, c = a + 3 < n ? a + 2 : a + 2 < n ? b : a, d = c + b - a;
-        const int8_t *const of[] = {w + a * size, w + b * size, w + c * size, w + d * size};
-        const TbSums begin = {bias[a], bias[b], bias[c], bias[d]};
-        TbSums s[] = {begin, begin};
-        tb_window_sums(s, op, k, rows, of, x, pair);
-        for (int i = 0; i <= pair; i++)
-            sum[i][a] = s[i].a, sum[i][b] = s[i].b, sum[i][c] = s[i].c, sum[i][d] = s[i].d;
+    for (int c = 0; c < n; c += 4, four++) {
+        TbSums s[] = {four->begin, four->begin};
+        tb_window_sums(s, in, k, four->w, x, pair);
+        for (int i = 0; i <= pair; i++) {
+            int32_t *to = sum[i] + c;
+            to[0] = s[i].a, to[1] = s[i].b, to[2] = s[i].c, to[3] = s[i].d;
+        }
     }
+}
+
+/* Channels that are summed together, of so many that are left: words want four, two or one. */
+TB_INLINE int tb_group(int left)
+{
+    if (left >= TB_GROUP)
+        return TB_GROUP;
+    return TB_DSP && left > 1 ? 2 : TB_DSP ? 1 : left;
 }
 
 /* Groups of channels outside, pixels inside: weights stream from flash once a row. */
@@ -237,26 +262,31 @@ TB_INLINE void tb_window_row(const TbOp *op, const TbWindow *k, const int8_t *co
                              int8_t *out)
 {
     const TbRequant r = tb_requant(op);
-    const int in_w = op->in_w, out_c = op->out_c, out_w = op->out_w;
+    const TbInputs in = {rows, op->in_w, op->in_c, op->in_zero};
+    const int out_c = op->out_c, out_w = op->out_w, size = k->kh * k->kw * op->in_c;
     int32_t sum[2][TB_GROUP];
+    TbFour four[TB_GROUP / 4];
     TbQuick quick[TB_GROUP];
 
-    for (int c = 0; c < out_c; c += TB_GROUP) {
-        const int n = out_c - c < TB_GROUP ? out_c - c : TB_GROUP;
-        const int quickly = TB_DSP && k->stride > 0 &&
-                            tb_quick_channels(quick, op, k->kh * k->kw * op->in_c, c, n);
+    for (int c = 0, n; c < out_c; c += n) {
+        n = tb_group(out_c - c);
+        for (int i = 0; i < n; i += 4)
+            four[i / 4] = tb_four(op, size, c + i, n - i);
+        const int quickly = TB_DSP && k->stride > 0 && tb_quick_channels(quick, op, size, c, n);
         int8_t *to = out + c;
         for (int pixel = 0, x = -k->pad_left, pair; pixel < out_w; x += k->stride * (1 + pair)) {
             pair = TB_VECTORS && pixel + 1 < out_w &&
-                   (!k->padded || (x >= 0 && x + k->stride + k->kw <= in_w));
+                   (!k->padded || (x >= 0 && x + k->stride + k->kw <= in.width));
             if (pair)
-                tb_window_group(sum, op, k, rows, c, n, x, 1);
+                tb_window_group(sum, four, &in, k, n, x, 1);
             else
-                tb_window_group(sum, op, k, rows, c, n, x, 0);
+                tb_window_group(sum, four, &in, k, n, x, 0);
             for (int p = 0; p <= pair; p++, pixel++, to += out_c)
-                for (int i = 0; i < n; i++)
-                    to[i] = quickly ? (int8_t)tb_quick_output(&quick[i], sum[p][i])
-                                    : tb_output(&r, sum[p][i], c + i);
+                if (quickly && n == 4)
+                    tb_quick_four(to, quick, sum[p]);
+                else
+                    for (int i = 0; i < n; i++)
+                        to[i] = tb_output(&r, sum[p][i], c + i);
         }
     }
 }

@@ -42,7 +42,8 @@ static double excess(double cost, double limit)
 static double excess_of(const Cost *c, const Limits *l)
 {
     return excess(c->sram, (double)l->sram) + excess(c->flash, (double)l->flash) +
-           excess((double)c->macs, (double)l->macs) + excess(c->latency, l->latency);
+           excess((double)c->macs, (double)l->macs) + excess(c->latency, l->latency) +
+           excess(c->energy, l->energy);
 }
 
 /* Keeps the `room` that exceed least, no genotype twice, of equal ones the first. */

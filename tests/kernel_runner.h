@@ -58,16 +58,17 @@ static inline uint32_t case_weights(const TbOp *op)
     if (op->kernel == tb_depthwise_row)
         return taps * out_c;
     if (op->kernel == tb_depthwise_pairs_row)
-        return tb_depthwise_pairs_weights(op->kh, op->kw, out_c);
+        return tb_depthwise_pairs_weights(op->kh, op->kw, op->sw, out_c);
     if (is_pairs(op->kernel))
         return tb_pairs_weights(taps * op->in_c, out_c);
     return op->kernel == tb_lookup_row ? TABLE : mixes_channels(op->kernel) ? taps * op->in_c * out_c : 0;
 }
 
-static inline uint32_t case_scratch(const TbOp *op)
+/* Not inlined: gcc would warn of op[-3] where op is known to be no block's. */
+static __attribute__((noinline, unused)) uint32_t case_scratch(const TbOp *op)
 {
     if (op->kernel == tb_conv_pairs_row)
-        return tb_conv_pairs_scratch(op->kh, op->kw, op->in_c);
+        return tb_conv_pairs_scratch(op->kh, op->kw, op->sw, op->in_c);
     if (op->kernel == tb_pointwise_pairs_row)
         return tb_pointwise_pairs_scratch(op->in_c);
     if (op->kernel == tb_depthwise_pairs_row)
@@ -102,7 +103,7 @@ static inline TbOp pairs_op(const TbOp *natural, int8_t **packed, int32_t *folde
     const bool apart = op.kernel == tb_depthwise_row, conv = op.kernel == tb_conv_row;
     Layer l = {.op = apart ? OP_DEPTHWISE : conv ? OP_CONV : OP_POINTWISE, .in_c = op.in_c,
                .out_c = op.out_c};
-    l.kh = op.kh, l.kw = op.kw;
+    l.kh = op.kh, l.kw = op.kw, l.sw = op.sw;
     op.kernel = apart ? tb_depthwise_pairs_row : conv ? tb_conv_pairs_row : tb_pointwise_pairs_row;
     *packed = xcalloc(case_weights(&op), 1);
     constants_pack(&l, apart  ? STEP_DEPTHWISE_PAIRS

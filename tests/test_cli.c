@@ -81,6 +81,10 @@ static const Bad bads[] = {
     {"$T run 1:best --on moon --db $D/good.db", 2, "--on moon: wants host or qemu:TARGET"},
     {"$T run 1:best --on qemu: --db $D/good.db", 2, "--on qemu:: wants host or qemu:TARGET"},
     /* configurations */
+    {"$T calibrate --log a --seed 3", 2, "--nets and --seed are those of the log"},
+    {"$T calibrate --log a --export b", 2, "--export writes a folder and fits nothing"},
+    {"$T calibrate --log $D/none", 1, "cannot read"},
+    {"$T calibrate --log README.md", 1, "README.md: no line begins with 'tb 1 begin'"},
     {"$T search $D/none.yaml", 2, "cannot read"},
     {"$T search none", 2, "there is no jobs/none.yaml; there are: "},
     {"$T search $D", 2, "cannot read"},
@@ -88,7 +92,7 @@ static const Bad bads[] = {
     {"printf 'a: [1\\n' > $D/j.yaml; $T search $D/j.yaml", 2, "j.yaml:"},
     {DEMO "--set limits.sram=64kb", 2, "could be 1,000 or 1,024 bytes"},
     {DEMO "--set limits.sarm=1", 2, "did you mean 'sram'?"},
-    {DEMO "--set target=cortexm7", 2, "there is no targets/cortexm7.yaml; there are: cortex-m4, cortex-m55, cortex-m7"},
+    {DEMO "--set target=cortexm7", 2, "there is no targets/cortexm7.yaml; there are: cortex-m0plus, cortex-m3, "},
     {DEMO "--set schedule=steam", 2, "'steam' is not one of: layerwise, inplace, patch, stream"},
     {DEMO "--set schedule=tinyengine", 2, "schedule: tinyengine is an account of memory for `thimble space`"},
     {"$T search --supernet 1 --set schedule=tinyengine --db $D/good.db", 2, "tinyengine is an account of memory"},
@@ -296,6 +300,30 @@ TEST(a_streamed_winner_is_recorded_segment_by_segment)
 }
 END
 
+/* The example, as if it had come from a board: then a search may ask for energy. */
+TEST(a_boards_log_becomes_its_profile_or_nothing_is_written)
+{
+    folder();
+    must("sed 's/cortex-m4 runtime/mine runtime/; s/ instructions / cycles /' "
+         "tests/boards/cortex-m4.log > $D/board.log");
+    must("printf 'name: mine\ncore: cortex-m4\nsram: 256KiB\nflash: 1MiB\nclock: 80MHz\n"
+         "power: 30mW\n' > $D/mine.yaml");
+    must("head -n 100 $D/board.log > $D/half.log; ! $T calibrate --target $D/mine.yaml --log "
+         "$D/half.log -o $D/cycles.yaml 2> $D/why && grep -q 'half.log:100: the log stops here' "
+         "$D/why && test \"$(ls $D)\" = \"$(printf 'board.log\nhalf.log\nmine.yaml\nwhy')\"");
+    must("$T calibrate --target $D/mine.yaml --log $D/board.log -o $D/cycles.yaml && grep -q "
+         "'source: \"the board mine, board.log, 28 plans' $D/cycles.yaml && grep -q 'unit: "
+         "\"cycles\"' $D/cycles.yaml");
+    must("sed -i '1i include: cycles.yaml' $D/mine.yaml; $T search configs/jobs/demo.yaml --set "
+         "target=$D/mine.yaml --set limits.energy=1nJ --db $D/t.db > $D/why 2>&1; grep -q "
+         "'is not an energy' $D/why");
+    must("printf 'resolution: 8\ninput_channels: 3\nfirst_conv: {out: 4, k: 3, stride: 2, act: "
+         "relu6}\nblocks: []\nclassifier: {in: 4, out: 2, bias: true}\n' > $D/net.yaml && "
+         "$T profile $D/net.yaml --target $D/mine.yaml | grep -q ' ms at 80 MHz; energy .* at 30 mW'");
+    no_folder();
+}
+END
+
 TEST(every_command_explains_itself_on_one_screen)
 {
     must("for c in search space runs candidates pareto show query export run calibrate targets version; do "
@@ -312,4 +340,5 @@ SUITE(cli, what_is_wrong_gets_one_clear_sentence_and_the_right_status,
       another_algorithm_in_the_same_supernet_has_sizes_of_its_own_and_as_many_evaluations,
       an_exported_network_builds_and_answers_as_it_did_here,
       a_streamed_winner_is_recorded_segment_by_segment,
+      a_boards_log_becomes_its_profile_or_nothing_is_written,
       every_command_explains_itself_on_one_screen)

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "cli/schema.h"
+#include "runtime/tb.h"
 #include "tests/suite.h"
 
 #include <glob.h>
@@ -37,8 +38,10 @@ TEST(the_effective_config_reads_back_to_itself)
     Job job, back;
     const char *sets[] = {"seed=12345678901", "limits.latency=1.5M", "stage1.width=0.5",
                           "stage1.resolution=32", "data.path=/a b/\"c\"\\d, {e}: [f] # g",
-                          "train.supernet.rate=0.123456789012345", "target=stm32f746"};
-    ck_assert_msg(config_load(&job, "configs/jobs/cifar10.yaml", sets, 7) == 0, "%s", error_text());
+                          "train.supernet.rate=0.123456789012345", "target=stm32f746",
+                          "train.supernet.shrink=[depth, kernel, expand]",
+                          "train.finetune.netaug={width: 1.5}"};
+    ck_assert_msg(config_load(&job, "configs/jobs/cifar10.yaml", sets, 9) == 0, "%s", error_text());
     ck_assert_str_eq(job.data.path, "/a b/\"c\"\\d, {e}: [f] # g");
     ck_assert_uint_eq(job.seed, 12345678901u);
     ck_assert_double_eq(job.limits.latency, 1.5e6);
@@ -49,6 +52,8 @@ TEST(the_effective_config_reads_back_to_itself)
     ck_assert_str_eq(text, again);
     ck_assert_double_eq(back.supernet.rate, 0.123456789012345);
     ck_assert(memcmp(&job.space, &back.space, sizeof job.space) == 0);
+    ck_assert_int_eq(back.supernet.shrink.gene[0], SHRINK_DEPTH);
+    ck_assert_double_eq(back.finetune.netaug.width, 1.5);
     free(text);
     free(again);
 }
@@ -237,6 +242,9 @@ static const Wrong wrongs[] = {
     {"limits: {sram: 64KX}", "bad.yaml:1: sram: '64KX' is not a size in bytes"},
     {"limits: {sram: 64kB}", "could be 1,000 or 1,024 bytes each"},
     {"limits: {flash: -1}", "flash: '-1' is not a size"},
+    {"limits: {energy: 3}", "energy: '3' is not an energy, like 80uJ or 2.5mJ"},
+    {"target: {name: t, power: 3}", "power: '3' is not a power, like 250mW"},
+    {"target: {name: t, latency: {place: here}}", "unknown key 'place'"},
     {"limits: {macs: 12Q}", "macs: '12Q' is not a whole number"},
     {"limits: 64KiB", "bad.yaml:1: wants a map of keys and values, not 64KiB"},
     {"seed: one", "bad.yaml:1: seed: 'one' is not an integer"},
@@ -277,6 +285,15 @@ static const Wrong wrongs[] = {
      "stage2: 1000000000100 evaluations are too many"},
     {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\ntrain: {supernet: {batch: 8, shards: 8}}",
      "leaves norms fewer than 2 images"},
+    {"train: {supernet: {shrink: [kernel, width]}}", "'width' is not one of: kernel, depth, expand"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\ntrain: {supernet: {shrink: [kernel, depth]}}",
+     "train.supernet: shrink is an order of kernel, depth and expand, or []"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\ntrain: {supernet: {distill: true}}",
+     "train.supernet: distill wants sandwich"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
+     "train: {supernet: {sandwich: true, subnets: 1}}",
+     "train.supernet: a sandwich has 2 subnets at least"},
+    {"train: {finetune: {netaug: {width: 0.5}}}", "width: 0.5 is out of bounds"},
 };
 
 TEST(what_is_wrong_gets_file_line_and_the_right_word)
@@ -340,7 +357,89 @@ TEST(random_bytes_never_crash_the_reader)
 }
 END
 
-SUITE(config, an_algorithm_has_sizes_and_objectives_of_its_own,
+/* A target in a folder of its own, with a latency model that ends in these lines. */
+static void write_target(const char *path, const char *more)
+{
+    char *text = xasprintf("name: mine\ncore: cortex-m4\nsram: 64KiB\nflash: 1MiB\nclock: 80MHz\n"
+                           "power: 1.5W\nlatency:\n  unit: cycles\n  error: 0.02\n%s", more);
+    ck_assert_int_eq(file_write(path, text, strlen(text)), 0);
+    free(text);
+}
+
+TEST(a_latency_model_of_another_runtime_is_refused_where_it_stands)
+{
+    char dir[] = "/tmp/thimble-config-XXXXXX", path[64], job_text[256], mine[32];
+    const char *words[][2] = {{"  runtime: 99999\n", "is of runtime 99999, but kernels are now"},
+                              {"", "says of no runtime version"}};
+    Target t;
+    Job job;
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/mine.yaml", dir);
+    snprintf(job_text, sizeof job_text, "target=%s", path);
+    for (int i = 0; i < 2; i++) {
+        const char *sets[] = {job_text};
+        write_target(path, words[i][0]);
+        ck_assert_int_eq(config_target(&t, path), -1);
+        for (int k = 0; k < 2; k++) {
+            ck_assert_msg(strstr(error_text(), "mine.yaml:7") || strstr(error_text(), "mine.yaml:8"),
+                          "%s", error_text());
+            ck_assert_msg(strstr(error_text(), words[i][1]), "%s", error_text());
+            ck_assert_msg(strstr(error_text(), "thimble calibrate --target mine"), "%s",
+                          error_text());
+            ck_assert_int_eq(config_load(&job, "demo", sets, 1), -1);
+        }
+        ck_assert_int_eq(config_stale_target(&t, path), 0); /* for who makes a new one */
+        ck_assert_uint_eq(t.sram, 65536);
+    }
+    snprintf(mine, sizeof mine, "  runtime: %d\n", TB_VERSION);
+    write_target(path, mine);
+    ck_assert_msg(config_target(&t, path) == 0, "%s", error_text());
+    ck_assert_double_eq(t.active_mw, 1500);
+    unlink(path);
+    rmdir(dir);
+}
+END
+
+TEST(a_stored_config_is_read_whatever_its_runtime_was)
+{
+    Job job, back;
+    ck_assert_msg(config_load(&job, "demo", NULL, 0) == 0, "%s", error_text());
+    job.target.latency.runtime = TB_VERSION + 1;
+    char *text = config_text(&job);
+    ck_assert_msg(config_parse(&back, text, "text") == 0, "%s", error_text());
+    ck_assert_int_eq(config_check_runtime(&back.target), -1);
+    ck_assert_msg(strstr(error_text(), "text:"), "%s", error_text());
+    free(text);
+}
+END
+
+TEST(a_limit_of_energy_wants_cycles_a_clock_and_power)
+{
+    char dir[] = "/tmp/thimble-config-XXXXXX", path[64], target[80], runtime[32];
+    Job job;
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/mine.yaml", dir);
+    snprintf(target, sizeof target, "target=%s", path);
+    snprintf(runtime, sizeof runtime, "  runtime: %d\n", TB_VERSION);
+    write_target(path, runtime);
+    const char *sets[] = {target, "limits.energy=250uJ"};
+    ck_assert_msg(config_load(&job, "demo", sets, 2) == 0, "%s", error_text());
+    ck_assert_double_eq(job.limits.energy, 0.25);
+    char *text = config_text(&job);
+    ck_assert_ptr_nonnull(strstr(text, "energy: 0.25mJ"));
+    free(text);
+    sets[0] = "target=cortex-m4"; /* instructions */
+    ck_assert_int_eq(config_load(&job, "demo", sets, 2), -1);
+    ck_assert_msg(strstr(error_text(), "limits.energy: the target 'cortex-m4' wants power"), "%s",
+                  error_text());
+    unlink(path);
+    rmdir(dir);
+}
+END
+
+SUITE(config, a_latency_model_of_another_runtime_is_refused_where_it_stands,
+      a_stored_config_is_read_whatever_its_runtime_was,
+      a_limit_of_energy_wants_cycles_a_clock_and_power, an_algorithm_has_sizes_and_objectives_of_its_own,
       another_algorithm_brings_its_own_sizes_and_keeps_the_number_of_evaluations,
       every_job_and_target_that_comes_along_loads, the_effective_config_reads_back_to_itself,
       a_job_is_found_by_name_and_its_data_from_any_folder,

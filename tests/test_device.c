@@ -52,7 +52,7 @@ enum { N_IMAGES = 3 };
 static int run_every_operator(const Target *target, Policy policy, uint64_t seed, DeviceRun *run,
                               Plan *plan)
 {
-    const PlanOptions options = {.policy = (uint8_t)policy};
+    const PlanOptions options = {.policy = (uint8_t)policy, .small = target->kernels == 1};
     Rng rng = rng_make(seed, 0);
     Net net;
     QModel q;
@@ -102,6 +102,47 @@ TEST(all_boards_answer_as_the_host_does)
     check_board("cortex-m7", "mps2-an500", POLICY_INPLACE);
     check_board("cortex-m55", "mps3-an547", POLICY_LAYERWISE);
     check_board("cortex-m55", "mps3-an547", POLICY_INPLACE);
+}
+END
+
+/* Cores without a latency model: what they answer counts, and that they fit. */
+static void check_other_core(const char *name, Policy policy)
+{
+    Target target;
+    DeviceRun run;
+    Plan plan;
+    const char *missing = device_missing_for(name);
+    if (missing) {
+        printf("SKIPPED %s: %s is not installed\n", name, missing);
+        return;
+    }
+    ck_assert_msg(config_target(&target, name) == 0, "%s", error_text());
+    ck_assert_msg(run_every_operator(&target, policy, 1, &run, &plan) == 0, "%s", error_text());
+    ck_assert_int_eq(run.n_equal, N_IMAGES);
+    ck_assert(run.canaries);
+    ck_assert_uint_eq(run.arena, plan.arena);
+    ck_assert_uint_gt(run.stack, 100);
+    ck_assert_uint_le(run.stack, 1280); /* a quarter above what model.h says of gcc's -O2 */
+    ck_assert_uint_eq(run.data + run.bss, 0);
+    ck_assert((run.instructions > 0) == (strcmp(target.machine, "microbit") != 0));
+}
+
+TEST(a_cortex_m0plus_answers_as_the_host_does)
+{
+    check_other_core("cortex-m0plus", POLICY_STREAM);
+}
+END
+
+TEST(a_cortex_m3_and_a_cortex_m33_do)
+{
+    check_other_core("cortex-m3", POLICY_INPLACE);
+    check_other_core("cortex-m33", POLICY_STREAM);
+}
+END
+
+TEST(a_32_bit_riscv_does)
+{
+    check_other_core("riscv32", POLICY_STREAM);
 }
 END
 
@@ -258,40 +299,93 @@ static void expect(const char *dir, const char *const *argv, const char *line)
     free(output);
 }
 
-/* The folder as a user meets it: make, make host, make run, make size, for both boards. */
-TEST(an_exported_folder_builds_without_a_word_and_checks_itself)
+enum { WITH_SAMPLE = 1, WRONG_WEIGHT = 2 };
+
+/* An exported folder of a random network. */
+static void export_folder(const char *dir, uint64_t seed, int how)
 {
-    SKIP_WITHOUT_TOOLS;
-    char dir[] = "/tmp/thimble-test-XXXXXX";
-    const char *strict = "WARN=-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror";
-    const char *host[] = {"make", "-s", strict, "host", NULL};
-    const char *m4[] = {"make", "-s", strict, "BOARD=cortex-m4", NULL};
-    const char *m7[] = {"make", "-s", strict, "BOARD=cortex-m7", NULL};
-    const char *run_m4[] = {"make", "-s", "BOARD=cortex-m4", "run", NULL};
-    const char *run_m7[] = {"make", "-s", "run", NULL}; /* as board.mk says */
-    const char *self[] = {"./model_host", NULL}, *size[] = {"make", "-s", "size", NULL};
-    const char *away[] = {"rm", "-rf", dir, NULL};
     Target target = board("cortex-m7", "mps2-an500");
-    Rng rng = rng_make(7, 0);
+    Rng rng = rng_make(seed, 0);
     Net net;
     QModel q;
     int8_t sample[17 * 13 * 3];
     every_operator(&net);
     random_qmodel(&q, &net, &rng);
+    if (how & WRONG_WEIGHT)
+        q.layer[0].weights[0] ^= 0x40;
     for (size_t i = 0; i < sizeof sample; i++)
         sample[i] = random_int8(&rng);
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    ExportOptions o = {.dir = dir, .target = &target, .sample = sample};
+    ExportOptions o = {.dir = dir, .target = &target, .sample = how & WITH_SAMPLE ? sample : NULL};
     ck_assert_msg(export_model(&q, &o) == 0, "%s", error_text());
     qmodel_release(&q);
+}
+
+#define STRICT "WARN=-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Werror"
+
+static void builds_and_checks_itself(const char *dir, const char *core, const char *flags)
+{
+    char *board_is = xasprintf("BOARD=%s", core), *warn = xasprintf(STRICT " %s", flags);
+    const char *build[] = {"make", "-s", warn, board_is, NULL};
+    const char *run[] = {"make", "-s", board_is, "run", NULL};
+    if (!device_missing_for(core)) {
+        expect(dir, build, NULL);
+        expect(dir, run, "sample equal\n");
+    }
+    free(warn);
+    free(board_is);
+}
+
+/* The folder as a user meets it: make, make host, make run, make size, for every board, with
+ * the options of a careful user and the float ABI of a project that uses the FPU. */
+TEST(an_exported_folder_builds_without_a_word_and_checks_itself)
+{
+    SKIP_WITHOUT_TOOLS;
+    char dir[] = "/tmp/thimble-test-XXXXXX";
+    const char *host[] = {"make", "-s", STRICT, "host", NULL};
+    const char *run_m7[] = {"make", "-s", "run", NULL}; /* as board.mk says */
+    const char *run_hard[] = {"make", "-s", "run", "CPU=-mcpu=cortex-m7 -mthumb -mfloat-abi=hard",
+                              NULL};
+    const char *self[] = {"./model_host", NULL}, *size[] = {"make", "-s", "size", NULL};
+    const char *away[] = {"rm", "-rf", dir, NULL}, *clean[] = {"make", "-s", "clean", NULL};
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    export_folder(dir, 7, WITH_SAMPLE);
     expect(dir, host, NULL);
-    expect(dir, m7, NULL);
-    expect(dir, m4, NULL);
     expect(dir, self, "sample equal\n");
-    expect(dir, run_m4, "sample equal\n");
+    builds_and_checks_itself(dir, "cortex-m4", "");
+    builds_and_checks_itself(dir, "cortex-m7", "");
     expect(dir, run_m7, "instructions ");
     expect(dir, size, ".tb_rodata");
+    builds_and_checks_itself(dir, "cortex-m0plus", "-Os");
+    builds_and_checks_itself(dir, "cortex-m33", "-O3 -std=gnu11");
+    builds_and_checks_itself(dir, "riscv32", "");
+    expect(dir, clean, NULL);
+    builds_and_checks_itself(dir, "cortex-m4", "-O1 -flto -std=gnu99");
+    expect(dir, clean, NULL);
+    builds_and_checks_itself(dir, "cortex-m4", "-O0");
+    expect(dir, clean, NULL);
+    expect(dir, run_hard, "sample equal\n");
     expect("/", away, NULL);
+}
+END
+
+TEST(one_wrong_weight_in_flash_fails_the_self_check_on_the_board)
+{
+    SKIP_WITHOUT_TOOLS;
+    char dir[] = "/tmp/thimble-test-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    char *check = xasprintf("%s.c", dir);
+    const char *keep[] = {"cp", "model_check.c", check, NULL};
+    const char *put[] = {"cp", check, "model_check.c", NULL};
+    const char *run[] = {"sh", "-c", "make -s run || true", NULL};
+    const char *away[] = {"rm", "-rf", dir, check, NULL};
+    export_folder(dir, 7, 0);
+    expect(dir, keep, NULL);
+    expect(dir, run, "sample equal\n");
+    export_folder(dir, 7, WRONG_WEIGHT);
+    expect(dir, put, NULL);
+    expect(dir, run, "sample differs\n");
+    expect("/", away, NULL);
+    free(check);
 }
 END
 
@@ -421,8 +515,10 @@ TEST(a_damaged_elf_is_refused_or_measured_but_never_overrun)
 }
 END
 
-SUITE(device, all_boards_answer_as_the_host_does, counts_repeat,
+SUITE(device, all_boards_answer_as_the_host_does, a_cortex_m0plus_answers_as_the_host_does,
+      a_cortex_m3_and_a_cortex_m33_do, a_32_bit_riscv_does, counts_repeat,
       an_exported_folder_builds_without_a_word_and_checks_itself,
+      one_wrong_weight_in_flash_fails_the_self_check_on_the_board,
       the_code_of_all_kernels_is_the_firmwares_text,
       the_flash_that_was_predicted_is_the_flash_that_is_linked,
       what_is_predicted_of_random_networks_is_what_the_boards_take,

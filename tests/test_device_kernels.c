@@ -8,7 +8,7 @@ enum { TIMES = 300 }; /* layers for each kernel */
 
 typedef struct {
     KernelCases cases;
-    TbKernel *kernel[N_KERNELS * TIMES]; /* of each case */
+    TbKernel *kernel[(N_KERNELS + 1) * TIMES]; /* of each case */
 } Batch;
 
 static void add(Batch *b, const TbOp *op, const int8_t *in, const int8_t *in2,
@@ -67,6 +67,23 @@ static void add_sum_pools(Batch *b, Rng *rng)
     }
 }
 
+/* Windows whose sums just fit into 16 bits, and those that do not. */
+static void add_wide_pools(Batch *b, Rng *rng)
+{
+    for (int h = 15; h <= 18; h++) {
+        Sample s;
+        draw_op(&s, rng, tb_avg_pool_row);
+        TbOp op = s.op;
+        op.in_h = op.kh = (uint8_t)h, op.in_w = op.kw = 16, op.in_c = op.out_c = 5;
+        op.out_h = op.out_w = 1, op.pad_top = op.pad_left = 0, op.act_min = -128;
+        int8_t in[18 * 16 * 5], expected[5];
+        memset(in, -128, sizeof in);
+        slow_layer(&op, in, NULL, expected);
+        add(b, &op, in, NULL, expected);
+        free(s.weights);
+    }
+}
+
 static void add_block(Batch *b, Bottleneck *block, Rng *rng)
 {
     int8_t *made[4] = {draw_tensor(rng, (size_t)block->op[0].in_h * block->op[0].in_w *
@@ -103,6 +120,7 @@ static void add_everything(Batch *b)
     for (size_t i = 0; i < sizeof single / sizeof *single; i++)
         add_family(b, &rng, single[i], false);
     add_sum_pools(b, &rng);
+    add_wide_pools(b, &rng);
     add_blocks(b, &rng);
 }
 

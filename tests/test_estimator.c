@@ -110,14 +110,35 @@ TEST(a_cost_is_the_sum_of_what_each_part_says)
 }
 END
 
+/* By hand: 6 MHz make 3,000,000 cycles in half a second, at 20 mW. */
+TEST(energy_is_power_times_time_where_cycles_clock_and_power_are_known)
+{
+    Target t = {.clock_hz = 6000000, .active_mw = 20, .latency = {.unit = "cycles", .fixed = 3e6}};
+    PlanOptions options[] = {{.policy = POLICY_INPLACE}, {.policy = POLICY_STREAM}};
+    Net net;
+    net_begin(&net, 4, 4, 4);
+    net_add(&net, NET_IMAGE, NET_IMAGE);
+    ck_assert_double_eq_tol(target_ms(&t, 3e6), 500, 1e-9);
+    for (int i = 0; i < 2; i++)
+        ck_assert_double_eq_tol(estimate(&net, &t, &options[i]).energy, 10, 1e-9);
+    Target lacks[] = {t, t, t};
+    lacks[0].clock_hz = 0;
+    lacks[1].active_mw = 0;
+    strcpy(lacks[2].latency.unit, "instructions"); /* they have no duration */
+    for (int i = 0; i < 3; i++)
+        ck_assert_double_eq(estimate(&net, &lacks[i], &options[0]).energy, 0);
+    ck_assert_double_eq(target_ms(&lacks[2], 3e6), 0);
+}
+END
+
 TEST(a_limit_is_the_last_value_that_fits_and_zero_is_none)
 {
-    Cost cost = {.sram = 10, .flash = 20, .macs = 30, .latency = 40};
-    Limits exact = {10, 20, 30, 40}, none = {0};
-    Limits tight[] = {{.sram = 9}, {.flash = 19}, {.macs = 29}, {.latency = 39.9}};
+    Cost cost = {.sram = 10, .flash = 20, .macs = 30, .latency = 40, .energy = 50};
+    Limits exact = {10, 20, 30, 40, 50}, none = {0};
+    Limits tight[] = {{.sram = 9}, {.flash = 19}, {.macs = 29}, {.latency = 39.9}, {.energy = 49.9}};
     ck_assert(cost_fits(&cost, &exact));
     ck_assert(cost_fits(&cost, &none));
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         ck_assert(!cost_fits(&cost, &tight[i]));
 }
 END
@@ -126,4 +147,5 @@ SUITE(estimator, flash_is_what_the_tables_take_on_a_32_bit_target,
       the_target_s_compiler_agrees_about_the_tables, code_is_counted_once_an_operator,
       stack_is_the_most_of_the_kernels_that_are_used,
       a_cost_is_the_sum_of_what_each_part_says,
+      energy_is_power_times_time_where_cycles_clock_and_power_are_known,
       a_limit_is_the_last_value_that_fits_and_zero_is_none)

@@ -3,6 +3,7 @@
 #include "evaluator/host.h"
 #include "exporter/export.h"
 #include "exporter/print.h"
+#include "runtime/tb_check.h"
 #include "tests/random_plan.h"
 #include "tests/suite.h"
 
@@ -137,8 +138,8 @@ static int entries(const char *path)
 
 TEST(the_folder_has_everything_and_nothing_stays_beside_it)
 {
-    static const char *const file[] = {"model.c", "model.h", "model_sample.h", "README.md", "tb.h",
-                                       "board.mk", "main.c", "Makefile", "tb_run.c", "scratch.h",
+    static const char *const file[] = {"model.c", "model.h", "model_check.c", "README.md", "tb.h",
+                                       "PORTING.md", "board.mk", "main.c", "Makefile", "tb_run.c", "scratch.h",
                                        "boards/tb_board.h"};
     Net net;
     every_operator(&net);
@@ -194,6 +195,12 @@ TEST(the_same_network_gives_the_same_text)
 }
 END
 
+/* What a careful user's compiler might be told. Not -Wcast-align: the runtime casts where it has
+ * looked at the address. */
+#define STRICT                                                                                     \
+    "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Wmissing-prototypes "                 \
+    "-Wstrict-prototypes -Werror"
+
 /* A title and class names that would end a comment or a string. */
 TEST(what_is_printed_compiles_without_a_warning)
 {
@@ -205,13 +212,13 @@ TEST(what_is_printed_compiles_without_a_warning)
         Case c = case_of(&net, sample ? &stream_outside : &inplace, 1);
         const char *title = "a */ b /* c\n#error \\";
         ck_assert_int_eq(export_case(&c, title, name, sample), 0);
-        must("cd out && gcc -std=c99 -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes "
-             "-Werror -c model.c tb_*.c");
-        must("cd out && echo '#include \"model_sample.h\"\n const char *const n[] ="
-             " MODEL_CLASS_NAMES; int label = MODEL_SAMPLE_LABEL;' > c.c"
-             " && gcc -std=c99 -Wall -Wextra -Wno-unused -Werror -c c.c");
+        must("cd out && gcc -std=c99 " STRICT " -c model.c model_check.c tb_*.c");
+        must("cd out && gcc -std=gnu11 -DMODEL_SELF_CHECK " STRICT " -c model_check.c");
+        must("cd out && echo '#include \"model.h\"\n const char *const n[] = MODEL_CLASS_NAMES;' "
+             "> c.c && gcc -std=c99 -Wall -Wextra -Werror -c c.c");
         if (have("clang"))
-            must("cd out && clang -std=c99 -Wall -Wextra -Wpedantic -Werror -c model.c tb_*.c");
+            must("cd out && clang -std=c99 -DMODEL_SELF_CHECK " STRICT
+                 " -c model.c model_check.c tb_*.c");
         must("! grep -nE '^.{101}' out/model.h out/README.md");
         case_release(&c);
     }
@@ -292,17 +299,27 @@ TEST(the_exported_program_answers_as_the_host_does)
 END
 
 static const char caller[] =
-    "#include \"model.h\"\n#include \"model_sample.h\"\n#include <cstdio>\n#include <cstring>\n"
+    "#include \"model.h\"\n#include <cstdio>\n"
     "alignas(TB_ALIGN) static int8_t arena[MODEL_ARENA_BYTES];\n"
     "int main()\n{\n"
-    "    std::memcpy(model_input(arena), model_sample_input, MODEL_INPUT_BYTES);\n"
+    "    model_check_row(NULL, 0, 0, MODEL_INPUT_H * MODEL_INPUT_W, model_input(arena));\n"
     "    model_run(arena, NULL);\n"
-    "    if (std::memcmp(model_output(arena), model_sample_output, MODEL_OUTPUT_BYTES) != 0)\n"
+    "    std::printf(\"first %d\\n\", model_output(arena)[0]);\n"
+    "    if (model_self_check(arena) != 0)\n"
     "        return 1;\n"
     "    std::printf(\"%d %d %d %d %.9g %d %.9g %d\\n\", MODEL_INPUT_H, MODEL_INPUT_W,\n"
     "                MODEL_INPUT_C, MODEL_N_SEGMENTS, MODEL_INPUT_SCALE, MODEL_INPUT_ZERO,\n"
     "                MODEL_OUTPUT_SCALE, MODEL_OUTPUT_ZERO);\n"
     "    return 0;\n}\n";
+
+static int first_output(const Case *c)
+{
+    int8_t output[64];
+    uint32_t touched;
+    ck_assert_uint_le(net_tensor_bytes(&c->q.net, c->q.net.n_layers - 1), sizeof output);
+    ck_assert_msg(host_run(&c->q, &c->plan, c->image, output, &touched) == 0, "%s", error_text());
+    return output[0];
+}
 
 TEST(a_cpp_program_calls_it)
 {
@@ -316,11 +333,12 @@ TEST(a_cpp_program_calls_it)
     ck_assert_int_eq(export_case(&c, "a net", NULL, true), 0);
     char *path = xasprintf("%s/out/caller.cpp", folder);
     ck_assert_int_eq(file_write(path, caller, strlen(caller)), 0);
-    must("cd out && gcc -std=c99 -c model.c tb_*.c && "
-         "g++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -o caller caller.cpp *.o");
+    must("cd out && gcc -std=c99 -DMODEL_SELF_CHECK -c model.c model_check.c tb_*.c && "
+         "g++ -std=c++11 -Wall -Wextra -Wpedantic -Wundef -Werror -DMODEL_SELF_CHECK "
+         "-o caller caller.cpp *.o");
     int status;
     char *text = shell(&status, "cd out && ./caller");
-    char *line = xasprintf("15 13 3 %d %.9g %d %.9g %d\n", net.n_layers, (double)in->scale,
+    char *line = xasprintf("first %d\n15 13 3 %d %.9g %d %.9g %d\n", first_output(&c), net.n_layers, (double)in->scale,
                            in->zero, (double)out->scale, out->zero);
     ck_assert_int_eq(status, 0);
     ck_assert_str_eq(text, line);
@@ -333,21 +351,11 @@ TEST(a_cpp_program_calls_it)
 END
 
 static const char both[] =
-    "#include \"kws.h\"\n#include \"kws_sample.h\"\n#include \"vww.h\"\n#include \"vww_sample.h\"\n"
+    "#include \"kws.h\"\n#include \"vww.h\"\n"
     "static int8_t arena[KWS_ARENA_BYTES > VWW_ARENA_BYTES ? KWS_ARENA_BYTES : VWW_ARENA_BYTES]\n"
     "    __attribute__((aligned(TB_ALIGN)));\n"
-    "static int differs(const int8_t *a, const int8_t *b, int n)\n{\n"
-    "    int sum = 0;\n    while (n-- > 0)\n        sum += a[n] != b[n];\n    return sum;\n}\n"
     "int main(void)\n{\n"
-    "    int bad = 0;\n"
-    "    for (int i = 0; i < KWS_INPUT_BYTES; i++)\n"
-    "        kws_input(arena)[i] = kws_sample_input[i];\n"
-    "    kws_run(arena, 0);\n"
-    "    bad += differs(kws_output(arena), kws_sample_output, KWS_OUTPUT_BYTES);\n"
-    "    for (int i = 0; i < VWW_INPUT_BYTES; i++)\n"
-    "        vww_input(arena)[i] = vww_sample_input[i];\n"
-    "    vww_run(arena, 0);\n"
-    "    return bad + differs(vww_output(arena), vww_sample_output, VWW_OUTPUT_BYTES);\n}\n";
+    "    return kws_self_check(arena) | vww_self_check(arena);\n}\n";
 
 /* Class names that look like our own stay as they are. */
 static void export_as(const char *prefix, uint64_t seed)
@@ -372,8 +380,8 @@ TEST(two_networks_share_a_program)
     export_as("vww", 6);
     char *path = xasprintf("%s/both.c", folder);
     ck_assert_int_eq(file_write(path, both, strlen(both)), 0);
-    must("gcc -std=c99 -Wall -Wextra -Werror -Ikws -Ivww -o both both.c kws/kws.c vww/vww.c "
-         "kws/tb_*.c && ./both");
+    must("gcc -std=c99 -Wall -Wextra -Werror -DKWS_SELF_CHECK -DVWW_SELF_CHECK -Ikws -Ivww -o both "
+         "both.c kws/kws*.c vww/vww*.c kws/tb_*.c && ./both");
     must("make -s -C kws host && cd kws && ./kws_host | grep 'sample equal'");
     must("! grep -rniE '(^|[^a-z0-9_\"])model_' kws && "
          "grep '\"model_t\"' kws/kws.h && test ! -e kws/model.c");
@@ -388,6 +396,121 @@ TEST(two_networks_share_a_program)
     case_release(&c);
     free(path);
     remove_folder();
+}
+END
+
+/* The check that one network was exported with, beside another. */
+static void make_with_old_check(const char *says)
+{
+    int status;
+    must("cp check.c out/model_check.c && make -s -C out host");
+    char *text = shell(&status, "cd out && ./model_host");
+    ck_assert_msg(strstr(text, says) != NULL, "%s", text);
+    ck_assert_int_eq(status == 0, strcmp(says, "sample equal") == 0);
+    free(text);
+}
+
+TEST(the_self_check_hears_one_wrong_weight)
+{
+    make_folder();
+    for (int sample = 0; sample < 2; sample++) {
+        Net net;
+        every_operator(&net);
+        Case c = case_of(&net, sample ? &inplace : &stream_outside, 7);
+        ck_assert_msg(export_case(&c, "right", NULL, sample) == 0, "%s", error_text());
+        must("cp out/model_check.c check.c");
+        make_with_old_check("sample equal");
+        int8_t *weight = c.q.layer[sample ? 0 : net.n_layers - 1].weights;
+        *weight = (int8_t)(*weight ^ 0x40);
+        ck_assert_int_eq(export_case(&c, "wrong", NULL, sample), 0);
+        make_with_old_check("sample differs");
+        case_release(&c);
+    }
+    remove_folder();
+}
+END
+
+TEST(without_the_macro_the_self_check_is_nothing)
+{
+    int status;
+    if (!have("arm-none-eabi-gcc"))
+        return;
+    Net net;
+    every_operator(&net);
+    Case c = case_of(&net, &inplace, 1);
+    make_folder();
+    ck_assert_int_eq(export_case(&c, "a net", NULL, true), 0);
+    char *text = shell(&status, "cd out && arm-none-eabi-gcc -O2 -mcpu=cortex-m4 -c model_check.c && "
+                                "arm-none-eabi-nm model_check.o && arm-none-eabi-size model_check.o "
+                                "| grep -c '^ *0[^0-9]*0[^0-9]*0[^0-9]*0'");
+    ck_assert_int_eq(status, 0);
+    ck_assert_str_eq(text, "1\n"); /* no symbol at all, and a line of zeros */
+    free(text);
+    remove_folder();
+    case_release(&c);
+}
+END
+
+TEST(drawn_inputs_are_spread_over_all_bytes_and_differ)
+{
+    int count[256] = {0}, same = 0;
+    for (uint32_t i = 0; i < 25600; i++) {
+        count[tb_drawn(0, i) + 128]++;
+        same += tb_drawn(0, i) == tb_drawn(1, i);
+    }
+    for (int v = 0; v < 256; v++) {
+        ck_assert_int_gt(count[v], 50);
+        ck_assert_int_lt(count[v], 150);
+    }
+    ck_assert_int_lt(same, 25600 / 64);
+    ck_assert_uint_eq(tb_crc32((const int8_t *)"123456789", 9), 0xCBF43926u); /* as published */
+    ck_assert_uint_eq(tb_crc32(NULL, 0), 0);
+}
+END
+
+/* The pieces of C in PORTING.md, one after the other, are a file. */
+#define PIECES "sed -n '/^```c$/,/^```$/p' out/PORTING.md | grep -v '^```' > out/pieces.c"
+
+TEST(what_the_porting_page_says_compiles)
+{
+    make_folder();
+    for (int outside = 0; outside < 2; outside++) {
+        Net net;
+        every_operator(&net);
+        Case c = case_of(&net, outside ? &stream_outside : &inplace, 1);
+        ck_assert_int_eq(export_case(&c, "a net", NULL, true), 0);
+        must(PIECES " && test $(wc -l < out/pieces.c) -gt 50");
+        if (have("arm-none-eabi-gcc"))
+            must("cd out && arm-none-eabi-gcc -std=c99 -O2 -mcpu=cortex-m4 -mthumb -Wall -Wextra "
+                 "-Wpedantic -Wshadow -Wconversion -Werror -DMODEL_SELF_CHECK -c pieces.c && "
+                 "arm-none-eabi-nm pieces.o | grep -q ' T look' && "
+                 "arm-none-eabi-nm pieces.o | grep -q ' T tb_cycles'");
+        must("! grep -nE '^.{121}' out/PORTING.md");
+        case_release(&c);
+    }
+    remove_folder();
+}
+END
+
+/* Every way to optimise gives the same answer, and no more to say. */
+TEST(however_it_is_compiled_it_answers_the_same)
+{
+    static const char *const flags[] = {"-O0", "-Os", "-O3 -flto", "-O1 -std=gnu11 -funsigned-char"};
+    Net net;
+    every_operator(&net);
+    Case c = case_of(&net, &stream_outside, 2);
+    make_folder();
+    ck_assert_int_eq(export_case(&c, "a net", NULL, false), 0);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        char *line = xasprintf("make -s -B -C out host HOST_CFLAGS='-std=c99 -I. -Iboards " STRICT
+                               " %s' && out/model_host | grep -q 'sample equal'", flags[i]);
+        must(line);
+        free(line);
+    }
+    if (have("gcc-11")) /* the oldest that the distribution has */
+        must("cd out && gcc-11 -std=c99 -O2 " STRICT " -c model.c model_check.c tb_*.c");
+    remove_folder();
+    case_release(&c);
 }
 END
 
@@ -497,6 +620,9 @@ SUITE(export, the_folder_has_everything_and_nothing_stays_beside_it,
       only_what_thimble_wrote_is_replaced, the_same_network_gives_the_same_text,
       what_is_printed_compiles_without_a_warning, the_exported_program_answers_as_the_host_does,
       a_cpp_program_calls_it, two_networks_share_a_program,
+      the_self_check_hears_one_wrong_weight, without_the_macro_the_self_check_is_nothing,
+      drawn_inputs_are_spread_over_all_bytes_and_differ, what_the_porting_page_says_compiles,
+      however_it_is_compiled_it_answers_the_same,
       the_predicted_flash_is_the_size_of_the_object,
       a_network_of_one_pool_is_a_network, the_runtime_is_looked_for_where_the_user_says,
       numbers_are_printed_as_people_and_compilers_read_them)

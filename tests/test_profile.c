@@ -197,6 +197,36 @@ static void check_sums(const json_t *j)
     ck_assert_int_eq(number(json_object_get(j, "peak"), "live_bytes") + gaps, arena);
 }
 
+/* 100 MHz and 30 mW: 1,000 cycles are 10 us and 0.3 uJ; of instructions neither is known. */
+TEST(time_and_energy_follow_from_cycles_and_from_nothing_else)
+{
+    make_folder();
+    Profile *p = profile_of(net_path, POLICY_STREAM, IMAGE_RESIDENT);
+    p->target.clock_hz = 100000000, p->target.active_mw = 30;
+    for (int cycles = 0; cycles < 2; cycles++) {
+        strcpy(p->target.latency.unit, cycles ? "cycles" : "instructions");
+        profile_make(p);
+        json_t *j = profile_json(p, (ProfileDetail){.schedules = true});
+        json_t *l = json_object_get(j, "latency"), *layers = json_object_get(j, "layers"), *layer;
+        double value = json_real_value(json_object_get(l, "value")), ms = 0, mj = 0;
+        size_t i;
+        json_array_foreach(layers, i, layer) {
+            ck_assert(json_is_null(json_object_get(layer, "ms")) == !cycles);
+            ms += json_real_value(json_object_get(layer, "ms"));
+            mj += json_real_value(json_object_get(layer, "energy_mj"));
+        }
+        ck_assert_double_eq_tol(ms, cycles ? value / 1e5 : 0, 1e-9 * value);
+        ck_assert_double_eq_tol(mj, cycles ? value * 3e-7 : 0, 1e-9 * value);
+        ck_assert_double_eq_tol(json_real_value(json_object_get(l, "ms")), ms, 1e-9 * value);
+        ck_assert_double_eq_tol(json_real_value(json_object_get(l, "energy_mj")), mj, 1e-9 * value);
+        ck_assert_double_eq_tol(p->cost[p->image].energy, mj, 1e-9 * value);
+        json_decref(j);
+    }
+    free(p);
+    remove_folder();
+}
+END
+
 TEST(the_parts_of_a_profile_add_up_to_its_totals)
 {
     make_folder();
@@ -714,6 +744,7 @@ END
 SUITE(profile, a_small_net_has_the_figures_one_works_out_by_hand,
       the_parts_of_the_peak_have_their_kinds,
       parts_of_random_nets_cover_the_bytes_that_are_alive,
+      time_and_energy_follow_from_cycles_and_from_nothing_else,
       the_parts_of_a_profile_add_up_to_its_totals, every_released_net_has_its_published_figures,
       streaming_takes_no_more_than_the_facts_say, imported_models_have_their_reference_figures,
       a_budget_is_kept_and_so_is_a_share_of_work,

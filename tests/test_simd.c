@@ -19,6 +19,60 @@ TEST(bytes_become_pairs_and_pairs_are_picked_apart)
 }
 END
 
+TEST(bytes_are_added_to_pairs)
+{
+    const int8_t bytes[] = {-128, 127, 3, -4};
+    TbPair zero = tb_pair(-100, 100);
+    uint32_t w = tb_word(bytes);
+    ck_assert_uint_eq(tb_add_even_bytes(zero, w), tb_pair(-228, 103));
+    ck_assert_uint_eq(tb_add_odd_bytes(zero, w), tb_pair(27, 96));
+}
+END
+
+TEST(words_are_compared_byte_by_byte)
+{
+    const int8_t a[] = {-128, 5, 0, 127}, b[] = {127, -5, -1, 126};
+    const int8_t most[] = {127, 5, 0, 127}, least[] = {-128, -5, -1, 126};
+    int8_t out[6] = {9, 0, 0, 0, 0, 9};
+    tb_put_word(out + 1, tb_max_bytes(tb_word(a), tb_word(b)));
+    ck_assert_mem_eq(out + 1, most, 4);
+    tb_put_word(out + 1, tb_min_bytes(tb_word(a), tb_word(b)));
+    ck_assert_mem_eq(out + 1, least, 4);
+    ck_assert(out[0] == 9 && out[5] == 9);
+    ck_assert_uint_eq(tb_four_bytes(-2), 0xfefefefeu);
+}
+END
+
+TEST(words_of_four_channels_are_multiplied)
+{
+    Rng rng = rng_make(5, 0);
+    for (int n = 4; n <= 40; n += 4) {
+        int8_t x[40], w[4][40];
+        int32_t expected[] = {1, -2, 3, -4}, zero = (int32_t)rng_below(&rng, 256) - 128;
+        TbSums s = {1, -2, 3, -4};
+        for (int i = 0; i < n; i++) {
+            x[i] = (int8_t)((int)rng_below(&rng, 256) - 128);
+            for (int c = 0; c < 4; c++) {
+                w[c][i] = (int8_t)((int)rng_below(&rng, 256) - 128);
+                expected[c] += (x[i] - zero) * w[c][i];
+            }
+        }
+        tb_mac_words(&s, x, n, tb_pair(-zero, -zero), w[0], w[2], w[1] - w[0]);
+        ck_assert(s.a == expected[0] && s.b == expected[1] && s.c == expected[2] &&
+                  s.d == expected[3]);
+    }
+}
+END
+
+TEST(a_high_word_is_rounded_with_halves_up)
+{
+    ck_assert_int_eq(tb_high_mac(1 << 30, 2, 10), 11);
+    ck_assert_int_eq(tb_high_mac(1 << 30, -2, 10), 10); /* -0.5 */
+    ck_assert_int_eq(tb_high_mac(1 << 30, -3, 10), 9);
+    ck_assert_int_eq(tb_high_mac(INT32_MAX, INT32_MAX, 0), (1 << 30) - 1);
+}
+END
+
 TEST(multiply_accumulates_take_the_halves_they_name)
 {
     TbPair x = tb_pair(-3, 5), w = tb_pair(7, -11);
@@ -73,7 +127,26 @@ TEST(what_the_quick_form_cannot_do_it_does_not_claim)
 }
 END
 
-SUITE(simd, bytes_become_pairs_and_pairs_are_picked_apart,
+TEST(all_channels_are_quick_or_none)
+{
+    int32_t bias[] = {0, 5, 0}, multiplier[] = {1 << 30, INT32_MAX, (1 << 30) - 1};
+    const int8_t shift[] = {-1, -22, -3};
+    TbOp op = {.bias = bias, .multiplier = multiplier, .shift = shift, .out_zero = 3,
+               .act_min = -128, .act_max = 127};
+    TbQuick q[3] = {{0, 0, 0}};
+    ck_assert(tb_quick_channels(q, &op, TB_QUICK_TAPS, 0, 2));
+    ck_assert(q[0].shift == 1 && q[1].shift == 22 && q[0].round == 7);
+    ck_assert(tb_quick_channels(q, &op, 9, 1, 1) && q[0].shift == 22);
+    ck_assert(!tb_quick_channels(q, &op, 9, 0, 3));
+    ck_assert(!tb_quick_channels(q, &op, TB_QUICK_TAPS + 1, 0, 2));
+    op.act_min = -127;
+    ck_assert(!tb_quick_channels(q, &op, 9, 0, 2));
+}
+END
+
+SUITE(simd, bytes_become_pairs_and_pairs_are_picked_apart, bytes_are_added_to_pairs,
+      words_are_compared_byte_by_byte, words_of_four_channels_are_multiplied,
+      a_high_word_is_rounded_with_halves_up, all_channels_are_quick_or_none,
       multiply_accumulates_take_the_halves_they_name,
       the_quick_requantisation_is_the_general_one,
       what_the_quick_form_cannot_do_it_does_not_claim)

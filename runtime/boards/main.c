@@ -1,7 +1,7 @@
 /* main.c - runs the model and says what it took, one fact a line:
  *
  *     output <hex>            the int8 outputs of one input, in the order of the inputs
- *     sample equal|differs    of the built-in sample: as on the machine that exported it
+ *     sample equal|differs    the self-check: as on the machine that exported it
  *     instructions <n>        one whole inference (or cycles: what the board's clock counts)
  *     segment <i> <n>         the same of each segment
  *     arena <bytes>           the end of the arena that was touched
@@ -10,11 +10,10 @@
  *     done
  *
  * The inputs are raw int8 in the file inputs.bin (or the file named on the
- * command line), else the built-in sample, else zeros. A board without a clock
+ * command line), else the self-check's own. A board without a clock
  * or a painted stack leaves out their lines. Measured on the first input. */
 #include "model.h"
 
-#include "model_sample.h"
 #include "tb_board.h"
 
 #include <stddef.h>
@@ -162,32 +161,19 @@ static void run(void)
     write_output(model_output(memory.arena));
 }
 
-#if MODEL_HAS_SAMPLE
+/* The self-check's input, where the measurements look for theirs. */
 static void use_sample(void)
 {
-    for (uint32_t i = 0; i < MODEL_INPUT_BYTES; i++)
-        input[i] = model_sample_input[i];
+    for (int y = 0; y < MODEL_INPUT_H; y++)
+        model_check_row(NULL, y, 0, MODEL_INPUT_W, input + y * MODEL_INPUT_W * MODEL_INPUT_C);
 }
 
 static int sample_differs(void)
 {
-    const int8_t *output = model_output(memory.arena);
-    int differs = 0;
-    for (uint32_t i = 0; i < MODEL_OUTPUT_BYTES; i++)
-        differs |= output[i] != model_sample_output[i];
+    const int differs = model_self_check(memory.arena);
     board_write(differs ? "sample differs\n" : "sample equal\n");
     return differs;
 }
-#else
-static void use_sample(void)
-{
-}
-
-static int sample_differs(void)
-{
-    return 0;
-}
-#endif
 
 int main(int argc, char **argv)
 {

@@ -1,14 +1,15 @@
-/* start.c - from reset to main() on a Cortex-M, without a libc. */
+/* start.c - from reset to main(), without a libc. */
 #include "tb_board.h"
 
 #include <stddef.h>
 
 int main(int argc, char **argv);
 void start(void);
+void fault(void);
 void *memcpy(void *to, const void *from, size_t n);
 void *memset(void *to, int value, size_t n);
 
-extern uint32_t stack_top[], data_load[], data_begin[], data_end[], bss_begin[], bss_end[];
+extern uint32_t data_load[], data_begin[], data_end[], bss_begin[], bss_end[];
 
 /* The vectors of an M55 are coprocessors that are off at reset (CPACR), and its
  * loops without a branch want CCR.LOB. */
@@ -38,21 +39,11 @@ void start(void)
 }
 
 /* No interrupt is enabled: whatever comes here is a fault. */
-static void fault(void)
+void fault(void)
 {
     board_write("fault\n");
     board_end(2);
 }
-
-typedef union {
-    void (*handler)(void);
-    void *stack;
-} Vector;
-
-__attribute__((section(".vectors"), used)) static const Vector vectors[16] = {
-    {.stack = stack_top}, {start}, {fault}, {fault}, {fault}, {fault}, {fault}, {fault},
-    {fault},              {fault}, {fault}, {fault}, {fault}, {fault}, {fault}, {fault},
-};
 
 /* A freestanding compiler may still call these two for copies of structs. */
 void *memcpy(void *to, const void *from, size_t n)

@@ -1,0 +1,33 @@
+/* latency_pairs.h - what the kernels of pairs do, for the latency model. Private to estimator/.
+ *
+ * They work in tiles of four pixels. A convolution gathers a tile's taps once and
+ * then makes two channels of it at a time; a depthwise layer unpacks four channels
+ * of a strip of tiles, and makes them channel by channel. The features, in the five
+ * places of latency.h:
+ *
+ *                      op               row             pixel          output          mac
+ *     conv_pairs,      scales looked    calls           taps           tiles times     pairs of taps of
+ *     pointwise_pairs  at: of all                       gathered       pairs of        them
+ *                      channels, once                                  channels
+ *                      a call
+ *     depthwise_pairs  channels of      their weights   words          tiles of a      dual
+ *                      all strips       unpacked        unpacked       channel         multiply-adds */
+#ifndef LATENCY_PAIRS_H
+#define LATENCY_PAIRS_H
+
+#include "estimator/latency.h"
+
+/* Of a row of output, all its strips or patches together. */
+typedef struct {
+    double calls, tiles;
+    double shorts; /* tiles of one or two pixels, whose loop is shorter */
+    double strips; /* a depthwise layer goes over */
+    double words;  /* it unpacks of a channel */
+} PairsRow;
+
+/* One call for w pixels more. */
+void pairs_row_add(PairsRow *row, const Layer *l, int kernel, int w);
+void pairs_features(const Layer *l, int kernel, double rows, const PairsRow *row,
+                    double features[N_FEATURES]);
+
+#endif
