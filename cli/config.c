@@ -148,7 +148,7 @@ static const Key code_keys[] = {
 
 static const Key target_keys[] = {
     VALUE("name", KEY_TEXT, Target, name, 0, 0, ""),
-    VALUE("core", KEY_TEXT, Target, core, 0, 0, "cortex-m4, cortex-m7"),
+    VALUE("core", KEY_TEXT, Target, core, 0, 0, "cortex-m4, cortex-m7, cortex-m55"),
     VALUE("machine", KEY_TEXT, Target, machine, 0, 0, "QEMU's board, empty: estimates only"),
     VALUE("sram", KEY_BYTES, Target, sram, 0, 0, "on the chip"),
     VALUE("flash", KEY_BYTES, Target, flash, 0, 0, "on the chip"),

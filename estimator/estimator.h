@@ -19,7 +19,7 @@ typedef struct {
 
 typedef struct {
     char name[32];
-    char core[32];          /* "cortex-m4", "cortex-m7": what the compiler is told */
+    char core[32];          /* "cortex-m4", "cortex-m7", "cortex-m55": for the compiler */
     char machine[32];       /* QEMU's board, "" when the target can only be estimated */
     uint64_t sram, flash;   /* bytes on the chip */
     uint64_t sram_reserve;  /* bytes kept for stack, drivers, the application */

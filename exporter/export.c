@@ -247,14 +247,14 @@ static const char readme[] =
     "------\n"
     "    make host && ./model_host    on this machine; it checks itself\n"
     "    make && make run             for the board in board.mk, under QEMU\n"
-    "    make run BOARD=cortex-m4     or cortex-m0plus, -m3, -m7, -m33, riscv32\n"
+    "    make run BOARD=cortex-m4     or cortex-m0plus, -m3, -m7, -m33, -m55, riscv32\n"
     "\n"
     "Port it\n"
     "-------\n"
     "PORTING.md: which files and flags, where the arena goes, a camera's rows by DMA, tasks and\n"
     "stack, a cycle counter. model.h says what the call needs and promises. In short:\n"
     "\n"
-    "1. model.c, model_check.c and tb*.c as C99 with -O2, model.h and tb*.h beside them.\n"
+    "1. model.c, model_check.c and tb*.c as C99 with -O2, all .h files beside them.\n"
     "2. The arena at a multiple of MODEL_ARENA_ALIGN, and the stack said above.\n"
     "3. With MODEL_SELF_CHECK defined, model_self_check(arena) returns 0 when all is well.\n";
 

@@ -1,4 +1,5 @@
 #include "simd.h"
+#include "simd_mve.h"
 
 /* TFLite gives the sum of two int8 a headroom of 20 bits. No shift is positive,
  * so inputs stay below 2^28 and sums below 2^29. That leaves room to double
@@ -105,12 +106,47 @@ static void add_quickly(const QuickAdd *add, const int8_t *halved, const int8_t 
         add_values(&q, halved++, other++, out++, 1);
 }
 
+#if TB_MVE
+/* One input of four, rescaled. */
+TB_INLINE int32x4_t rescale_four(const TbOp *op, int i, int32x4_t x, int32_t zero)
+{
+    x = vshlq_n_s32(vsubq_n_s32(x, zero), LEFT_SHIFT);
+    return tb_scale_same(x, op->multiplier[i], vdupq_n_s32(op->shift[i]));
+}
+
+TB_INLINE int32x4_t add_four(const TbOp *op, int32x4_t x, int32x4_t y)
+{
+    x = vaddq_s32(rescale_four(op, 0, x, op->in_zero), rescale_four(op, 1, y, op->in2_zero));
+    x = tb_scale_same(x, op->multiplier[2], vdupq_n_s32(op->shift[2]));
+    x = vmaxq_s32(vaddq_n_s32(x, op->out_zero), vdupq_n_s32(op->act_min));
+    return vminq_s32(x, vdupq_n_s32(op->act_max));
+}
+
+/* Any constants; what is left of the last four under a predicate. */
+static void add_fours(const TbOp *op, const int8_t *a, const int8_t *b, int8_t *out, int n)
+{
+    const int32_t multiplier[] = {op->multiplier[0], op->multiplier[1], op->multiplier[2]};
+    const int8_t shift[] = {op->shift[0], op->shift[1], op->shift[2]};
+    TbOp own = *op; /* which no output can lie over */
+    own.multiplier = multiplier, own.shift = shift;
+    for (; n >= 4; n -= 4, a += 4, b += 4, out += 4)
+        vstrbq_s32(out, add_four(&own, vldrbq_s32(a), vldrbq_s32(b)));
+    const mve_pred16_t left = vctp32q((uint32_t)n);
+    const int32x4_t x = vldrbq_z_s32(a, left), y = vldrbq_z_s32(b, left);
+    vstrbq_p_s32(out, add_four(&own, x, y), left);
+}
+#endif
+
 /* out = (a * 2^20 scaled + b * 2^20 scaled) scaled; out may be one of the rows. */
 void tb_add_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
     const int n = op->out_w * op->out_c, halved = !is_half(op, 0);
     (void)scratch;
 
+#if TB_MVE
+    add_fours(op, rows->in[0], rows->in[1], rows->out[0], n);
+    return;
+#endif
     if (TB_DSP && is_quick_add(op, halved)) {
         const QuickAdd q = quick_add(op, halved);
         add_quickly(&q, rows->in[halved], rows->in[1 - halved], rows->out[0], n);

@@ -7,6 +7,7 @@
 #define TB_CHANNELS_H
 
 #include "simd.h"
+#include "simd_mve.h"
 
 enum { TB_BLOCK = TB_VECTORS ? 16 : 4 };
 
@@ -82,6 +83,12 @@ TB_INLINE int32_t tb_sum_taps(const TbPixel *p, int channel, int n, int32_t *sum
             continue;
         const int8_t *x = p->rows[y] + (p->x + p->taps.from) * in_c + channel;
         count += p->taps.to - p->taps.from;
+#if TB_MVE
+        if (n == 16) {
+            tb_sum_sixteen(sum, x, in_c, p->taps.to - p->taps.from);
+            continue;
+        }
+#endif
         for (int tap = p->taps.from; tap < p->taps.to; tap++, x += in_c) {
             TB_UNROLL
             for (int i = 0; i < n; i++)

@@ -12,7 +12,9 @@
 /* With an FPU gcc cannot allocate the registers of our assembly, unless it is told to leave the
  * FPU's alone; from gcc 11 on it can be told. There is no float in here. */
 #if defined(__arm__) && defined(__ARM_FP) && defined(__GNUC__) && !defined(__clang__)
-#if __GNUC__ >= 11
+#if defined(__ARM_FEATURE_MVE) /* whose vectors are there (simd_mve.h) */
+#define TB_FEW_REGISTERS 1
+#elif __GNUC__ >= 11
 #pragma GCC target("general-regs-only")
 #else
 #define TB_FEW_REGISTERS 1

@@ -8,6 +8,7 @@
 #define TB_WINDOW_H
 
 #include "simd.h"
+#include "simd_mve.h"
 
 /* Channels whose sums are kept for a pixel, so that vectors can turn them into
  * outputs; without vectors just the four that are summed together. */
@@ -82,6 +83,114 @@ typedef struct {
     int kh, kw, stride, pad_left; /* stride 0: there is one window */
     int padded; /* a window may reach over the edges of the image */
 } TbWindow;
+
+#if TB_MVE
+
+/* Sums of four channels of the window at x, of x - zero; its rows may be NULL. */
+TB_INLINE int32x4_t tb_window_once(const TbOp *op, const TbWindow *k, const int8_t *const *rows,
+                                   const int8_t *const w[4], int x)
+{
+    const int in_c = op->in_c;
+    const TbTaps whole = {0, k->kw}, t = k->padded ? tb_taps(x, k->kw, op->in_w) : whole;
+    const int n = (t.to - t.from) * in_c;
+    TbDots s = {0, 0, 0, 0};
+    for (int y = 0; y < k->kh; y++) {
+        if (k->padded && (!rows[y] || n == 0))
+            continue;
+        const int at = (y * k->kw + t.from) * in_c;
+        const int8_t *const row[] = {w[0] + at, w[1] + at, w[2] + at, w[3] + at};
+        tb_dot_four_less(&s, rows[y] + (x + t.from) * in_c, row, n, op->in_zero);
+    }
+    return tb_dots(s);
+}
+
+/* Rows [from, to) of a window are not NULL. */
+TB_INLINE TbTaps tb_window_height(const TbWindow *k, const int8_t *const *rows)
+{
+    TbTaps t = {0, k->kh};
+    while (k->padded && t.from < t.to && !rows[t.from])
+        t.from++;
+    while (k->padded && t.from < t.to && !rows[t.to - 1])
+        t.to--;
+    return t;
+}
+
+/* The same of x itself, with all columns inside and n = kw * in_c; w: of the first row inside. */
+TB_INLINE int32x4_t tb_window_whole(const TbWindow *k, const int8_t *const *rows, TbTaps height,
+                                    const int8_t *const w[4], int at, int n)
+{
+    TbDots s = {0, 0, 0, 0};
+    if (k->kh == 1 && !k->padded)
+        tb_dot_four(&s, rows[0] + at, w, n);
+    else if (height.from < height.to)
+        tb_dot_four_rows(&s, rows + height.from, height.to - height.from, at, w, n);
+    return tb_dots(s);
+}
+
+/* Pixels whose window is all inside the row, when they are worth the quick way; else none. */
+TB_INLINE TbTaps tb_window_inside(const TbOp *op, const TbWindow *k, int pixels)
+{
+    enum { WORTH = 3 };
+    const int stride = k->stride > 0 ? k->stride : 1, room = op->in_w + k->pad_left - k->kw;
+    TbTaps inside = {0, pixels};
+    if (k->padded) {
+        inside.from = (k->pad_left + stride - 1) / stride;
+        inside.to = room < 0 ? 0 : room / stride + 1;
+        inside.to = inside.to < pixels ? inside.to : pixels;
+    }
+    if (inside.to - inside.from < WORTH)
+        inside.from = inside.to = pixels;
+    return inside;
+}
+
+/* Four channels, or the n there are, of all pixels. */
+TB_INLINE void tb_window_channels(const TbOp *op, const TbWindow *k, const int8_t *const *rows,
+                                  int8_t *out, int pixels, int channel, int n)
+{
+    const int in_c = op->in_c, run = k->kw * in_c;
+    const ptrdiff_t size = k->kh * run;
+    const int8_t *a = op->weights + channel * size, *b = n > 1 ? a + size : a;
+    const int8_t *c = n > 2 ? b + size : b, *const w[] = {a, b, c, n > 3 ? c + size : c};
+    const TbTaps height = tb_window_height(k, rows), inside = tb_window_inside(op, k, pixels);
+    const int first = height.from * run;
+    const int8_t *const from[] = {w[0] + first, w[1] + first, w[2] + first, w[3] + first};
+    const TbLanes lanes = tb_lanes(op, channel, n);
+    const int32x4_t bias = vldrwq_z_s32(op->bias + channel, lanes.there);
+    const int stride = k->stride, out_c = op->out_c, left = k->pad_left;
+    int32x4_t begin = bias;
+
+    out += channel;
+    for (int i = 0; i < pixels; i = i == inside.from ? inside.to : i + 1) {
+        const int x = i * stride - left;
+        const int32x4_t sum = vaddq_s32(bias, tb_window_once(op, k, rows, w, x));
+        if (i == inside.from)
+            begin = vsubq_s32(sum, tb_window_whole(k, rows, height, from, x * in_c, run));
+        tb_lanes_out(&lanes, sum, out + i * out_c);
+    }
+    out += (inside.from + 1) * out_c;
+    for (int i = inside.from + 1, at = (i * stride - left) * in_c; i < inside.to; i++) {
+        tb_lanes_out(&lanes, vaddq_s32(begin, tb_window_whole(k, rows, height, from, at, run)), out);
+        at += stride * in_c, out += out_c;
+    }
+}
+
+/* Groups of channels outside, pixels inside, as below. The last group goes back so far that it has
+ * four. */
+TB_INLINE void tb_window_pixels(const TbOp *op, const TbWindow *k, const int8_t *const *rows,
+                                int8_t *out, int pixels)
+{
+    const int out_c = op->out_c, n = out_c < 4 ? out_c : 4;
+    for (int c = 0; c < out_c; c += 4)
+        tb_window_channels(op, k, rows, out, pixels, c + n <= out_c ? c : out_c - n, n);
+}
+
+TB_INLINE void tb_window_row(const TbOp *op, const TbWindow *k, const int8_t *const *rows,
+                             int8_t *out)
+{
+    tb_window_pixels(op, k, rows, out, op->out_w);
+}
+
+#else
 
 /* Four channels, the last ones made twice where there are fewer. */
 typedef struct {
@@ -182,4 +291,5 @@ TB_INLINE void tb_window_row(const TbOp *op, const TbWindow *k, const int8_t *co
     }
 }
 
+#endif
 #endif

@@ -95,11 +95,13 @@ static void check_board(const char *core, const char *machine, Policy policy)
     ck_assert_uint_eq(run.data + run.bss, 0); /* no globals */
 }
 
-TEST(both_boards_answer_as_the_host_does)
+TEST(all_boards_answer_as_the_host_does)
 {
     SKIP_WITHOUT_TOOLS;
     check_board("cortex-m4", "mps2-an386", POLICY_LAYERWISE);
     check_board("cortex-m7", "mps2-an500", POLICY_INPLACE);
+    check_board("cortex-m55", "mps3-an547", POLICY_LAYERWISE);
+    check_board("cortex-m55", "mps3-an547", POLICY_INPLACE);
 }
 END
 
@@ -513,7 +515,7 @@ TEST(a_damaged_elf_is_refused_or_measured_but_never_overrun)
 }
 END
 
-SUITE(device, both_boards_answer_as_the_host_does, a_cortex_m0plus_answers_as_the_host_does,
+SUITE(device, all_boards_answer_as_the_host_does, a_cortex_m0plus_answers_as_the_host_does,
       a_cortex_m3_and_a_cortex_m33_do, a_32_bit_riscv_does, counts_repeat,
       an_exported_folder_builds_without_a_word_and_checks_itself,
       one_wrong_weight_in_flash_fails_the_self_check_on_the_board,

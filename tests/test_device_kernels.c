@@ -162,4 +162,12 @@ TEST(every_kernel_is_exact_on_a_cortex_m7)
 }
 END
 
-SUITE(device_kernels, every_kernel_is_exact_on_a_cortex_m4, every_kernel_is_exact_on_a_cortex_m7)
+/* Vectors of the core's own; QEMU knows its board since 7.0. */
+TEST(every_kernel_is_exact_on_a_cortex_m55)
+{
+    every_kernel_is_exact("cortex-m55", "mps3-an547");
+}
+END
+
+SUITE(device_kernels, every_kernel_is_exact_on_a_cortex_m4, every_kernel_is_exact_on_a_cortex_m7,
+      every_kernel_is_exact_on_a_cortex_m55)

@@ -81,6 +81,7 @@ void board_end(int status)
 /* ---- the stack ---- */
 
 enum { PAINT = 0x5713AC5 };
+enum { OWN = 8 }; /* words that the compiler may push for the loop that paints */
 
 extern uint32_t stack_limit[]; /* of the linker script */
 static uint32_t *painted_from;
@@ -88,7 +89,7 @@ static uint32_t *painted_from;
 __attribute__((noinline)) void board_stack_paint(void)
 {
     painted_from = stack_pointer();
-    for (volatile uint32_t *p = stack_limit; p < painted_from; p++)
+    for (volatile uint32_t *p = stack_limit; p < painted_from - OWN; p++)
         *p = PAINT;
 }
 

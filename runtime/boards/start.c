@@ -11,7 +11,18 @@ void *memset(void *to, int value, size_t n);
 
 extern uint32_t data_load[], data_begin[], data_end[], bss_begin[], bss_end[];
 
-void start(void)
+/* The vectors of an M55 are coprocessors that are off at reset (CPACR), and its
+ * loops without a branch want CCR.LOB. */
+static void enable_vectors(void)
+{
+#ifdef __ARM_FEATURE_MVE
+    *(volatile uint32_t *)0xE000ED88 |= 0xFu << 20;
+    *(volatile uint32_t *)0xE000ED14 |= 1u << 19;
+    __asm__ volatile("dsb\n isb" ::: "memory");
+#endif
+}
+
+static __attribute__((noinline)) void begin(void)
 {
     const uint32_t *from = data_load;
     for (uint32_t *p = data_begin; p < data_end; p++)
@@ -19,6 +30,12 @@ void start(void)
     for (uint32_t *p = bss_begin; p < bss_end; p++)
         *p = 0;
     main(0, NULL);
+}
+
+void start(void)
+{
+    enable_vectors();
+    begin(); /* apart: whatever it takes to use vectors comes after that */
 }
 
 /* No interrupt is enabled: whatever comes here is a fault. */
