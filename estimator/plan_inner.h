@@ -12,8 +12,10 @@ static inline uint32_t plan_aligned(uint32_t bytes)
 
 /* Bytes that the kernel wants for one call, which makes a row of so many pixels. */
 uint32_t plan_scratch(const Layer *l, int kernel, int out_w);
-/* Pixels of a row of the layer's output, of the widest tile. */
-int plan_widest(const Net *net, const Plan *plan, int layer);
+/* The most of all tiles of its segment: a narrower one may want more. */
+uint32_t plan_scratch_of_tiles(const Net *net, const PlanSegment *segment, int layer, int kernel);
+/* Of a plan whose segments are made. */
+uint32_t plan_scratch_in(const Net *net, const Plan *plan, int layer, int kernel);
 /* Gives layers the kernels of pairs where their scratch is free in an arena of so many bytes, or of
  * what the plan takes if that is more. */
 void plan_use_free(const Net *net, Plan *plan, uint32_t arena);

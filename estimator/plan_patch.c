@@ -36,6 +36,12 @@ static void largest(const Net *net, int p, int n, uint16_t *h, uint16_t *w)
     }
 }
 
+static uint32_t tile_scratch(const Net *net, const Patching *a, int layer)
+{
+    PlanSegment s = {.n = (uint8_t)a->n, .rows = (uint8_t)a->p, .columns = (uint8_t)a->p};
+    return plan_scratch_of_tiles(net, &s, layer, plan_kernel(&net->layer[layer], a->small));
+}
+
 /* The stage's own output and a resident image have places of their own: for the packer, which
  * knows no empty tensors, they are of the least size. */
 static void pack_tiles(const Net *net, bool pulled, Patching *a)
@@ -51,7 +57,7 @@ static void pack_tiles(const Net *net, bool pulled, Patching *a)
         uint32_t bytes = (uint32_t)h[1 + i] * w[1 + i] * l->out_c;
         int in = 1 + l->input, in2 = op_has_two_inputs((Op)l->op) ? 1 + l->input2 : in;
         k->layer[i] = (PackLayer){{(uint8_t)in, (uint8_t)in2}, PACK_APART,
-                                  plan_aligned(plan_scratch(l, plan_kernel(l, a->small), w[1 + i]))};
+                                  plan_aligned(tile_scratch(net, a, i))};
         k->bytes[1 + i] = i + 1 < a->n && bytes ? plan_aligned(bytes) : PLAN_ALIGN;
         k->last[1 + i] = k->last[in] = k->last[in2] = (uint8_t)i;
     }
@@ -106,7 +112,7 @@ static void set_tiles(const Net *net, const Patching *a, Plan *plan)
     }
     for (int i = 0; i < a->n; i++) {
         plan->scratch[i].offset = a->pack.scratch_offset[i];
-        plan->scratch[i].bytes = plan_scratch(&net->layer[i], plan->kernel[i], w[1 + i]);
+        plan->scratch[i].bytes = tile_scratch(net, a, i);
     }
 }
 

@@ -116,18 +116,24 @@ static bool in_block(const Plan *plan, const PlanSegment *s, int layer)
     return false;
 }
 
-int plan_widest(const Net *net, const Plan *plan, int layer)
+uint32_t plan_scratch_of_tiles(const Net *net, const PlanSegment *s, int layer, int kernel)
 {
-    const PlanSegment *s = &plan->segment[segment_of(plan, layer)];
-    int most = 0;
+    const Layer *l = &net->layer[layer];
+    uint32_t most = 0;
     if (s->columns == 1)
-        return net->layer[layer].out_w;
+        return plan_scratch(l, kernel, l->out_w);
     for (int column = 0; column < s->columns; column++) {
         PlanRange range[NET_MAX_LAYERS + 1], *r = &range[1 + layer - s->first];
         plan_ranges(net, s, column, range);
-        most = r->x1 - r->x0 > most ? r->x1 - r->x0 : most;
+        uint32_t bytes = r->x1 > r->x0 ? plan_scratch(l, kernel, r->x1 - r->x0) : 0;
+        most = bytes > most ? bytes : most;
     }
     return most;
+}
+
+uint32_t plan_scratch_in(const Net *net, const Plan *plan, int layer, int kernel)
+{
+    return plan_scratch_of_tiles(net, &plan->segment[segment_of(plan, layer)], layer, kernel);
 }
 
 void plan_use_free(const Net *net, Plan *plan, uint32_t arena)
@@ -139,7 +145,7 @@ void plan_use_free(const Net *net, Plan *plan, uint32_t arena)
         Bytes gap = longest_gap(&a, arena);
         for (int i = plan->segment[s].first; i < plan->segment[s].first + plan->segment[s].n; i++) {
             int kernel = plan_kernel(&net->layer[i], false);
-            uint32_t bytes = plan_scratch(&net->layer[i], kernel, plan_widest(net, plan, i));
+            uint32_t bytes = plan_scratch_in(net, plan, i, kernel);
             if (kernel == plan->kernel[i] || bytes > gap.end - gap.begin ||
                 in_block(plan, &plan->segment[s], i))
                 continue;

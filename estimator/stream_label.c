@@ -198,8 +198,12 @@ static void set_head(Label *l, int k, const Step *t, int rows)
 
 static uint32_t scratch_of(const Step *t, const Strips *columns)
 {
-    return columns->n == 1 ? t->scratch
-                           : plan_aligned(plan_scratch(t->layer, t->kernel, (int)columns->widest));
+    uint32_t most = 0;
+    if (columns->n == 1)
+        return t->scratch;
+    for (int i = 0; i < columns->n; i++)
+        most = larger(most, plan_scratch(t->layer, t->kernel, columns->to[i] - columns->from[i]));
+    return plan_aligned(most);
 }
 
 bool label_extend(Label *l, const Step *step, int i, const Strips *columns)

@@ -85,7 +85,7 @@ static void set_shared(const Place *p, const Scene *c, const Label *l, const Rin
 static uint32_t kernel_scratch(const Place *p, int layer)
 {
     const Layer *l = &p->net->layer[layer];
-    return plan_scratch(l, plan_kernel(l, p->small), plan_widest(p->net, p->plan, layer));
+    return plan_scratch_in(p->net, p->plan, layer, plan_kernel(l, p->small));
 }
 
 static void set_small(const Place *p, int layer, int n)

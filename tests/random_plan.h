@@ -529,7 +529,8 @@ static inline uint32_t scratch_wanted(const Net *net, const Plan *plan, int i)
     if (plan_sums(net, plan, i))
         return 4u * l->in_c;
     if (!plan->block[i])
-        return plan_scratch(l, plan->kernel[i], plan_widest(net, plan, i));
+        return plan->tensor[1 + i].rows == 0 /* nobody asks for them: it never runs */
+                   ? 0 : plan_scratch_in(net, plan, i, plan->kernel[i]);
     int rows = (plan->block[i] - 1) * l[-1].sh + l[-1].kh;
     return (uint32_t)(rows * l[-1].kw + 1) * l[-1].in_c;
 }
