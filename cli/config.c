@@ -26,6 +26,7 @@ static const char *const kernels[] = {"pairs", "small", NULL};
 static const char *const formats[] = {DATA_FORMATS(X) NULL};
 static const char *const algorithms[] = {ALGORITHMS(X) NULL};
 static const char *const scores[] = {SCORES(X) NULL};
+static const char *const genes[] = {SHRINK_GENES(X) NULL};
 #undef X
 #define X(x, name, field) name,
 static const char *const objectives[] = {"accuracy", PARETO_COSTS(X) NULL};
@@ -178,11 +179,25 @@ static const Key augment_keys[] = {
     VALUE("cutout", KEY_INT, Augment, cutout, 0, 512, "side of a blank square, 0: none"),
     {.type = KEY_END}};
 
+static const Key gene_element[] = {{.type = KEY_CHOICE, .size = sizeof(int), .words = genes}};
+
+static const Key netaug_keys[] = {
+    VALUE("width", KEY_NUMBER, NetAug, width, 1, 8, "most channels of wider networks, times the winner's"),
+    VALUE("expansion", KEY_NUMBER, NetAug, expansion, 1, 8, "and in the middle of their blocks, besides"),
+    VALUE("share", KEY_NUMBER, NetAug, share, 0, 100, "of the wider network's loss"),
+    {.type = KEY_END}};
+
 static const Key train_keys[] = {
     VALUE("epochs", KEY_INT, TrainOptions, epochs, 0, 1e5, ""),
     VALUE("batch", KEY_INT, TrainOptions, batch, 2, 65536, "images a step"),
     VALUE("shards", KEY_INT, TrainOptions, shards, 1, 1024, "parts of a batch with norms of their own"),
     VALUE("subnets", KEY_INT, TrainOptions, subnets, 1, 64, "random subnets a step (supernet)"),
+    VALUE("sandwich", KEY_BOOL, TrainOptions, sandwich, 0, 0, "largest and smallest always among them (supernet)"),
+    VALUE("distill", KEY_BOOL, TrainOptions, distill, 0, 0, "the largest teaches the others (supernet)"),
+    {.name = "shrink", .type = KEY_LIST, .offset = offsetof(TrainOptions, shrink.gene), .size = sizeof(int),
+     .count_offset = offsetof(TrainOptions, shrink.n), .room = N_SHRINK_GENES, .sub = gene_element,
+     .help = "order in which choices open; []: all from the start (supernet)"},
+    {.name = "netaug", .type = KEY_MAP, MAP(TrainOptions, netaug, netaug_keys)},
     VALUE("rate", KEY_NUMBER, TrainOptions, rate, 1e-9, 100, "peak learning rate"),
     VALUE("warm_up", KEY_NUMBER, TrainOptions, warm_up, 0, 1000, "epochs"),
     VALUE("momentum", KEY_NUMBER, TrainOptions, momentum, 0, 0.9999, ""),
@@ -272,7 +287,8 @@ void config_defaults(Job *job)
                       .warm_up = 1,
                       .momentum = 0.9,
                       .weight_decay = 5e-5,
-                      .label_smoothing = 0.1};
+                      .label_smoothing = 0.1,
+                      .netaug = {.width = 1, .expansion = 1, .share = 1}};
     job->largest = job->supernet = job->finetune = t;
     job->supernet.epochs = 60;
     job->search = (EvolveOptions){.algorithm = ALGORITHM_EVOLUTION};
@@ -288,6 +304,12 @@ static int check_phase(const TrainOptions *o, const char *name)
     if (o->batch / o->shards < 2)
         return errorf("train.%s: a batch of %d in %d shards leaves norms fewer than 2 images", name,
                       o->batch, o->shards);
+    if (o->sandwich && o->subnets < 2)
+        return errorf("train.%s: a sandwich has 2 subnets at least", name);
+    if (o->distill && !o->sandwich)
+        return errorf("train.%s: distill wants sandwich: the largest subnet teaches", name);
+    if (!shrink_is_order(&o->shrink))
+        return errorf("train.%s: shrink is an order of kernel, depth and expand, or []", name);
     return 0;
 }
 

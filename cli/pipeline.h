@@ -78,10 +78,17 @@ int pipeline_count_time(Pipeline *p);               /* adds the time since the l
 int pipeline_begin(Pipeline *p, const char *phase); /* notes the phase and the time */
 /* The images that recalibrate and score a candidate. */
 AccuracyProtocol pipeline_scoring(Pipeline *p);
-/* Trains from the checkpoint of this name, or goes on, or finds it done. supernet: NULL for one
- * network. */
-int pipeline_train_phase(Pipeline *p, const char *name, Model *model, const Supernet *supernet,
-                         const TrainOptions *o);
+/* What a training phase trains: a model; where it is shared, a supernet's networks, or one. */
+typedef struct {
+    const char *name; /* of the phase and its checkpoint */
+    Model *model;
+    const Supernet *supernet; /* train()'s, or NULL */
+    const Net *inside;        /* train_inside()'s, or NULL */
+    const TrainOptions *o;
+} Training;
+
+/* Trains from the checkpoint of this name, or goes on, or finds it done. */
+int pipeline_train_phase(Pipeline *p, const Training *what);
 int pipeline_winner(Pipeline *p, CandidateRow *row); /* its row, yours to release */
 
 #endif

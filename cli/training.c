@@ -12,8 +12,7 @@
 
 typedef struct {
     Pipeline *p;
-    const char *name;
-    const TrainOptions *o;
+    const Training *what;
     double saved;
     int status;
     Progress bar;
@@ -25,7 +24,7 @@ static int save_state(Phase *f, const TrainState *t)
     void *data = train_state_save(t, &size);
     int status = results_begin(f->p->db);
     if (status == 0)
-        status = results_blob_put(f->p->db, f->p->run, f->name, data, size);
+        status = results_blob_put(f->p->db, f->p->run, f->what->name, data, size);
     if (status == 0)
         status = pipeline_count_time(f->p);
     if (status == 0)
@@ -44,28 +43,36 @@ static bool on_step(void *ctx, const TrainState *t)
     return f->status == 0;
 }
 
-/* Accuracy on some validation images with the running statistics; only one
- * network has them, a supernet has none. */
-static double look(Phase *f, const TrainState *t)
+/* Accuracy on some validation images; a supernet has none. What trains inside wider networks has
+ * its norms recalibrated for it. */
+static double look(const Phase *f)
 {
     Pipeline *p = f->p;
-    if (strcmp(f->name, "supernet") == 0)
+    AccuracyProtocol protocol = pipeline_scoring(p);
+    if (protocol.n_score > EPOCH_IMAGES)
+        protocol.n_score = EPOCH_IMAGES;
+    if (f->what->supernet)
         return -1;
-    AccuracyProtocol protocol = {.valid = &p->data.train,
-                                 .score = p->valid,
-                                 .n_score = p->n_valid < EPOCH_IMAGES ? p->n_valid : EPOCH_IMAGES};
-    return accuracy_of(t->model, p->workspace[0], &protocol).accuracy;
+    if (!f->what->inside) {
+        protocol.batches = 0;
+        return accuracy_of(f->what->model, p->workspace[0], &protocol).accuracy;
+    }
+    Model m;
+    supernet_slice(f->what->model, f->what->inside, &m);
+    double accuracy = accuracy_of(&m, p->workspace[0], &protocol).accuracy;
+    model_release(&m);
+    return accuracy;
 }
 
 static void on_epoch(void *ctx, const TrainState *t, int epoch, double loss, double accuracy,
                      double rate)
 {
     Phase *f = ctx;
-    EpochRow row = {.phase = f->name,
+    EpochRow row = {.phase = f->what->name,
                     .epoch = epoch,
                     .loss = loss,
                     .train_accuracy = accuracy,
-                    .valid_accuracy = look(f, t),
+                    .valid_accuracy = look(f),
                     .rate = rate,
                     .seconds = t->seconds};
     if (results_epoch_put(f->p->db, f->p->run, &row) != 0)
@@ -73,30 +80,38 @@ static void on_epoch(void *ctx, const TrainState *t, int epoch, double loss, dou
     char valid[32] = "";
     if (row.valid_accuracy >= 0)
         snprintf(valid, sizeof valid, ", validation %.2f %%", 100 * row.valid_accuracy);
-    log_info("%s: epoch %d/%d, loss %.4f, training %.2f %%%s, %.0f images/s", f->name, epoch,
-             f->o->epochs, loss, 100 * accuracy, valid, (double)t->seen / t->seconds);
+    log_info("%s: epoch %d/%d, loss %.4f, training %.2f %%%s, %.0f images/s", f->what->name, epoch,
+             f->what->o->epochs, loss, 100 * accuracy, valid, (double)t->seen / t->seconds);
 }
 
-/* Trains, or goes on, or finds it done. */
-int pipeline_train_phase(Pipeline *p, const char *name, Model *model, const Supernet *supernet,
-                         const TrainOptions *o)
+static void go_on(Phase *f, TrainState *t)
 {
-    Phase f = {.p = p, .name = name, .o = o, .saved = clock_seconds()};
+    const Training *w = f->what;
+    Pipeline *p = f->p;
+    TrainHooks hooks = {.ctx = f, .step = on_step, .epoch = on_epoch};
+    if (t->step > 0)
+        log_info("%s: continues at step %lld of %lld", w->name, (long long)t->step,
+                 (long long)t->steps);
+    progress_begin(&f->bar, w->name, t->steps, t->step);
+    if (w->inside)
+        train_inside(t, w->inside, &p->data.train, p->fit, p->n_fit, w->o, &hooks);
+    else
+        train(t, w->supernet, &p->data.train, p->fit, p->n_fit, w->o, &hooks);
+    progress_end(&f->bar);
+}
+
+int pipeline_train_phase(Pipeline *p, const Training *what)
+{
+    Phase f = {.p = p, .what = what, .saved = clock_seconds()};
     TrainState t;
-    train_state_init(&t, model, o, p->n_fit);
+    train_state_init(&t, what->model, what->o, p->n_fit);
     void *data = NULL;
     size_t size;
-    int found = results_blob_get(p->db, p->run, name, &data, &size);
+    int found = results_blob_get(p->db, p->run, what->name, &data, &size);
     int status = found == 0 ? train_state_load(&t, data, size) : found < 0 ? -1 : 0;
     free(data);
     if (status == 0 && t.step < t.steps) {
-        if (t.step > 0)
-            log_info("%s: continues at step %lld of %lld", name, (long long)t.step,
-                     (long long)t.steps);
-        progress_begin(&f.bar, name, t.steps, t.step);
-        TrainHooks hooks = {.ctx = &f, .step = on_step, .epoch = on_epoch};
-        train(&t, supernet, &p->data.train, p->fit, p->n_fit, o, &hooks);
-        progress_end(&f.bar);
+        go_on(&f, &t);
         status = f.status == 0 ? save_state(&f, &t) : -1;
     }
     train_state_release(&t);
@@ -106,6 +121,9 @@ int pipeline_train_phase(Pipeline *p, const char *name, Model *model, const Supe
 int pipeline_train(Pipeline *p)
 {
     Job *job = &p->job;
+    Model *shared = &p->supernet.shared;
+    Training largest = {"largest", shared, .o = &job->largest},
+             supernet = {"supernet", shared, .supernet = &p->supernet, .o = &job->supernet};
     if (pipeline_begin(p, "train") != 0)
         return -1;
     supernet_init(&p->supernet, &job->space, p->width, p->resolution, p->n_classes);
@@ -118,15 +136,14 @@ int pipeline_train(Pipeline *p)
         return -1;
     if (begun == 1) { /* the supernet's own state takes over from the largest network's */
         Rng rng = rng_make(job->seed, 9);
-        model_randomise(&p->supernet.shared, &rng);
-        if (pipeline_train_phase(p, "largest", &p->supernet.shared, NULL, &job->largest) != 0)
+        model_randomise(shared, &rng);
+        if (pipeline_train_phase(p, &largest) != 0)
             return -1;
-        supernet_sort_channels(&p->supernet);
+        supernet_sort_channels(shared);
     }
-    if (pipeline_train_phase(p, "supernet", &p->supernet.shared, &p->supernet, &job->supernet) != 0)
+    if (pipeline_train_phase(p, &supernet) != 0)
         return -1;
-    log_info("supernet: %s parameters, hash %016llx",
-             text_count((double)p->supernet.shared.n_params),
-             (unsigned long long)model_hash(&p->supernet.shared));
+    log_info("supernet: %s parameters, hash %016llx", text_count((double)shared->n_params),
+             (unsigned long long)model_hash(shared));
     return 0;
 }

@@ -11,13 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The winner's own weights, recalibrated. */
-static void take_weights(Pipeline *p, const Genotype *g, Model *m)
+static void recalibrate(Pipeline *p, Model *m)
 {
     AccuracyProtocol protocol = pipeline_scoring(p);
     protocol.n_score = 1;
-    supernet_extract(&p->supernet, g, m);
     accuracy_of(m, p->workspace[0], &protocol);
+}
+
+/* The winner's own weights, recalibrated. */
+static void take_weights(Pipeline *p, const Genotype *g, Model *m)
+{
+    supernet_extract(&p->supernet, g, m);
+    recalibrate(p, m);
 }
 
 static int quantize(Pipeline *p, const Model *m, QModel *q)
@@ -163,11 +168,35 @@ static int judge(Pipeline *p, Model *m, const QModel *q, CandidateRow *row)
     return results_candidate_put(p->db, p->run, row);
 }
 
+/* Inside wider networks, of which m alone is kept. */
+static int finetune_inside(Pipeline *p, Model *m)
+{
+    const TrainOptions *o = &p->job.finetune;
+    Net net = m->net;
+    Rng rng = rng_make(o->seed, 0);
+    Model wide;
+    netaug_widen(m, &o->netaug, &rng, &wide);
+    Training inside = {"finetune", &wide, .inside = &net, .o = o};
+    int status = pipeline_train_phase(p, &inside);
+    model_release(m);
+    supernet_slice(&wide, &net, m);
+    recalibrate(p, m);
+    model_release(&wide);
+    return status;
+}
+
+static int finetune(Pipeline *p, Model *m)
+{
+    Training alone = {"finetune", m, .o = &p->job.finetune};
+    if (pipeline_begin(p, "finetune") != 0)
+        return -1;
+    return netaug_widens(&p->job.finetune.netaug) ? finetune_inside(p, m)
+                                                  : pipeline_train_phase(p, &alone);
+}
+
 static int finish_model(Pipeline *p, Model *m, CandidateRow *row)
 {
-    if (pipeline_begin(p, "finetune") != 0 ||
-        pipeline_train_phase(p, "finetune", m, NULL, &p->job.finetune) != 0 ||
-        pipeline_begin(p, "quantize") != 0)
+    if (finetune(p, m) != 0 || pipeline_begin(p, "quantize") != 0)
         return -1;
     QModel q;
     if (quantize(p, m, &q) != 0)

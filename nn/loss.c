@@ -1,13 +1,11 @@
 #include "nn/loss.h"
 
-#include "nn/pass.h"
-
 #include <assert.h>
 #include <math.h>
 
 typedef struct {
     int best;
-    double log_sum, sum; /* log of the sum of exponentials; sum of the logits */
+    double log_sum; /* log of the sum of exponentials */
 } Row;
 
 static Row row_of(const float *logits, int n)
@@ -18,35 +16,47 @@ static Row row_of(const float *logits, int n)
         if (logits[i] > logits[r.best])
             r.best = i;
     double top = (double)logits[r.best];
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         exponentials += exp((double)logits[i] - top);
-        r.sum += (double)logits[i];
-    }
     r.log_sum = top + log(exponentials);
     return r;
 }
 
-double loss_smoothed(const float *logits, const int *labels, int n, int n_classes,
-                     double smoothing, float *grad, int *correct)
+/* The probability that class j of example i should get. */
+static double target_of(const Lesson *lesson, int n_classes, int i, int j)
 {
-    double loss = 0, rest = smoothing / n_classes;
+    double smoothing = lesson->label_smoothing;
+    if (lesson->teacher)
+        return (double)lesson->teacher[(size_t)i * (size_t)n_classes + (size_t)j];
+    return smoothing / n_classes + (j == lesson->labels[i] ? 1 - smoothing : 0);
+}
+
+double loss_of(const float *logits, const Lesson *lesson, int n_classes, float *grad, int *correct)
+{
+    double loss = 0;
+    float *answers = lesson->answers;
     int right = 0;
-    for (int i = 0; i < n; i++, logits += n_classes) {
-        assert(labels[i] >= 0 && labels[i] < n_classes);
+    for (int i = 0; i < lesson->n; i++, logits += n_classes) {
+        assert(lesson->labels[i] >= 0 && lesson->labels[i] < n_classes);
         Row r = row_of(logits, n_classes);
-        loss += r.log_sum - (1 - smoothing) * (double)logits[labels[i]] - rest * r.sum;
-        right += r.best == labels[i];
-        for (int j = 0; grad && j < n_classes; j++) {
-            double target = rest + (j == labels[i] ? 1 - smoothing : 0);
-            *grad++ = (float)((exp((double)logits[j] - r.log_sum) - target) / n);
+        right += r.best == lesson->labels[i];
+        for (int j = 0; j < n_classes; j++) {
+            double target = target_of(lesson, n_classes, i, j);
+            double log_p = (double)logits[j] - r.log_sum, p = exp(log_p);
+            loss -= target * log_p;
+            if (grad)
+                *grad++ = (float)((p - target) / lesson->n);
+            if (answers)
+                *answers++ = (float)p;
         }
     }
     if (correct)
         *correct = right;
-    return loss / n;
+    return loss / lesson->n;
 }
 
 double nn_score(const float *logits, const int *labels, int n, int n_classes, int *correct)
 {
-    return loss_smoothed(logits, labels, n, n_classes, 0, NULL, correct);
+    Lesson lesson = {.labels = labels, .n = n};
+    return loss_of(logits, &lesson, n_classes, NULL, correct);
 }

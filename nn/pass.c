@@ -205,18 +205,18 @@ static void backward(Pass *p)
     }
 }
 
-double nn_train_pass(const Model *m, Workspace *ws, const float *images, const int *labels, int n,
-                     double label_smoothing, Model *grad, int *correct)
+double nn_train_pass(const Model *m, Workspace *ws, const Lesson *lesson, Model *grad,
+                     int *correct)
 {
-    Pass p = {.ws = ws, .model = m, .n = n, .grad = grad, .backward = true};
+    Pass p = {.ws = ws, .model = m, .n = lesson->n, .grad = grad, .backward = true};
     int last = m->net.n_layers - 1, classes = (int)layer_floats(net_output(&m->net));
-    assert(n > 0 && grad->n_params == m->n_params);
-    begin(&p, images);
+    assert(lesson->n > 0 && grad->n_params == m->n_params);
+    begin(&p, lesson->images);
     forward(&p, grad->layer);
     memset(grad->params, 0, grad->n_params * sizeof(float));
     Tensor *out = workspace_tensor(ws, last);
     const float *logits = tensor_read(out, 0, pixels_of(&p, last), ws->step[last].scratch);
-    double loss = loss_smoothed(logits, labels, n, classes, label_smoothing, out->grad, correct);
+    double loss = loss_of(logits, lesson, classes, out->grad, correct);
     tensor_grad_written(out, 0, pixels_of(&p, last));
     backward(&p);
     return loss;

@@ -16,12 +16,23 @@ void workspace_free(Workspace *ws);
 /* Logits [n][classes] with the model's running statistics. Any n. */
 void nn_infer(const Model *m, Workspace *ws, const float *images, int n, float *logits);
 
-/* One training pass: forward with the batch's own statistics, label-smoothed
- * cross entropy (mean over the batch; Szegedy et al. 2016), backward. grad is
+/* A batch, and what is right about it: the labels, smoothed (Szegedy et al.
+ * 2016, 7), or what a teacher says (Hinton et al. 2015, at temperature 1). */
+typedef struct {
+    const float *images;
+    const int *labels;      /* [n]; with a teacher they only count right answers */
+    int n;
+    double label_smoothing; /* 1 - smoothing on the label, smoothing / classes on every class */
+    const float *teacher;   /* [n][classes], probabilities; NULL: the labels teach */
+    float *answers;         /* [n][classes], gets the network's own probabilities; may be NULL */
+} Lesson;
+
+/* One training pass: forward with the batch's own statistics, cross entropy
+ * (mean over the batch), backward; nothing flows back into a teacher. grad is
  * overwritten: gradients of all parameters, and in grad->stats the batch's
  * mean and (unbiased) variance. Returns the mean loss; *correct may be NULL. */
-double nn_train_pass(const Model *m, Workspace *ws, const float *images, const int *labels, int n,
-                     double label_smoothing, Model *grad, int *correct);
+double nn_train_pass(const Model *m, Workspace *ws, const Lesson *lesson, Model *grad,
+                     int *correct);
 
 /* Recalibration of the norms (MCUNet 2.3 / Slimmable networks): forward with
  * batch statistics; the k-th call (k from 0) makes m's running statistics the

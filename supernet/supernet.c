@@ -47,6 +47,12 @@ static void take(Run run, float share)
     memcpy(run.small, run.big, sizeof(float) * (size_t)run.n);
 }
 
+static void put(Run run, float share)
+{
+    (void)share;
+    memcpy(run.big, run.small, sizeof(float) * (size_t)run.n);
+}
+
 static void give(Run run, float share)
 {
     for (int i = 0; i < run.n; i++)
@@ -107,20 +113,29 @@ static void take_stats(Model *small, Model *big)
     }
 }
 
+void supernet_slice(const Model *shared, const Net *net, Model *out)
+{
+    model_init(out, net);
+    Model big = *shared; /* the visitors may write either side; `take` writes the small one */
+    visit_params(out, &big, take, 1);
+    take_stats(out, &big);
+}
+
 void supernet_extract(const Supernet *s, const Genotype *g, Model *out)
 {
     Net net;
     genotype_expand(&s->space, g, s->n_classes, &net);
-    model_init(out, &net);
-    Model shared = s->shared; /* the visitors may write either side; `take` writes the small one */
-    visit_params(out, &shared, take, 1);
-    take_stats(out, &shared);
+    supernet_slice(&s->shared, &net, out);
 }
 
-void supernet_add_gradient(const Supernet *s, Model *sum, const Model *grad, float share)
+void supernet_put(Model *shared, const Model *net)
 {
-    assert(sum->n_params == s->shared.n_params);
-    (void)s;
+    Model small = *net;
+    visit_params(&small, shared, put, 1);
+}
+
+void supernet_add_gradient(Model *sum, const Model *grad, float share)
+{
     Model small = *grad;
     visit_params(&small, sum, give, share);
 }
@@ -191,9 +206,9 @@ static void sort_block(Model *m, int i)
     free(order);
 }
 
-void supernet_sort_channels(Supernet *s)
+void supernet_sort_channels(Model *shared)
 {
-    for (int i = 0; i < s->shared.net.n_layers; i++)
-        if (s->shared.net.layer[i].role == ROLE_EXPAND)
-            sort_block(&s->shared, i);
+    for (int i = 0; i < shared->net.n_layers; i++)
+        if (shared->net.layer[i].role == ROLE_EXPAND)
+            sort_block(shared, i);
 }

@@ -24,14 +24,19 @@ void supernet_release(Supernet *s);
  * statistics are the largest network's and want recalibration. `out` is
  * initialised here, yours to release. */
 void supernet_extract(const Supernet *s, const Genotype *g, Model *out);
+/* The same for any network whose layers are, by stage, block and role, layers of
+ * `shared`, and nowhere larger. */
+void supernet_slice(const Model *shared, const Net *net, Model *out);
+/* And back: shared gets the parameters of such a network where they belong; statistics stay. */
+void supernet_put(Model *shared, const Model *net);
 
 /* sum += share * grad: adds a subnet's gradient where its weights live. sum is
- * a Model of the largest network, grad one of g's. Statistics are left alone. */
-void supernet_add_gradient(const Supernet *s, Model *sum, const Model *grad, float share);
+ * a Model of the largest network, grad a subnet's. Statistics are left alone. */
+void supernet_add_gradient(Model *sum, const Model *grad, float share);
 
 /* Sorts the channels inside every block by importance, the L1 norm of the
  * projection weights that read them, so that the leading channels are the ones
  * to keep (Once-for-all, elastic width). The largest network computes the same. */
-void supernet_sort_channels(Supernet *s);
+void supernet_sort_channels(Model *shared);
 
 #endif

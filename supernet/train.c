@@ -99,7 +99,8 @@ typedef struct {
 } Task;
 
 typedef struct {
-    const Supernet *supernet;
+    const Supernet *supernet; /* whose subnets are trained, or NULL */
+    const Net *inside;        /* the network trained inside wider ones, or NULL */
     const Dataset *data;
     const TrainOptions *o;
     int shard_size, n_subnets, n_tasks, threads;
@@ -107,27 +108,34 @@ typedef struct {
     int *order; /* this epoch's examples */
     float *images;
     int *labels;
-    Genotype *genotype; /* [n_subnets] of this step */
+    Net *net; /* [n_subnets] of this step; NULL: the whole model is trained */
+    float *answers; /* [images][classes], the first subnet's; NULL: it teaches nobody */
     Task *task;
     Workspace **workspace; /* [threads] */
     Model sum;
 } Trainer;
 
-static void trainer_init(Trainer *r, const TrainState *t, const Supernet *supernet,
-                         const Dataset *d, int n, const TrainOptions *o)
+/* Completes a Trainer that knows what is trained. */
+static void trainer_init(Trainer *r, const TrainState *t, int n)
 {
+    const TrainOptions *o = r->o;
+    const Dataset *d = r->data;
     int batch = n < o->batch ? n : o->batch;
-    *r = (Trainer){.supernet = supernet, .data = d, .o = o, .threads = o->threads};
     int shards = o->shards < batch ? o->shards : batch;
+    assert(n > 0 && o->batch > 0 && o->shards > 0 && o->threads > 0);
+    r->threads = o->threads;
     r->shard_size = batch / shards;
-    r->n_subnets = supernet ? o->subnets : 1;
+    r->n_subnets = r->supernet ? o->subnets : r->inside ? 2 : 1;
     r->n_tasks = r->n_subnets * shards;
     r->per_epoch = steps_an_epoch(o, n);
     r->order = xmalloc(sizeof(int) * (size_t)n);
     size_t image = (size_t)d->h * (size_t)d->w * (size_t)d->c;
     r->images = xaligned(sizeof(float) * image * (size_t)(r->shard_size * shards));
     r->labels = xcalloc((size_t)(r->shard_size * shards), sizeof(int));
-    r->genotype = xcalloc((size_t)r->n_subnets, sizeof(Genotype));
+    if (r->supernet || r->inside)
+        r->net = xcalloc((size_t)r->n_subnets, sizeof(Net));
+    if (r->supernet && o->distill)
+        r->answers = xcalloc((size_t)(r->shard_size * shards * d->n_classes), sizeof(float));
     r->task = xcalloc((size_t)r->n_tasks, sizeof(Task));
     for (int i = 0; i < r->n_tasks; i++) {
         r->task[i].subnet = i / shards;
@@ -149,7 +157,8 @@ static void trainer_release(Trainer *r)
     model_release(&r->sum);
     free(r->workspace);
     free(r->task);
-    free(r->genotype);
+    free(r->answers);
+    free(r->net);
     free(r->labels);
     free(r->images);
     free(r->order);
@@ -168,12 +177,26 @@ static void order_epoch(Trainer *r, int64_t epoch, const int *index, int n)
     rng_shuffle(&rng, r->order, n);
 }
 
-static void draw_subnets(Trainer *r, int64_t step)
+static void draw_subnets(Trainer *r, TrainState *t, Rng *rng)
 {
-    const Supernet *s = r->supernet;
-    Rng rng = step_rng(r->o, STREAM_SUBNETS, step, 0);
-    for (int i = 0; s && i < r->n_subnets; i++)
-        r->genotype[i] = genotype_sample(&s->space, s->width, s->resolution, &rng);
+    const TrainOptions *o = r->o;
+    Space open = shrink_open(&r->supernet->space, &o->shrink, t->step, t->steps);
+    if (shrink_opens(&o->shrink, SHRINK_EXPAND, t->step, t->steps)) {
+        supernet_sort_channels(t->model); /* the momentum was that of other channels */
+        memset(t->velocity, 0, sizeof(float) * t->model->n_params);
+    }
+    subnets_draw(r->supernet, &open, o->sandwich, rng, r->net, r->n_subnets);
+}
+
+static void draw_nets(Trainer *r, TrainState *t)
+{
+    Rng rng = step_rng(r->o, STREAM_SUBNETS, t->step, 0);
+    if (r->supernet)
+        draw_subnets(r, t, &rng);
+    if (r->inside) {
+        r->net[0] = *r->inside;
+        netaug_draw(r->inside, &r->o->netaug, &rng, &r->net[1]);
+    }
 }
 
 static void prepare_shard(Trainer *r, int64_t step, int shard)
@@ -186,11 +209,27 @@ static void prepare_shard(Trainer *r, int64_t step, int shard)
                   r->images + (size_t)first * image, r->labels + first);
 }
 
+static Lesson lesson_of(const Trainer *r, const Task *task)
+{
+    size_t image = (size_t)r->data->h * (size_t)r->data->w * (size_t)r->data->c;
+    int first = task->shard * r->shard_size;
+    Lesson lesson = {.images = r->images + (size_t)first * image,
+                     .labels = r->labels + first,
+                     .n = r->shard_size,
+                     .label_smoothing = r->o->label_smoothing};
+    float *answers = r->answers ? r->answers + first * r->data->n_classes : NULL;
+    if (task->subnet == 0)
+        lesson.answers = answers;
+    else
+        lesson.teacher = answers;
+    return lesson;
+}
+
 static void do_task(Trainer *r, Task *task, const Model *whole)
 {
     Model net = *whole;
-    if (r->supernet) {
-        supernet_extract(r->supernet, &r->genotype[task->subnet], &net);
+    if (r->net) {
+        supernet_slice(whole, &r->net[task->subnet], &net);
         if (task->has_grad)
             model_release(&task->grad);
         task->has_grad = false;
@@ -199,25 +238,40 @@ static void do_task(Trainer *r, Task *task, const Model *whole)
         model_init(&task->grad, &net.net);
         task->has_grad = true;
     }
-    size_t image = (size_t)r->data->h * (size_t)r->data->w * (size_t)r->data->c;
-    int first = task->shard * r->shard_size;
-    task->loss = nn_train_pass(&net, r->workspace[omp_get_thread_num()],
-                               r->images + (size_t)first * image, r->labels + first, r->shard_size,
-                               r->o->label_smoothing, &task->grad, &task->correct);
-    if (r->supernet)
+    Lesson lesson = lesson_of(r, task);
+    task->loss = nn_train_pass(&net, r->workspace[omp_get_thread_num()], &lesson, &task->grad,
+                               &task->correct);
+    if (r->net)
         model_release(&net);
+}
+
+/* By all threads of a parallel region, which wait for each other at the end. */
+static void do_tasks(Trainer *r, int from, int to, const Model *whole)
+{
+#pragma omp for schedule(dynamic, 1)
+    for (int i = from; i < to; i++)
+        do_task(r, &r->task[i], whole);
+}
+
+/* Of a task's loss in the step's. */
+static float share_of(const Trainer *r, const Task *task)
+{
+    int shards = r->n_tasks / r->n_subnets;
+    if (r->inside)
+        return (task->subnet == 0 ? 1.0f : (float)r->o->netaug.share) / (float)shards;
+    return 1.0f / (float)r->n_tasks;
 }
 
 /* Sums the tasks' gradients in their order: the same bits for any number of threads. */
 static void sum_gradients(Trainer *r)
 {
-    float share = 1.0f / (float)r->n_tasks;
     memset(r->sum.params, 0, sizeof(float) * r->sum.n_params);
     memset(r->sum.stats, 0, sizeof(float) * r->sum.n_stats);
     for (int i = 0; i < r->n_tasks; i++) {
         const Model *grad = &r->task[i].grad;
-        if (r->supernet) {
-            supernet_add_gradient(r->supernet, &r->sum, grad, share);
+        float share = share_of(r, &r->task[i]);
+        if (r->net) {
+            supernet_add_gradient(&r->sum, grad, share);
             continue;
         }
         for (size_t j = 0; j < grad->n_params; j++)
@@ -235,22 +289,21 @@ static double rate_at(const Trainer *r, const TrainState *t)
 
 static void do_step(Trainer *r, TrainState *t)
 {
-    int shards = r->n_tasks / r->n_subnets;
-    draw_subnets(r, t->step);
+    int shards = r->n_tasks / r->n_subnets, teachers = r->answers ? shards : 0;
+    draw_nets(r, t);
 #pragma omp parallel num_threads(r->threads)
     {
 #pragma omp for schedule(dynamic, 1)
         for (int i = 0; i < shards; i++)
             prepare_shard(r, t->step, i);
-#pragma omp for schedule(dynamic, 1)
-        for (int i = 0; i < r->n_tasks; i++)
-            do_task(r, &r->task[i], t->model);
+        do_tasks(r, 0, teachers, t->model);
+        do_tasks(r, teachers, r->n_tasks, t->model);
     }
     sum_gradients(r);
     sgd_step(t->model, t->velocity, &r->sum, rate_at(r, t), r->o->momentum, r->o->weight_decay);
-    if (!r->supernet) /* a supernet's statistics belong to no network: its subnets are recalibrated */
+    if (!r->net) /* shared statistics belong to no network: what shares them is recalibrated */
         model_track_stats(t->model, &r->sum, 0.1);
-    for (int i = 0; i < r->n_tasks; i++) {
+    for (int i = 0; i < (r->inside ? shards : r->n_tasks); i++) {
         t->loss_sum += r->task[i].loss;
         t->correct += r->task[i].correct;
         t->seen += r->shard_size;
@@ -268,25 +321,35 @@ static void finish_epoch(const Trainer *r, TrainState *t, const TrainHooks *hook
     t->seen = t->correct = 0;
 }
 
-bool train(TrainState *t, const Supernet *supernet, const Dataset *d, const int *index, int n,
-           const TrainOptions *o, const TrainHooks *hooks)
+static bool run(Trainer *r, TrainState *t, const int *index, int n, const TrainHooks *hooks)
 {
-    assert(n > 0 && o->batch > 0 && o->shards > 0 && o->threads > 0);
-    Trainer r;
-    trainer_init(&r, t, supernet, d, n, o);
+    trainer_init(r, t, n);
     bool go_on = true;
     int64_t ordered = -1;
     while (go_on && t->step < t->steps) {
         double start = clock_seconds();
-        if (t->step / r.per_epoch != ordered)
-            order_epoch(&r, ordered = t->step / r.per_epoch, index, n);
-        do_step(&r, t);
+        if (t->step / r->per_epoch != ordered)
+            order_epoch(r, ordered = t->step / r->per_epoch, index, n);
+        do_step(r, t);
         t->seconds += clock_seconds() - start;
-        if (t->step % r.per_epoch == 0)
-            finish_epoch(&r, t, hooks);
+        if (t->step % r->per_epoch == 0)
+            finish_epoch(r, t, hooks);
         if (hooks && hooks->step)
             go_on = hooks->step(hooks->ctx, t);
     }
-    trainer_release(&r);
+    trainer_release(r);
     return t->step == t->steps;
+}
+
+bool train(TrainState *t, const Supernet *supernet, const Dataset *d, const int *index, int n,
+           const TrainOptions *o, const TrainHooks *hooks)
+{
+    assert(!supernet || o->sandwich || !o->distill);
+    return run(&(Trainer){.supernet = supernet, .data = d, .o = o}, t, index, n, hooks);
+}
+
+bool train_inside(TrainState *t, const Net *net, const Dataset *d, const int *index, int n,
+                  const TrainOptions *o, const TrainHooks *hooks)
+{
+    return run(&(Trainer){.inside = net, .data = d, .o = o}, t, index, n, hooks);
 }

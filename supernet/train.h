@@ -1,8 +1,11 @@
-/* train.h - SGD on one network, or on a supernet's random subnets.
+/* train.h - SGD on one network, alone or inside wider ones, or on a supernet's subnets.
  *
  * MCUNet's recipe (App. D): first the largest network alone, then each batch
  * goes through `subnets` random subnets whose gradients are averaged; momentum
- * SGD, cosine rate. One network is the case with no supernet.
+ * SGD, cosine rate. One network is the case with no supernet. subnets.h has the
+ * other recipes; where the largest subnet is always there, it may teach the
+ * others (BigNAS, in-place distillation): they learn its probabilities of the
+ * same images instead of the labels.
  *
  * A step is a fixed list of tasks, (subnet, shard of the batch); each task
  * runs in one thread and the gradients are summed in the tasks' order. What a
@@ -13,13 +16,18 @@
 #define TRAIN_H
 
 #include "dataset/dataset.h"
-#include "supernet/supernet.h"
+#include "supernet/netaug.h"
+#include "supernet/subnets.h"
 
 typedef struct {
     int epochs;
     int batch;             /* images a step */
     int shards;            /* norms see batch / shards images; part of the result, unlike threads */
-    int subnets;           /* random subnets a step, for a supernet [4] */
+    int subnets;           /* a step, for a supernet [4] */
+    bool sandwich;         /* the largest and the smallest are always among them */
+    bool distill;          /* the largest teaches the others; with the sandwich only */
+    Shrink shrink;         /* which choices are open, and when */
+    NetAug netaug;         /* of train_inside() */
     double rate;           /* peak learning rate */
     double warm_up;        /* epochs */
     double momentum, weight_decay, label_smoothing;
@@ -58,5 +66,10 @@ typedef struct {
  * NULL for t->model itself. True when all epochs are done, false when a hook stopped it. */
 bool train(TrainState *t, const Supernet *supernet, const Dataset *d, const int *index, int n,
            const TrainOptions *o, const TrainHooks *hooks);
+
+/* The same for `net`, which o->netaug trains inside t->model, netaug_widen()'s. Loss and accuracy
+ * are net's; its norms want recalibration. */
+bool train_inside(TrainState *t, const Net *net, const Dataset *d, const int *index, int n,
+                  const TrainOptions *o, const TrainHooks *hooks);
 
 #endif

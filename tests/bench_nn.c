@@ -50,7 +50,9 @@ typedef struct {
 
 static void train(Bench *b)
 {
-    nn_train_pass(&b->model, b->ws, b->images, b->labels, BATCH, 0.1, &b->grad, NULL);
+    Lesson lesson = {
+        .images = b->images, .labels = b->labels, .n = BATCH, .label_smoothing = 0.1};
+    nn_train_pass(&b->model, b->ws, &lesson, &b->grad, NULL);
     sgd_step(&b->model, b->velocity, &b->grad, 0.05, 0.9, 1e-4);
     model_track_stats(&b->model, &b->grad, 0.1);
 }

@@ -85,9 +85,13 @@ typedef struct {
 static void train(Bench *b)
 {
 #pragma omp parallel for num_threads(b->threads) schedule(dynamic, 1)
-    for (int i = 0; i < SHARDS; i++)
-        nn_train_pass(&b->model, b->ws[i], b->images + (size_t)i * SHARD * IMAGE,
-                      b->labels + i * SHARD, SHARD, 0.1, &b->grad[i], NULL);
+    for (int i = 0; i < SHARDS; i++) {
+        Lesson lesson = {.images = b->images + (size_t)i * SHARD * IMAGE,
+                         .labels = b->labels + i * SHARD,
+                         .n = SHARD,
+                         .label_smoothing = 0.1};
+        nn_train_pass(&b->model, b->ws[i], &lesson, &b->grad[i], NULL);
+    }
     for (size_t i = 0; i < b->model.n_params; i++)
         b->grad[0].params[i] = 0.5F * (b->grad[0].params[i] + b->grad[1].params[i]);
     sgd_step(&b->model, b->velocity, &b->grad[0], 0.05, 0.9, 1e-4);

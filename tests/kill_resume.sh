@@ -1,10 +1,11 @@
 #!/bin/sh
-# kill_resume.sh [N]: runs the small job undisturbed, then N times killed with
+# kill_resume.sh [N [OPTION...]]: runs the small job undisturbed, then N times killed with
 # SIGKILL at random moments, at least once, and resumed until it is done; every time the whole
 # result must be the undisturbed one and the database sound. Prints a line a run;
-# exit status 1 when any differs.
+# exit status 1 when any differs. OPTIONs are the job's, --set train.supernet.sandwich=true.
 set -u
 n=${1:-20}
+[ $# -gt 0 ] && shift
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 thimble=${THIMBLE:-./thimble}
@@ -24,14 +25,14 @@ result()
 }
 
 start=$(date +%s%N)
-tests/small_job.sh "$dir/whole.db" > "$dir/out" 2>&1 || { cat "$dir/out"; exit 1; }
+tests/small_job.sh "$dir/whole.db" "$@" > "$dir/out" 2>&1 || { cat "$dir/out"; exit 1; }
 millis=$((($(date +%s%N) - start) / 1000000))
 result "$dir/whole.db" > "$dir/whole"
 bad=0
 for i in $(seq "$n"); do
     db=$dir/$i.db kills=0 tries=0
     while :; do
-        tests/small_job.sh "$db" --resume > "$dir/out" 2>&1 &
+        tests/small_job.sh "$db" --resume "$@" > "$dir/out" 2>&1 &
         pid=$!
         # from a few milliseconds to the job's length: all phases are hit
         tries=$((tries + 1))

@@ -37,8 +37,10 @@ TEST(the_effective_config_reads_back_to_itself)
     Job job, back;
     const char *sets[] = {"seed=12345678901", "limits.latency=1.5M", "stage1.width=0.5",
                           "stage1.resolution=32", "data.path=/a b/\"c\"\\d, {e}: [f] # g",
-                          "train.supernet.rate=0.123456789012345", "target=stm32f746"};
-    ck_assert_msg(config_load(&job, "configs/jobs/cifar10.yaml", sets, 7) == 0, "%s", error_text());
+                          "train.supernet.rate=0.123456789012345", "target=stm32f746",
+                          "train.supernet.shrink=[depth, kernel, expand]",
+                          "train.finetune.netaug={width: 1.5}"};
+    ck_assert_msg(config_load(&job, "configs/jobs/cifar10.yaml", sets, 9) == 0, "%s", error_text());
     ck_assert_str_eq(job.data.path, "/a b/\"c\"\\d, {e}: [f] # g");
     ck_assert_uint_eq(job.seed, 12345678901u);
     ck_assert_double_eq(job.limits.latency, 1.5e6);
@@ -49,6 +51,8 @@ TEST(the_effective_config_reads_back_to_itself)
     ck_assert_str_eq(text, again);
     ck_assert_double_eq(back.supernet.rate, 0.123456789012345);
     ck_assert(memcmp(&job.space, &back.space, sizeof job.space) == 0);
+    ck_assert_int_eq(back.supernet.shrink.gene[0], SHRINK_DEPTH);
+    ck_assert_double_eq(back.finetune.netaug.width, 1.5);
     free(text);
     free(again);
 }
@@ -277,6 +281,15 @@ static const Wrong wrongs[] = {
      "stage2: 1000000000100 evaluations are too many"},
     {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\ntrain: {supernet: {batch: 8, shards: 8}}",
      "leaves norms fewer than 2 images"},
+    {"train: {supernet: {shrink: [kernel, width]}}", "'width' is not one of: kernel, depth, expand"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\ntrain: {supernet: {shrink: [kernel, depth]}}",
+     "train.supernet: shrink is an order of kernel, depth and expand, or []"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\ntrain: {supernet: {distill: true}}",
+     "train.supernet: distill wants sandwich"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
+     "train: {supernet: {sandwich: true, subnets: 1}}",
+     "train.supernet: a sandwich has 2 subnets at least"},
+    {"train: {finetune: {netaug: {width: 0.5}}}", "width: 0.5 is out of bounds"},
 };
 
 TEST(what_is_wrong_gets_file_line_and_the_right_word)

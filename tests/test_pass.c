@@ -146,10 +146,9 @@ static const double *slow_forward(const Slow *s, const Model *m, const float *im
     return s->value[s->net->n_layers - 1];
 }
 
-static double slow_loss(const Slow *s, const Model *m, const float *images, const int *labels,
-                        double smoothing)
+static double slow_loss(const Slow *s, const Model *m, const Lesson *lesson)
 {
-    const double *logits = slow_forward(s, m, images);
+    const double *logits = slow_forward(s, m, lesson->images);
     int classes = net_output(s->net)->out_c;
     double loss = 0;
     for (int i = 0; i < s->n; i++, logits += classes) {
@@ -157,7 +156,10 @@ static double slow_loss(const Slow *s, const Model *m, const float *images, cons
         for (int j = 0; j < classes; j++)
             sum += exp(logits[j]);
         for (int j = 0; j < classes; j++) {
-            double target = smoothing / classes + (j == labels[i] ? 1 - smoothing : 0);
+            double smoothing = lesson->label_smoothing, target = smoothing / classes;
+            target += j == lesson->labels[i] ? 1 - smoothing : 0;
+            if (lesson->teacher)
+                target = (double)lesson->teacher[i * classes + j];
             loss -= target * (logits[j] - log(sum)) / s->n;
         }
     }
@@ -219,6 +221,12 @@ static void case_init(Case *c, const Net *net, int n, uint64_t seed)
         c->labels[i] = (int)rng_below(&c->rng, net_output(net)->out_c);
 }
 
+static Lesson lesson_of(const Case *c, double smoothing)
+{
+    return (Lesson){
+        .images = c->images, .labels = c->labels, .n = c->n, .label_smoothing = smoothing};
+}
+
 static void case_release(Case *c)
 {
     model_release(&c->model);
@@ -246,35 +254,34 @@ static double largest_of(const Model *grad, size_t param)
 }
 
 /* Central differences of the slow loss by one parameter. */
-static double difference(Case *c, const Slow *s, size_t param, double smoothing, double h)
+static double difference(Case *c, const Slow *s, size_t param, const Lesson *lesson, double h)
 {
     double kept = s->params[param];
     s->params[param] = kept + h;
-    double more = slow_loss(s, &c->model, c->images, c->labels, smoothing);
+    double more = slow_loss(s, &c->model, lesson);
     s->params[param] = kept - h;
-    double less = slow_loss(s, &c->model, c->images, c->labels, smoothing);
+    double less = slow_loss(s, &c->model, lesson);
     s->params[param] = kept;
     return (more - less) / (2 * h);
 }
 
-static void check_one_gradient(Case *c, const Slow *s, size_t param, double smoothing)
+static void check_one_gradient(Case *c, const Slow *s, size_t param, const Lesson *lesson)
 {
     double found = (double)c->grad.params[param];
     double tolerance = 1e-3 * largest_of(&c->grad, param) + 2e-6;
-    double wanted = difference(c, s, param, smoothing, 1e-6);
+    double wanted = difference(c, s, param, lesson, 1e-6);
     if (fabs(found - wanted) > tolerance) /* a kink within 1e-6? not within 1e-8 as well */
-        wanted = difference(c, s, param, smoothing, 1e-8);
+        wanted = difference(c, s, param, lesson, 1e-8);
     ck_assert_msg(fabs(found - wanted) <= tolerance, "parameter %zu of %zu: %g, differences say %g",
                   param, c->model.n_params, found, wanted);
 }
 
 /* Loss and statistics against the slow pass, then gradients of `some` parameters (or all). */
-static void check_gradients(Case *c, size_t some, double smoothing)
+static void check_lesson(Case *c, size_t some, const Lesson *lesson)
 {
     Slow s = slow_new(&c->model, c->n, true);
-    double loss = nn_train_pass(&c->model, c->ws, c->images, c->labels, c->n, smoothing, &c->grad,
-                                NULL);
-    double wanted = slow_loss(&s, &c->model, c->images, c->labels, smoothing);
+    double loss = nn_train_pass(&c->model, c->ws, lesson, &c->grad, NULL);
+    double wanted = slow_loss(&s, &c->model, lesson);
     ck_assert_msg(fabs(loss - wanted) <= 1e-4 * (1 + fabs(wanted)), "loss %g, slow %g", loss,
                   wanted);
     for (size_t i = 0; i < c->model.n_stats; i++)
@@ -284,9 +291,15 @@ static void check_gradients(Case *c, size_t some, double smoothing)
         size_t param = some < c->model.n_params
                            ? rng_below(&c->rng, (uint32_t)c->model.n_params)
                            : i;
-        check_one_gradient(c, &s, param, smoothing);
+        check_one_gradient(c, &s, param, lesson);
     }
     slow_free(&s);
+}
+
+static void check_gradients(Case *c, size_t some, double smoothing)
+{
+    Lesson lesson = lesson_of(c, smoothing);
+    check_lesson(c, some, &lesson);
 }
 
 static void gradients_of(const Net *net, int n, size_t some, uint64_t seed)
@@ -501,7 +514,8 @@ TEST(statistics_and_gradients_hold_with_means_far_from_zero)
     shift_images(&c, 500); /* a variance of 0.1 beside a square of 250,000 */
     Slow s = slow_new(&c.model, 4, true);
     slow_forward(&s, &c.model, c.images);
-    nn_train_pass(&c.model, c.ws, c.images, c.labels, 4, 0, &c.grad, NULL);
+    Lesson lesson = lesson_of(&c, 0);
+    nn_train_pass(&c.model, c.ws, &lesson, &c.grad, NULL);
     for (int i = 0; i < 16; i++) {
         double var = s.stats[c.model.layer[0].var - c.model.stats + i];
         ck_assert_double_eq_tol((double)c.grad.layer[0].var[i], var, 1e-3 * var);
@@ -638,17 +652,19 @@ TEST(the_same_call_gives_the_same_bits_on_any_workspace)
     tower(&net);
     case_init(&c, &net, 8, 16);
     int correct = -1, again = -1;
-    double loss = nn_train_pass(&c.model, c.ws, c.images, c.labels, 8, 0.1, &c.grad, &correct);
+    Lesson lesson = lesson_of(&c, 0.1);
+    double loss = nn_train_pass(&c.model, c.ws, &lesson, &c.grad, &correct);
     uint64_t first = model_hash(&c.grad);
     net_begin(&other, 64, 64, 3); /* the workspace meets a larger net between the two */
     finish(&other, net_conv(&other, NET_IMAGE, 24, square(3), square(1), ACT_RELU));
     Case larger;
     case_init(&larger, &other, 8, 17);
-    nn_train_pass(&larger.model, c.ws, larger.images, larger.labels, 8, 0, &larger.grad, NULL);
-    ck_assert(nn_train_pass(&c.model, c.ws, c.images, c.labels, 8, 0.1, &c.grad, &again) == loss);
+    Lesson other_lesson = lesson_of(&larger, 0);
+    nn_train_pass(&larger.model, c.ws, &other_lesson, &larger.grad, NULL);
+    ck_assert(nn_train_pass(&c.model, c.ws, &lesson, &c.grad, &again) == loss);
     ck_assert(model_hash(&c.grad) == first);
     Workspace *fresh = workspace_new();
-    ck_assert(nn_train_pass(&c.model, fresh, c.images, c.labels, 8, 0.1, &c.grad, NULL) == loss);
+    ck_assert(nn_train_pass(&c.model, fresh, &lesson, &c.grad, NULL) == loss);
     ck_assert(model_hash(&c.grad) == first);
     ck_assert_int_eq(correct, again);
     workspace_free(fresh);
@@ -658,6 +674,63 @@ TEST(the_same_call_gives_the_same_bits_on_any_workspace)
 END
 
 /* ---- loss, optimiser, parameters ---- */
+
+/* Rows of probabilities from nowhere in particular. */
+static void draw_probabilities(float *p, int n, Rng *rng)
+{
+    for (int i = 0; i < n; i++, p += CLASSES) {
+        double sum = 0, e[CLASSES];
+        for (int j = 0; j < CLASSES; j++)
+            sum += e[j] = exp(2 * rng_normal(rng));
+        for (int j = 0; j < CLASSES; j++)
+            p[j] = (float)(e[j] / sum);
+    }
+}
+
+TEST(gradients_towards_a_teachers_answers_agree_with_differences)
+{
+    Net net;
+    Case c;
+    float teacher[8 * CLASSES];
+    net_begin(&net, 8, 8, 3);
+    finish(&net, net_conv(&net, NET_IMAGE, 8, square(3), square(1), ACT_RELU6));
+    case_init(&c, &net, 8, 23);
+    draw_probabilities(teacher, 8, &c.rng);
+    Lesson lesson = lesson_of(&c, 0.1); /* the smoothing is the labels' and plays no part */
+    lesson.teacher = teacher;
+    check_lesson(&c, 200, &lesson);
+    case_release(&c);
+}
+END
+
+TEST(a_pass_tells_its_answers_and_they_teach_it_nothing_new)
+{
+    Net net;
+    Case c;
+    float answers[8 * CLASSES];
+    int correct, again;
+    tower(&net);
+    case_init(&c, &net, 8, 24);
+    Lesson lesson = lesson_of(&c, 0);
+    lesson.answers = answers;
+    double loss = nn_train_pass(&c.model, c.ws, &lesson, &c.grad, &correct), label = 0;
+    for (int i = 0; i < 8; i++) {
+        double sum = 0;
+        for (int j = 0; j < CLASSES; j++)
+            sum += (double)answers[i * CLASSES + j];
+        ck_assert_double_eq_tol(sum, 1, 1e-6);
+        label -= log((double)answers[i * CLASSES + c.labels[i]]) / 8;
+    }
+    ck_assert_double_eq_tol(label, loss, 1e-6 * (1 + loss));
+    lesson = lesson_of(&c, 0);
+    lesson.teacher = answers;
+    nn_train_pass(&c.model, c.ws, &lesson, &c.grad, &again);
+    ck_assert_int_eq(again, correct); /* counted against the labels */
+    for (size_t i = 0; i < c.model.n_params; i++)
+        ck_assert_float_eq_tol(c.grad.params[i], 0, 1e-5f);
+    case_release(&c);
+}
+END
 
 TEST(score_is_cross_entropy_and_counts_right_answers)
 {
@@ -770,8 +843,9 @@ TEST(a_tiny_network_learns_64_random_images_by_heart)
     model_randomise(&c.model, &c.rng);
     float *velocity = xcalloc(c.model.n_params, sizeof(float));
     int correct = 0;
+    Lesson lesson = lesson_of(&c, 0.05);
     for (int i = 0; i < 150; i++) {
-        nn_train_pass(&c.model, c.ws, c.images, c.labels, 64, 0.05, &c.grad, &correct);
+        nn_train_pass(&c.model, c.ws, &lesson, &c.grad, &correct);
         sgd_step(&c.model, velocity, &c.grad, cosine_rate(0.1, i, 150, 5), 0.9, 1e-4);
     }
     ck_assert_int_eq(correct, 64);
@@ -797,6 +871,8 @@ SUITE(pass, gradients_of_a_plain_convolution_agree_with_differences,
       inference_in_blocks_and_groups_equals_the_slow_one, a_batch_is_its_images_one_by_one,
       recalibration_averages_the_batches_statistics, ranges_are_the_extremes_of_every_layer,
       the_same_call_gives_the_same_bits_on_any_workspace,
+      gradients_towards_a_teachers_answers_agree_with_differences,
+      a_pass_tells_its_answers_and_they_teach_it_nothing_new,
       score_is_cross_entropy_and_counts_right_answers,
       sgd_follows_nesterov_and_decays_weights_alone,
       running_statistics_move_by_their_share, the_rate_warms_up_and_falls_as_a_cosine,

@@ -117,8 +117,8 @@ TEST(the_gradient_goes_back_where_the_weights_came_from)
         fill(&grad, &rng);
         model_init(&sum, &s.shared.net);
         memset(sum.params, 0, sizeof(float) * sum.n_params);
-        supernet_add_gradient(&s, &sum, &grad, 0.5f);
-        supernet_add_gradient(&s, &sum, &grad, 0.5f);
+        supernet_add_gradient(&sum, &grad, 0.5f);
+        supernet_add_gradient(&sum, &grad, 0.5f);
         double there = dot(&m, &grad), back = dot(&s.shared, &sum);
         ck_assert_double_eq_tol(there, back, 1e-4 * (1 + fabs(there)));
         model_release(&m);
@@ -145,7 +145,7 @@ TEST(sorted_channels_descend_and_compute_the_same)
     Workspace *ws = workspace_new();
     uint64_t hash = model_hash(&s.shared);
     nn_infer(&s.shared, ws, images, IMAGES, before);
-    supernet_sort_channels(&s);
+    supernet_sort_channels(&s.shared);
     nn_infer(&s.shared, ws, images, IMAGES, after);
     ck_assert_uint_ne(model_hash(&s.shared), hash);
     for (int i = 0; i < IMAGES * CLASSES; i++)

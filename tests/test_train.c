@@ -1,5 +1,6 @@
 #include "supernet/train.h"
 
+#include "base/alloc.h"
 #include "nn/pass.h"
 #include "tests/suite.h"
 
@@ -53,12 +54,25 @@ static void bench_release(Bench *b)
     data_release(&b->data);
 }
 
-static uint64_t trained(bool supernet, int threads)
+typedef enum { ALONE, PLAIN, SANDWICH, DISTILL, SHRINKING, N_RECIPES } Recipe;
+
+static TrainOptions recipe_options(Recipe recipe, int threads)
+{
+    TrainOptions o = options(threads);
+    o.sandwich = recipe >= SANDWICH;
+    o.distill = recipe >= DISTILL;
+    if (recipe >= SHRINKING)
+        o.shrink = (Shrink){3, {SHRINK_KERNEL, SHRINK_DEPTH, SHRINK_EXPAND}};
+    return o;
+}
+
+static uint64_t trained(Recipe recipe, int threads)
 {
     Bench b;
-    TrainOptions o = options(threads);
+    TrainOptions o = recipe_options(recipe, threads);
     bench_init(&b, &o);
-    ck_assert(train(&b.state, supernet ? &b.net : NULL, &b.data.train, b.index, 96, &o, NULL));
+    ck_assert(train(&b.state, recipe == ALONE ? NULL : &b.net, &b.data.train, b.index, 96, &o,
+                    NULL));
     uint64_t hash = model_hash(&b.net.shared);
     bench_release(&b);
     return hash;
@@ -66,12 +80,14 @@ static uint64_t trained(bool supernet, int threads)
 
 TEST(weights_are_the_same_for_any_number_of_threads)
 {
-    for (int supernet = 0; supernet < 2; supernet++) {
-        uint64_t one = trained(supernet, 1);
-        ck_assert_uint_eq(one, trained(supernet, 2));
-        ck_assert_uint_eq(one, trained(supernet, 3));
+    uint64_t one[N_RECIPES];
+    for (int recipe = 0; recipe < N_RECIPES; recipe++) {
+        one[recipe] = trained(recipe, 1);
+        ck_assert_uint_eq(one[recipe], trained(recipe, 2));
+        ck_assert_uint_eq(one[recipe], trained(recipe, 3));
+        for (int other = 0; other < recipe; other++)
+            ck_assert_uint_ne(one[recipe], one[other]);
     }
-    ck_assert_uint_ne(trained(true, 2), trained(false, 2));
 }
 END
 
@@ -82,8 +98,8 @@ static bool stop_soon(void *ctx, const TrainState *t)
 
 TEST(a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened)
 {
-    uint64_t whole = trained(true, 2);
-    TrainOptions o = options(2);
+    uint64_t whole = trained(SHRINKING, 2);
+    TrainOptions o = recipe_options(SHRINKING, 2);
     for (int stop = 1; stop < 9; stop++) { /* 3 epochs of 3 steps */
         Bench b, later;
         size_t size;
@@ -100,6 +116,121 @@ TEST(a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened)
         ck_assert_uint_eq(model_hash(&later.net.shared), whole);
         bench_release(&later);
     }
+}
+END
+
+/* Half of the steps, then, from a checkpoint, the rest; the smallest subnet inside wider ones. */
+static void train_in_halves(double share, int threads, Model *out)
+{
+    Bench b;
+    TrainOptions o = options(threads);
+    Model m, wide, fresh;
+    TrainState t;
+    size_t size;
+    int half = 4;
+    o.netaug = (NetAug){.width = 1.5, .expansion = 2, .share = share};
+    bench_init(&b, &o);
+    Genotype g = genotype_smallest(&b.net.space, 0, 0);
+    Rng rng = rng_make(1, 0);
+    supernet_extract(&b.net, &g, &m);
+    netaug_widen(&m, &o.netaug, &rng, &wide);
+    model_init(&fresh, &wide.net);
+    train_state_init(&t, &wide, &o, 96);
+    TrainHooks hooks = {.ctx = &half, .step = stop_soon};
+    ck_assert(!train_inside(&t, &m.net, &b.data.train, b.index, 96, &o, &hooks));
+    void *saved = train_state_save(&t, &size);
+    train_state_release(&t);
+    train_state_init(&t, &fresh, &o, 96);
+    ck_assert_msg(train_state_load(&t, saved, size) == 0, "%s", error_text());
+    ck_assert(train_inside(&t, &m.net, &b.data.train, b.index, 96, &o, NULL));
+    supernet_slice(&fresh, &m.net, out);
+    free(saved);
+    train_state_release(&t);
+    model_release(&m);
+    model_release(&wide);
+    model_release(&fresh);
+    bench_release(&b);
+}
+
+static void train_alone(Model *out)
+{
+    Bench b;
+    TrainOptions o = options(2);
+    TrainState t;
+    bench_init(&b, &o);
+    Genotype g = genotype_smallest(&b.net.space, 0, 0);
+    supernet_extract(&b.net, &g, out);
+    train_state_init(&t, out, &o, 96);
+    ck_assert(train(&t, NULL, &b.data.train, b.index, 96, &o, NULL));
+    train_state_release(&t);
+    bench_release(&b);
+}
+
+TEST(a_network_inside_wider_ones_of_no_weight_learns_as_it_does_alone)
+{
+    Model alone, inside;
+    train_alone(&alone);
+    train_in_halves(0, 2, &inside);
+    ck_assert(memcmp(alone.params, inside.params, sizeof(float) * alone.n_params) == 0);
+    model_release(&alone);
+    model_release(&inside);
+}
+END
+
+TEST(a_network_inside_wider_ones_is_the_same_for_any_number_of_threads)
+{
+    Model one, three, other;
+    train_in_halves(1, 1, &one);
+    train_in_halves(1, 3, &three);
+    train_in_halves(0.5, 1, &other);
+    ck_assert_uint_eq(model_hash(&one), model_hash(&three));
+    ck_assert_uint_ne(model_hash(&one), model_hash(&other));
+    model_release(&one);
+    model_release(&three);
+    model_release(&other);
+}
+END
+
+/* One step by hand: the largest learns the labels, the smallest what the largest says. */
+TEST(the_largest_subnet_teaches_the_others)
+{
+    Bench b;
+    TrainOptions o = recipe_options(DISTILL, 2);
+    o.epochs = 1, o.batch = 96, o.shards = 1, o.subnets = 2, o.warm_up = 0;
+    o.augment = (Augment){0};
+    bench_init(&b, &o);
+    Genotype g[2] = {genotype_largest(&b.net.space, 0, 0), genotype_smallest(&b.net.space, 0, 0)};
+    float *images = xmalloc(sizeof(float) * 96 * 16 * 16 * 3), answers[96 * 4];
+    int labels[96];
+    Model sum, hand;
+    Workspace *ws = workspace_new();
+    model_init(&sum, &b.net.shared.net);
+    model_init(&hand, &b.net.shared.net);
+    memset(sum.params, 0, sizeof(float) * sum.n_params);
+    model_copy(&hand, &b.net.shared);
+    dataset_batch(&b.data.train, b.index, 96, NULL, NULL, images, labels);
+    Lesson lesson[2] = {{images, labels, 96, .label_smoothing = 0.1, .answers = answers},
+                        {images, labels, 96, .teacher = answers}};
+    for (int i = 0; i < 2; i++) {
+        Model m, grad;
+        supernet_extract(&b.net, &g[i], &m);
+        model_init(&grad, &m.net);
+        nn_train_pass(&m, ws, &lesson[i], &grad, NULL);
+        supernet_add_gradient(&sum, &grad, 0.5f);
+        model_release(&m);
+        model_release(&grad);
+    }
+    float *velocity = xcalloc(hand.n_params, sizeof(float));
+    sgd_step(&hand, velocity, &sum, 0.05, 0.9, 1e-4);
+    ck_assert(train(&b.state, &b.net, &b.data.train, b.index, 96, &o, NULL));
+    for (size_t i = 0; i < hand.n_params; i++) /* the images stand in another order there */
+        ck_assert_float_eq_tol(hand.params[i], b.net.shared.params[i], 2e-5f);
+    free(velocity);
+    free(images);
+    workspace_free(ws);
+    model_release(&sum);
+    model_release(&hand);
+    bench_release(&b);
 }
 END
 
@@ -161,4 +292,7 @@ END
 
 SUITE(train, weights_are_the_same_for_any_number_of_threads,
       a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened,
-      a_damaged_checkpoint_is_refused, the_loss_falls_and_every_image_is_seen_once_an_epoch)
+      a_network_inside_wider_ones_of_no_weight_learns_as_it_does_alone,
+      a_network_inside_wider_ones_is_the_same_for_any_number_of_threads,
+      the_largest_subnet_teaches_the_others, a_damaged_checkpoint_is_refused,
+      the_loss_falls_and_every_image_is_seen_once_an_epoch)
