@@ -161,6 +161,7 @@ static const Key data_keys[] = {
     VALUE("path", KEY_TEXT, DataOptions, path, 0, 0, "the folder"),
     VALUE("holdout", KEY_NUMBER, DataOptions, holdout, 0.001, 0.9, "test share where there is no test/"),
     VALUE("channels", KEY_INT, DataOptions, c, 1, 64, "3, or 1 for gray"),
+    VALUE("groups", KEY_TEXT, DataOptions, groups, 0, 0, "names that agree up to one of these show the same"),
     VALUE("limit", KEY_INT, DataOptions, limit, 0, 1e9, "training images a class, 0: all"),
     {.name = "raw", .type = KEY_MAP, .sub = raw_keys},
     {.name = "synthetic", .type = KEY_MAP, .sub = synthetic_keys},
@@ -177,6 +178,20 @@ static const Key augment_keys[] = {
     VALUE("crop", KEY_INT, Augment, crop, 0, 64, "pixels a picture is shifted at most"),
     VALUE("flip", KEY_BOOL, Augment, flip, 0, 0, "left to right, every other picture"),
     VALUE("cutout", KEY_INT, Augment, cutout, 0, 512, "side of a blank square, 0: none"),
+    VALUE("slide", KEY_INT, Augment, slide, 0, 512, "rows it is shifted besides, at most"),
+    VALUE("edge", KEY_BOOL, Augment, edge, 0, 0, "what comes in from outside repeats the edge"),
+    VALUE("fill", KEY_BOOL, Augment, fill, 0, 0, "and else a gray drawn for the picture, as a cutout"),
+    VALUE("zoom", KEY_NUMBER, Augment, zoom, 0, 4, "0.5: scaled by up to 1.5, either way"),
+    VALUE("stretch", KEY_NUMBER, Augment, stretch, 0, 4, "height against width, likewise"),
+    VALUE("rotate", KEY_NUMBER, Augment, rotate, 0, 180, "degrees at most, either way"),
+    VALUE("brightness", KEY_NUMBER, Augment, brightness, 0, 4, "added at most, in deviations"),
+    VALUE("contrast", KEY_NUMBER, Augment, contrast, 0, 4, "0.5: times up to 1.5, either way"),
+    VALUE("saturation", KEY_NUMBER, Augment, saturation, 0, 4, "likewise, of colours"),
+    VALUE("hue", KEY_NUMBER, Augment, hue, 0, 180, "degrees at most, either way"),
+    VALUE("gray", KEY_NUMBER, Augment, gray, 0, 1, "share of pictures that become gray"),
+    VALUE("noise", KEY_NUMBER, Augment, noise, 0, 4, "largest deviation of normal noise"),
+    VALUE("mask_rows", KEY_INT, Augment, mask_rows, 0, 512, "at most so many side by side are blank"),
+    VALUE("mask_columns", KEY_INT, Augment, mask_columns, 0, 512, "likewise"),
     {.type = KEY_END}};
 
 static const Key gene_element[] = {{.type = KEY_CHOICE, .size = sizeof(int), .words = genes}};
@@ -203,6 +218,9 @@ static const Key train_keys[] = {
     VALUE("momentum", KEY_NUMBER, TrainOptions, momentum, 0, 0.9999, ""),
     VALUE("weight_decay", KEY_NUMBER, TrainOptions, weight_decay, 0, 1, ""),
     VALUE("label_smoothing", KEY_NUMBER, TrainOptions, label_smoothing, 0, 0.9, ""),
+    VALUE("mixup", KEY_NUMBER, TrainOptions, mixup, 0, 1, "alpha of pictures laid over each other; 0: none"),
+    VALUE("all_images", KEY_BOOL, TrainOptions, all_images, 0, 0, "those too that scored candidates (finetune)"),
+    VALUE("teaching", KEY_NUMBER, TrainOptions, teaching, 0, 1, "share of the largest network's answers (finetune)"),
     {.name = "augment", .type = KEY_MAP, MAP(TrainOptions, augment, augment_keys)},
     {.type = KEY_END}};
 
@@ -313,6 +331,18 @@ static int check_phase(const TrainOptions *o, const char *name)
     return 0;
 }
 
+/* What would spoil the choice among candidates, or has nobody to ask yet. */
+static int check_before_winner(const TrainOptions *o, const char *name)
+{
+    if (o->all_images)
+        return errorf("train.%s: all_images is for finetune: who learns them cannot be scored on them",
+                      name);
+    if (o->teaching > 0)
+        return errorf("train.%s: teaching is for finetune, after the largest network is trained",
+                      name);
+    return check_phase(o, name);
+}
+
 static int find_fixed_space(Job *job)
 {
     bool width = job->width > 0, resolution = job->resolution.h > 0;
@@ -415,8 +445,8 @@ int config_resolve(Job *job)
         return -1;
     if (job->data.format != DATA_SYNTHETIC && !job->data.path[0])
         return errorf("data.path: where is the data?");
-    if (check_phase(&job->largest, "largest") != 0 ||
-        check_phase(&job->supernet, "supernet") != 0 ||
+    if (check_before_winner(&job->largest, "largest") != 0 ||
+        check_before_winner(&job->supernet, "supernet") != 0 ||
         check_phase(&job->finetune, "finetune") != 0)
         return -1;
     return space_check(&job->space) == 0 ? find_fixed_space(job) : -1;

@@ -84,19 +84,26 @@ static void on_epoch(void *ctx, const TrainState *t, int epoch, double loss, dou
              f->what->o->epochs, loss, 100 * accuracy, valid, (double)t->seen / t->seconds);
 }
 
+/* Of the images in p->fit, as many are trained on. */
+static int images_of(const Pipeline *p, const TrainOptions *o)
+{
+    return o->all_images ? p->data.train.n : p->n_fit;
+}
+
 static void go_on(Phase *f, TrainState *t)
 {
     const Training *w = f->what;
     Pipeline *p = f->p;
+    int n = images_of(p, w->o);
     TrainHooks hooks = {.ctx = f, .step = on_step, .epoch = on_epoch};
     if (t->step > 0)
         log_info("%s: continues at step %lld of %lld", w->name, (long long)t->step,
                  (long long)t->steps);
     progress_begin(&f->bar, w->name, t->steps, t->step);
     if (w->inside)
-        train_inside(t, w->inside, &p->data.train, p->fit, p->n_fit, w->o, &hooks);
+        train_inside(t, w->inside, &p->data.train, p->fit, n, w->o, &hooks);
     else
-        train(t, w->supernet, &p->data.train, p->fit, p->n_fit, w->o, &hooks);
+        train(t, w->supernet, &p->data.train, p->fit, n, w->o, &hooks);
     progress_end(&f->bar);
 }
 
@@ -104,7 +111,7 @@ int pipeline_train_phase(Pipeline *p, const Training *what)
 {
     Phase f = {.p = p, .what = what, .saved = clock_seconds()};
     TrainState t;
-    train_state_init(&t, what->model, what->o, p->n_fit);
+    train_state_init(&t, what->model, what->o, images_of(p, what->o));
     void *data = NULL;
     size_t size;
     int found = results_blob_get(p->db, p->run, what->name, &data, &size);
