@@ -227,6 +227,7 @@ static const Key train_keys[] = {
 static const Key phases_keys[] = {
     {.name = "largest", .type = KEY_MAP, MAP(Job, largest, train_keys)},
     {.name = "supernet", .type = KEY_MAP, MAP(Job, supernet, train_keys)},
+    {.name = "teacher", .type = KEY_MAP, MAP(Job, teacher, train_keys)},
     {.name = "finetune", .type = KEY_MAP, MAP(Job, finetune, train_keys)},
     {.type = KEY_END}};
 
@@ -307,7 +308,8 @@ void config_defaults(Job *job)
                       .weight_decay = 5e-5,
                       .label_smoothing = 0.1,
                       .netaug = {.width = 1, .expansion = 1, .share = 1}};
-    job->largest = job->supernet = job->finetune = t;
+    job->largest = job->supernet = job->teacher = job->finetune = t;
+    job->teacher.epochs = 0;
     job->supernet.epochs = 60;
     job->search = (EvolveOptions){.algorithm = ALGORITHM_EVOLUTION};
     job->score_images = 10000;
@@ -319,6 +321,9 @@ void config_defaults(Job *job)
 
 static int check_phase(const TrainOptions *o, const char *name)
 {
+    if (o->teaching > 0 && strcmp(name, "finetune") != 0)
+        return errorf("train.%s: teaching is for finetune, after the largest network is trained",
+                      name);
     if (o->batch / o->shards < 2)
         return errorf("train.%s: a batch of %d in %d shards leaves norms fewer than 2 images", name,
                       o->batch, o->shards);
@@ -331,15 +336,11 @@ static int check_phase(const TrainOptions *o, const char *name)
     return 0;
 }
 
-/* What would spoil the choice among candidates, or has nobody to ask yet. */
+/* Nobody may learn what candidates are scored on before they are. */
 static int check_before_winner(const TrainOptions *o, const char *name)
 {
     if (o->all_images)
-        return errorf("train.%s: all_images is for finetune: who learns them cannot be scored on them",
-                      name);
-    if (o->teaching > 0)
-        return errorf("train.%s: teaching is for finetune, after the largest network is trained",
-                      name);
+        return errorf("train.%s: all_images is for finetune, after the candidates were scored", name);
     return check_phase(o, name);
 }
 
@@ -365,7 +366,8 @@ static void spread(Job *job)
 {
     int threads = job->threads;
     job->data.threads = job->sweep.threads = job->search.threads = threads;
-    job->largest.threads = job->supernet.threads = job->finetune.threads = threads;
+    job->largest.threads = job->supernet.threads = threads;
+    job->teacher.threads = job->finetune.threads = threads;
     uint64_t sram = job->limits.sram;
     job->plan = (PlanOptions){.policy = (uint8_t)job->schedule, .image_outside = job->image == 1,
                               .small = job->target.kernels == 1,
@@ -377,6 +379,7 @@ static void spread(Job *job)
     job->supernet.seed = rng_stream(job->seed, 4);
     job->search.seed = rng_stream(job->seed, 5);
     job->finetune.seed = rng_stream(job->seed, 6);
+    job->teacher.seed = rng_stream(job->seed, 10);
     job->space.in_c = (uint8_t)job->data.c;
 }
 
@@ -447,6 +450,7 @@ int config_resolve(Job *job)
         return errorf("data.path: where is the data?");
     if (check_before_winner(&job->largest, "largest") != 0 ||
         check_before_winner(&job->supernet, "supernet") != 0 ||
+        check_phase(&job->teacher, "teacher") != 0 ||
         check_phase(&job->finetune, "finetune") != 0)
         return -1;
     return space_check(&job->space) == 0 ? find_fixed_space(job) : -1;

@@ -43,7 +43,7 @@ static bool on_step(void *ctx, const TrainState *t)
     return f->status == 0;
 }
 
-/* Accuracy on some validation images; a supernet has none. What trains inside wider networks has
+/* Accuracy on some validation images; a supernet has none, nor has who learns them. What trains inside wider networks has
  * its norms recalibrated for it. */
 static double look(const Phase *f)
 {
@@ -51,7 +51,7 @@ static double look(const Phase *f)
     AccuracyProtocol protocol = pipeline_scoring(p);
     if (protocol.n_score > EPOCH_IMAGES)
         protocol.n_score = EPOCH_IMAGES;
-    if (f->what->supernet)
+    if (f->what->supernet || f->what->o->all_images)
         return -1;
     if (!f->what->inside) {
         protocol.batches = 0;
