@@ -1,6 +1,9 @@
 #include "dataset/augment.h"
 
+#include "base/alloc.h"
+
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -111,6 +114,57 @@ static void mirror(const Picture *p)
             }
 }
 
+/* --- what is around it, and how sharp it is */
+
+/* 0 inside the spot, 1 where its fade ends. */
+static double faded(double y, double x, double soft)
+{
+    double beyond = (sqrt(y * y + x * x) - 1) / soft;
+    return beyond < 0 ? 0 : beyond > 1 ? 1 : beyond;
+}
+
+static void spot(const Augment *a, Rng *rng, const Picture *p)
+{
+    if (!(a->spot > 0) || rng_uniform(rng) >= a->spot)
+        return;
+    double y0 = p->h * between(0.4, 0.6, rng), x0 = p->w * between(0.4, 0.6, rng);
+    double tall = p->h * between(0.25, 0.5, rng), wide = p->w * between(0.25, 0.5, rng);
+    double soft = between(0.1, 0.6, rng);
+    for (int i = 0; i < p->h * p->w; i++) {
+        float share = (float)faded((i / p->w - y0) / tall, (i % p->w - x0) / wide, soft);
+        for (int j = 0; j < p->c; j++)
+            p->pixel[i * p->c + j] += share * (p->blank - p->pixel[i * p->c + j]);
+    }
+}
+
+/* The mean of n values `step` apart with their neighbours as far as `radius`. */
+static void smooth(float *line, int n, int step, int radius, float *room)
+{
+    for (int i = 0; i < n; i++)
+        room[i] = line[i * step];
+    for (int i = 0; i < n; i++) {
+        float sum = 0;
+        for (int k = i - radius; k <= i + radius; k++)
+            sum += room[clamp(k, n)];
+        line[i * step] = sum / (float)(2 * radius + 1);
+    }
+}
+
+static void blur(const Augment *a, Rng *rng, const Picture *p)
+{
+    int radius = a->blur > 0 ? (int)rng_below(rng, (uint32_t)a->blur + 1) : 0;
+    if (radius == 0)
+        return;
+    float *room = xmalloc(sizeof *room * (size_t)(p->h > p->w ? p->h : p->w));
+    for (int twice = 0; twice < 2; twice++) {
+        for (int i = 0; i < p->h * p->c; i++)
+            smooth(p->pixel + i / p->c * p->w * p->c + i % p->c, p->w, p->c, radius, room);
+        for (int i = 0; i < p->w * p->c; i++)
+            smooth(p->pixel + i, p->h, p->w * p->c, radius, room);
+    }
+    free(room);
+}
+
 /* --- what colour it has */
 
 /* Colours turn around the gray axis and approach or leave it, which is linear:
@@ -143,11 +197,14 @@ static void light(const Augment *a, Rng *rng, const Picture *p)
 {
     int n = p->h * p->w * p->c;
     double mean = 0;
-    if (!(a->brightness > 0 || a->contrast > 0))
+    if (!(a->brightness > 0 || a->contrast > 0 || a->invert > 0))
         return;
     for (int i = 0; i < n; i++)
         mean += (double)p->pixel[i] / n;
-    double gain = factor(a->contrast, rng), add = mean * (1 - gain) + either_way(a->brightness, rng);
+    double gain = factor(a->contrast, rng);
+    if (a->invert > 0 && rng_uniform(rng) < a->invert)
+        gain = -gain;
+    double add = mean * (1 - gain) + either_way(a->brightness, rng);
     for (int i = 0; i < n; i++)
         p->pixel[i] = (float)fmin(fmax(gain * (double)p->pixel[i] + add, p->low), p->high);
 }
@@ -202,6 +259,8 @@ void augment_picture(const Augment *a, Rng *rng, const PictureShape *shape, cons
     place(a, rng, &p, from);
     if (a->flip && rng_below(rng, 2))
         mirror(&p);
+    spot(a, rng, &p);
+    blur(a, rng, &p);
     recolour(a, rng, &p);
     light(a, rng, &p);
     add_noise(a, rng, &p);

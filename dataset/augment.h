@@ -3,7 +3,8 @@
  * Works on what a network sees, floats [h][w][c] of mean 0 and deviation 1, so
  * that the same words serve photographs and the features of a sound, whose rows
  * are moments and whose columns are frequencies. All zeros leave a picture as
- * it is. What a picture becomes follows from its Rng alone. */
+ * it is. A picture is placed, mirrored, faded outside a spot, blurred, coloured,
+ * lit, made noisy, masked and cut, by its Rng alone. */
 #ifndef AUGMENT_H
 #define AUGMENT_H
 
@@ -11,7 +12,6 @@
 
 #include <stdbool.h>
 
-/* In the order in which it is done. */
 typedef struct {
     int crop;            /* pixels of padding by which a picture is shifted at random */
     bool flip;           /* mirrored left to right every other time */
@@ -19,6 +19,10 @@ typedef struct {
     int slide;           /* rows by which it is shifted besides, up or down */
     bool edge;           /* what comes in from outside repeats the edge, instead of 0 */
     bool fill;           /* and else, as what is cut out, a gray drawn for the picture */
+    double spot;         /* share of pictures of which an ellipse near the middle is seen, the rest
+                          * fading to what comes in: whatever stood behind a thing is gone */
+    int blur;            /* largest distance over which pixels are averaged, twice */
+    double invert;       /* share of pictures that become their negative, around their mean */
     double zoom;         /* 0.5: scaled by up to 1.5, either way */
     double stretch;      /* height against width, likewise */
     double rotate;       /* degrees, either way */

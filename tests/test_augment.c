@@ -52,7 +52,7 @@ END
 
 TEST(a_picture_follows_from_its_generator_alone)
 {
-    Augment all = {3, true, 2, 2, true, true, 0.5, 0.3, 30, 0.5, 0.5, 0.5, 90, 0.2, 0.1, 3, 2};
+    Augment all = {3, true, 2, 2, true, true, 0.5, 2, 0.5, 0.5, 0.3, 30, 0.5, 0.5, 0.5, 90, 0.2, 0.1, 3, 2};
     Pair a = augmented(&all, 1), b = augmented(&all, 1), c = augmented(&all, 2);
     ck_assert_mem_eq(a.to, b.to, sizeof a.to);
     ck_assert_mem_ne(a.to, c.to, sizeof a.to);
@@ -206,6 +206,61 @@ TEST(masks_hide_neighbouring_rows_and_columns)
 }
 END
 
+TEST(outside_a_spot_is_nothing_and_its_middle_stays)
+{
+    int faded = 0;
+    for (int round = 0; round < 200; round++) {
+        Augment a = {.spot = 0.5};
+        Pair p = augmented(&a, (uint64_t)round);
+        const float *old = p.from + (4 * W + 4) * 3, *middle = p.to + (4 * W + 4) * 3;
+        bool all = memcmp(p.from, p.to, sizeof p.from) == 0;
+        faded += !all;
+        ck_assert(memcmp(old, middle, 12) == 0 && (all || fabsf(p.to[0]) < fabsf(p.from[0])));
+        for (int i = 0; i < N; i++) { /* all approach 0, none passes it */
+            float share = p.to[i] / p.from[i];
+            ck_assert(share >= 0 && share <= 1);
+        }
+    }
+    ck_assert(faded > 70 && faded < 130);
+}
+END
+
+TEST(a_blurred_step_is_a_ramp_and_what_is_flat_stays)
+{
+    float from[N], to[N];
+    int sharp = 0;
+    for (int i = 0; i < N; i++)
+        from[i] = i / 3 % W < 4 ? 0 : 9;
+    for (int round = 0; round < 40; round++) {
+        Augment a = {.blur = 1};
+        Rng rng = rng_make((uint64_t)round, 1);
+        const float ramp[] = {0, 0, 1, 3, 6, 8, 9, 9};
+        augment_picture(&a, &rng, &shape, from, to);
+        bool same = memcmp(from, to, sizeof from) == 0;
+        sharp += same;
+        for (int i = 0; i < N && !same; i++)
+            ck_assert_float_eq_tol(to[i], ramp[i / 3 % W], 1e-4f);
+    }
+    ck_assert(sharp > 8 && sharp < 32);
+}
+END
+
+TEST(a_negative_has_the_mean_of_its_picture)
+{
+    int negatives = 0;
+    for (int round = 0; round < 100; round++) {
+        Augment a = {.invert = 0.5};
+        Pair p = augmented(&a, (uint64_t)round);
+        double middle = mean(p.from, N);
+        double sign = ((double)p.to[0] - middle) * ((double)p.from[0] - middle) > 0 ? 1 : -1;
+        negatives += sign < 0;
+        for (int i = 0; i < N; i++)
+            ck_assert_float_eq_tol(p.to[i], (float)(middle + sign * ((double)p.from[i] - middle)), 1e-4f);
+    }
+    ck_assert(negatives > 30 && negatives < 70);
+}
+END
+
 TEST(what_is_brighter_than_white_is_white)
 {
     Augment a = {.brightness = 40};
@@ -249,5 +304,7 @@ SUITE(augment, a_picture_of_which_nothing_is_asked_stays_as_it_is,
       colours_keep_their_gray_and_all_change_alike,
       so_many_pictures_become_gray_as_were_asked_for,
       contrast_keeps_the_mean_and_brightness_moves_it, noise_is_no_larger_than_was_asked_for,
+      outside_a_spot_is_nothing_and_its_middle_stays,
+      a_blurred_step_is_a_ramp_and_what_is_flat_stays, a_negative_has_the_mean_of_its_picture,
       what_is_brighter_than_white_is_white, what_comes_in_from_outside_may_have_any_gray,
       masks_hide_neighbouring_rows_and_columns)
