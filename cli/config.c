@@ -187,6 +187,7 @@ static const Key augment_keys[] = {
     VALUE("zoom", KEY_NUMBER, Augment, zoom, 0, 4, "0.5: scaled by up to 1.5, either way"),
     VALUE("stretch", KEY_NUMBER, Augment, stretch, 0, 4, "height against width, likewise"),
     VALUE("rotate", KEY_NUMBER, Augment, rotate, 0, 180, "degrees at most, either way"),
+    VALUE("level", KEY_NUMBER, Augment, level, 0, 4, "means of pictures become any up to this"),
     VALUE("brightness", KEY_NUMBER, Augment, brightness, 0, 4, "added at most, in deviations"),
     VALUE("contrast", KEY_NUMBER, Augment, contrast, 0, 4, "0.5: times up to 1.5, either way"),
     VALUE("saturation", KEY_NUMBER, Augment, saturation, 0, 4, "likewise, of colours"),

@@ -128,7 +128,7 @@ static void spot(const Augment *a, Rng *rng, const Picture *p)
     if (!(a->spot > 0) || rng_uniform(rng) >= a->spot)
         return;
     double y0 = p->h * between(0.4, 0.6, rng), x0 = p->w * between(0.4, 0.6, rng);
-    double tall = p->h * between(0.25, 0.5, rng), wide = p->w * between(0.25, 0.5, rng);
+    double tall = p->h * between(0.3, 0.6, rng), wide = p->w * between(0.3, 0.6, rng);
     double soft = between(0.1, 0.6, rng);
     for (int i = 0; i < p->h * p->w; i++) {
         float share = (float)faded((i / p->w - y0) / tall, (i % p->w - x0) / wide, soft);
@@ -197,16 +197,26 @@ static void light(const Augment *a, Rng *rng, const Picture *p)
 {
     int n = p->h * p->w * p->c;
     double mean = 0;
-    if (!(a->brightness > 0 || a->contrast > 0 || a->invert > 0))
+    if (!(a->level > 0 || a->brightness > 0 || a->contrast > 0 || a->invert > 0))
         return;
     for (int i = 0; i < n; i++)
         mean += (double)p->pixel[i] / n;
     double gain = factor(a->contrast, rng);
     if (a->invert > 0 && rng_uniform(rng) < a->invert)
         gain = -gain;
-    double add = mean * (1 - gain) + either_way(a->brightness, rng);
+    double level = a->level > 0 ? either_way(a->level, rng) : mean;
+    double add = level - mean * gain + either_way(a->brightness, rng);
     for (int i = 0; i < n; i++)
         p->pixel[i] = (float)fmin(fmax(gain * (double)p->pixel[i] + add, p->low), p->high);
+}
+
+/* Near enough to normal: four uniform numbers of 16 bits, summed; mean 0, deviation 1. */
+static double noise(Rng *rng)
+{
+    uint64_t bits = rng_next(rng), sum = 0;
+    for (int i = 0; i < 4; i++)
+        sum += bits >> 16 * i & 0xffff;
+    return ((double)sum / 65535 - 2) * sqrt(3);
 }
 
 static void add_noise(const Augment *a, Rng *rng, const Picture *p)
@@ -215,7 +225,7 @@ static void add_noise(const Augment *a, Rng *rng, const Picture *p)
         return;
     double deviation = between(0, a->noise, rng);
     for (int i = 0; i < p->h * p->w * p->c; i++)
-        p->pixel[i] += (float)(deviation * rng_normal(rng));
+        p->pixel[i] += (float)(deviation * noise(rng));
 }
 
 /* --- what is hidden */

@@ -26,12 +26,13 @@ typedef struct {
     double zoom;         /* 0.5: scaled by up to 1.5, either way */
     double stretch;      /* height against width, likewise */
     double rotate;       /* degrees, either way */
+    double level;        /* the picture's mean becomes one of up to this, either way, whatever it was */
     double brightness;   /* added, in deviations of the training set, either way */
     double contrast;     /* 0.5: times up to 1.5 around the picture's mean, either way */
     double saturation;   /* likewise the distance of a colour from its gray; three channels */
     double hue;          /* degrees around the gray axis, either way; three channels */
     double gray;         /* share of pictures that become gray; three channels */
-    double noise;        /* largest deviation of normal noise on every value */
+    double noise;        /* largest deviation of noise on every value */
     int mask_rows;       /* as many rows in a row at most are set to 0 (SpecAugment, time) */
     int mask_columns;    /* and columns (frequency) */
 } Augment;

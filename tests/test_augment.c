@@ -52,7 +52,7 @@ END
 
 TEST(a_picture_follows_from_its_generator_alone)
 {
-    Augment all = {3, true, 2, 2, true, true, 0.5, 2, 0.5, 0.5, 0.3, 30, 0.5, 0.5, 0.5, 90, 0.2, 0.1, 3, 2};
+    Augment all = {3, true, 2, 2, true, true, 0.5, 2, 0.5, 0.5, 0.3, 30, 1, 0.5, 0.5, 0.5, 90, 0.2, 0.1, 3, 2};
     Pair a = augmented(&all, 1), b = augmented(&all, 1), c = augmented(&all, 2);
     ck_assert_mem_eq(a.to, b.to, sizeof a.to);
     ck_assert_mem_ne(a.to, c.to, sizeof a.to);
@@ -163,6 +163,26 @@ TEST(contrast_keeps_the_mean_and_brightness_moves_it)
             ck_assert_float_eq_tol(b.to[i] - b.from[i], moved, 1e-5f);
         }
     }
+}
+END
+
+TEST(a_level_is_the_new_mean_whatever_the_old_one_was)
+{
+    float from[N], to[N];
+    double lowest = 8, highest = -8;
+    for (int round = 0; round < 100; round++) {
+        Augment a = {.level = 2};
+        Rng rng = rng_make((uint64_t)round, 0), replay = rng;
+        for (int i = 0; i < N; i++)
+            from[i] = (float)(round % 7 - 3 + 0.01 * (i % 50));
+        augment_picture(&a, &rng, &shape, from, to);
+        double level = mean(to, N);
+        ck_assert_double_eq_tol(level, 4 * rng_uniform(&replay) - 2, 1e-5);
+        ck_assert_float_eq_tol(to[9] - to[3], from[9] - from[3], 1e-5f);
+        lowest = fmin(lowest, level);
+        highest = fmax(highest, level);
+    }
+    ck_assert(lowest < -1.8 && highest > 1.8);
 }
 END
 
@@ -303,7 +323,8 @@ SUITE(augment, a_picture_of_which_nothing_is_asked_stays_as_it_is,
       a_warped_plane_is_the_plane_where_each_pixel_came_from,
       colours_keep_their_gray_and_all_change_alike,
       so_many_pictures_become_gray_as_were_asked_for,
-      contrast_keeps_the_mean_and_brightness_moves_it, noise_is_no_larger_than_was_asked_for,
+      contrast_keeps_the_mean_and_brightness_moves_it,
+      a_level_is_the_new_mean_whatever_the_old_one_was, noise_is_no_larger_than_was_asked_for,
       outside_a_spot_is_nothing_and_its_middle_stays,
       a_blurred_step_is_a_ramp_and_what_is_flat_stays, a_negative_has_the_mean_of_its_picture,
       what_is_brighter_than_white_is_white, what_comes_in_from_outside_may_have_any_gray,
