@@ -189,6 +189,7 @@ static const Key data_keys[] = {
     VALUE("path", KEY_TEXT, DataOptions, path, 0, 0, "the folder"),
     VALUE("holdout", KEY_NUMBER, DataOptions, holdout, 0.001, 0.9, "test share where there is no test/"),
     VALUE("channels", KEY_INT, DataOptions, c, 1, 64, "3, or 1 for gray"),
+    VALUE("groups", KEY_TEXT, DataOptions, groups, 0, 0, "names that agree up to one of these show the same"),
     VALUE("limit", KEY_INT, DataOptions, limit, 0, 1e9, "training images a class, 0: all"),
     {.name = "raw", .type = KEY_MAP, .sub = raw_keys},
     {.name = "synthetic", .type = KEY_MAP, .sub = synthetic_keys},
@@ -205,6 +206,24 @@ static const Key augment_keys[] = {
     VALUE("crop", KEY_INT, Augment, crop, 0, 64, "pixels a picture is shifted at most"),
     VALUE("flip", KEY_BOOL, Augment, flip, 0, 0, "left to right, every other picture"),
     VALUE("cutout", KEY_INT, Augment, cutout, 0, 512, "side of a blank square, 0: none"),
+    VALUE("slide", KEY_INT, Augment, slide, 0, 512, "rows it is shifted besides, at most"),
+    VALUE("edge", KEY_BOOL, Augment, edge, 0, 0, "what comes in from outside repeats the edge"),
+    VALUE("fill", KEY_BOOL, Augment, fill, 0, 0, "and else a gray drawn for the picture, as a cutout"),
+    VALUE("spot", KEY_NUMBER, Augment, spot, 0, 1, "share of pictures seen near the middle alone"),
+    VALUE("blur", KEY_INT, Augment, blur, 0, 64, "pixels averaged either side, at most"),
+    VALUE("invert", KEY_NUMBER, Augment, invert, 0, 1, "share of pictures that become negatives"),
+    VALUE("zoom", KEY_NUMBER, Augment, zoom, 0, 4, "0.5: scaled by up to 1.5, either way"),
+    VALUE("stretch", KEY_NUMBER, Augment, stretch, 0, 4, "height against width, likewise"),
+    VALUE("rotate", KEY_NUMBER, Augment, rotate, 0, 180, "degrees at most, either way"),
+    VALUE("level", KEY_NUMBER, Augment, level, 0, 4, "means of pictures become any up to this"),
+    VALUE("brightness", KEY_NUMBER, Augment, brightness, 0, 4, "added at most, in deviations"),
+    VALUE("contrast", KEY_NUMBER, Augment, contrast, 0, 4, "0.5: times up to 1.5, either way"),
+    VALUE("saturation", KEY_NUMBER, Augment, saturation, 0, 4, "likewise, of colours"),
+    VALUE("hue", KEY_NUMBER, Augment, hue, 0, 180, "degrees at most, either way"),
+    VALUE("gray", KEY_NUMBER, Augment, gray, 0, 1, "share of pictures that become gray"),
+    VALUE("noise", KEY_NUMBER, Augment, noise, 0, 4, "largest deviation of normal noise"),
+    VALUE("mask_rows", KEY_INT, Augment, mask_rows, 0, 512, "at most so many side by side are blank"),
+    VALUE("mask_columns", KEY_INT, Augment, mask_columns, 0, 512, "likewise"),
     {.type = KEY_END}};
 
 static const Key gene_element[] = {{.type = KEY_CHOICE, .size = sizeof(int), .words = genes}};
@@ -231,12 +250,16 @@ static const Key train_keys[] = {
     VALUE("momentum", KEY_NUMBER, TrainOptions, momentum, 0, 0.9999, ""),
     VALUE("weight_decay", KEY_NUMBER, TrainOptions, weight_decay, 0, 1, ""),
     VALUE("label_smoothing", KEY_NUMBER, TrainOptions, label_smoothing, 0, 0.9, ""),
+    VALUE("mixup", KEY_NUMBER, TrainOptions, mixup, 0, 1, "alpha of pictures laid over each other; 0: none"),
+    VALUE("all_images", KEY_BOOL, TrainOptions, all_images, 0, 0, "those too that scored candidates (finetune)"),
+    VALUE("teaching", KEY_NUMBER, TrainOptions, teaching, 0, 1, "share of the largest network's answers (finetune)"),
     {.name = "augment", .type = KEY_MAP, MAP(TrainOptions, augment, augment_keys)},
     {.type = KEY_END}};
 
 static const Key phases_keys[] = {
     {.name = "largest", .type = KEY_MAP, MAP(Job, largest, train_keys)},
     {.name = "supernet", .type = KEY_MAP, MAP(Job, supernet, train_keys)},
+    {.name = "teacher", .type = KEY_MAP, MAP(Job, teacher, train_keys)},
     {.name = "finetune", .type = KEY_MAP, MAP(Job, finetune, train_keys)},
     {.type = KEY_END}};
 
@@ -318,7 +341,8 @@ void config_defaults(Job *job)
                       .weight_decay = 5e-5,
                       .label_smoothing = 0.1,
                       .netaug = {.width = 1, .expansion = 1, .share = 1}};
-    job->largest = job->supernet = job->finetune = t;
+    job->largest = job->supernet = job->teacher = job->finetune = t;
+    job->teacher.epochs = 0;
     job->supernet.epochs = 60;
     job->search = (EvolveOptions){.algorithm = ALGORITHM_EVOLUTION};
     job->score_images = 10000;
@@ -330,6 +354,9 @@ void config_defaults(Job *job)
 
 static int check_phase(const TrainOptions *o, const char *name)
 {
+    if (o->teaching > 0 && strcmp(name, "finetune") != 0)
+        return errorf("train.%s: teaching is for finetune, after the largest network is trained",
+                      name);
     if (o->batch / o->shards < 2)
         return errorf("train.%s: a batch of %d in %d shards leaves norms fewer than 2 images", name,
                       o->batch, o->shards);
@@ -340,6 +367,14 @@ static int check_phase(const TrainOptions *o, const char *name)
     if (!shrink_is_order(&o->shrink))
         return errorf("train.%s: shrink is an order of kernel, depth and expand, or []", name);
     return 0;
+}
+
+/* Nobody may learn what candidates are scored on before they are. */
+static int check_before_winner(const TrainOptions *o, const char *name)
+{
+    if (o->all_images)
+        return errorf("train.%s: all_images is for finetune, after the candidates were scored", name);
+    return check_phase(o, name);
 }
 
 static int find_fixed_space(Job *job)
@@ -364,7 +399,8 @@ static void spread(Job *job)
 {
     int threads = job->threads;
     job->data.threads = job->sweep.threads = job->search.threads = threads;
-    job->largest.threads = job->supernet.threads = job->finetune.threads = threads;
+    job->largest.threads = job->supernet.threads = threads;
+    job->teacher.threads = job->finetune.threads = threads;
     uint64_t sram = job->limits.sram;
     job->plan = (PlanOptions){.policy = (uint8_t)job->schedule, .image_outside = job->image == 1,
                               .small = job->target.kernels == 1,
@@ -376,6 +412,7 @@ static void spread(Job *job)
     job->supernet.seed = rng_stream(job->seed, 4);
     job->search.seed = rng_stream(job->seed, 5);
     job->finetune.seed = rng_stream(job->seed, 6);
+    job->teacher.seed = rng_stream(job->seed, 10);
     job->space.in_c = (uint8_t)job->data.c;
 }
 
@@ -447,8 +484,9 @@ int config_resolve(Job *job)
         return -1;
     if (job->data.format != DATA_SYNTHETIC && !job->data.path[0])
         return errorf("data.path: where is the data?");
-    if (check_phase(&job->largest, "largest") != 0 ||
-        check_phase(&job->supernet, "supernet") != 0 ||
+    if (check_before_winner(&job->largest, "largest") != 0 ||
+        check_before_winner(&job->supernet, "supernet") != 0 ||
+        check_phase(&job->teacher, "teacher") != 0 ||
         check_phase(&job->finetune, "finetune") != 0)
         return -1;
     return space_check(&job->space) == 0 ? find_fixed_space(job) : -1;

@@ -36,6 +36,7 @@ typedef struct {
     double width;           /* stage 1 is left out when both are given; 0: let it choose */
     Resolution resolution;
     TrainOptions largest, supernet, finetune;
+    TrainOptions teacher;   /* the largest network again, where finetune.teaching asks for it */
     EvolveOptions search;   /* sizes that are 0 in the file: evolve_defaults() */
     int objective[PARETO_OBJECTIVES]; /* indices into accuracy and PARETO_COSTS: search.costs */
     uint8_t n_objectives;

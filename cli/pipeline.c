@@ -185,6 +185,7 @@ int pipeline_data(Pipeline *p)
     Rng rng = rng_make(p->job.seed, 8); /* so that the first n of either list is a fair sample */
     rng_shuffle(&rng, p->fit, p->n_fit);
     rng_shuffle(&rng, p->valid, p->n_valid);
+    memcpy(p->fit + p->n_fit, p->valid, sizeof(int) * (size_t)p->n_valid);
     if (p->n_valid > p->job.score_images)
         p->n_valid = p->job.score_images;
     char left_out[48] = "";
@@ -195,6 +196,9 @@ int pipeline_data(Pipeline *p)
              left_out, clock_seconds() - start);
     if (p->n_classes && train->n_classes != p->n_classes)
         return errorf("%s: the number of classes changed", o->path);
+    if (p->n_valid < 1)
+        return errorf("%s: no group of files is so small that a share of %g scores candidates",
+                      o->path, p->job.validation);
     if (p->n_fit < 2)
         return errorf("%s: of %d training images %d score candidates and %d are left to train: "
                       "too few",

@@ -27,8 +27,8 @@ typedef struct {
     int n_classes;
     Data data;
     bool has_data;
-    int *fit, n_fit;       /* training images that train, and that score candidates */
-    int *valid, n_valid;
+    int *fit, n_fit;       /* training images that train; behind them in `fit` the others */
+    int *valid, n_valid;   /* training images that score candidates, of the others */
     Supernet supernet;
     bool has_supernet;
     Workspace **workspace; /* [threads] */

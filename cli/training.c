@@ -43,7 +43,7 @@ static bool on_step(void *ctx, const TrainState *t)
     return f->status == 0;
 }
 
-/* Accuracy on some validation images; a supernet has none. What trains inside wider networks has
+/* Accuracy on some validation images; a supernet has none, nor has who learns them. What trains inside wider networks has
  * its norms recalibrated for it. */
 static double look(const Phase *f)
 {
@@ -51,7 +51,7 @@ static double look(const Phase *f)
     AccuracyProtocol protocol = pipeline_scoring(p);
     if (protocol.n_score > EPOCH_IMAGES)
         protocol.n_score = EPOCH_IMAGES;
-    if (f->what->supernet)
+    if (f->what->supernet || f->what->o->all_images)
         return -1;
     if (!f->what->inside) {
         protocol.batches = 0;
@@ -84,19 +84,26 @@ static void on_epoch(void *ctx, const TrainState *t, int epoch, double loss, dou
              f->what->o->epochs, loss, 100 * accuracy, valid, (double)t->seen / t->seconds);
 }
 
+/* Of the images in p->fit, as many are trained on. */
+static int images_of(const Pipeline *p, const TrainOptions *o)
+{
+    return o->all_images ? p->data.train.n : p->n_fit;
+}
+
 static void go_on(Phase *f, TrainState *t)
 {
     const Training *w = f->what;
     Pipeline *p = f->p;
+    int n = images_of(p, w->o);
     TrainHooks hooks = {.ctx = f, .step = on_step, .epoch = on_epoch};
     if (t->step > 0)
         log_info("%s: continues at step %lld of %lld", w->name, (long long)t->step,
                  (long long)t->steps);
     progress_begin(&f->bar, w->name, t->steps, t->step);
     if (w->inside)
-        train_inside(t, w->inside, &p->data.train, p->fit, p->n_fit, w->o, &hooks);
+        train_inside(t, w->inside, &p->data.train, p->fit, n, w->o, &hooks);
     else
-        train(t, w->supernet, &p->data.train, p->fit, p->n_fit, w->o, &hooks);
+        train(t, w->supernet, &p->data.train, p->fit, n, w->o, &hooks);
     progress_end(&f->bar);
 }
 
@@ -104,7 +111,7 @@ int pipeline_train_phase(Pipeline *p, const Training *what)
 {
     Phase f = {.p = p, .what = what, .saved = clock_seconds()};
     TrainState t;
-    train_state_init(&t, what->model, what->o, p->n_fit);
+    train_state_init(&t, what->model, what->o, images_of(p, what->o));
     void *data = NULL;
     size_t size;
     int found = results_blob_get(p->db, p->run, what->name, &data, &size);

@@ -185,13 +185,35 @@ static int finetune_inside(Pipeline *p, Model *m)
     return status;
 }
 
-static int finetune(Pipeline *p, Model *m)
+/* The largest network, from the supernet's weights on. */
+static int make_teacher(Pipeline *p, Model *teacher)
 {
+    Genotype g = genotype_largest(&p->job.space, p->width, p->resolution);
+    Training training = {"teacher", teacher, .o = &p->job.teacher};
+    take_weights(p, &g, teacher);
+    return p->job.teacher.epochs > 0 ? pipeline_train_phase(p, &training) : 0;
+}
+
+static int finetune_with(Pipeline *p, Model *m, const Model *teacher)
+{
+    p->job.finetune.teacher = teacher;
     Training alone = {"finetune", m, .o = &p->job.finetune};
-    if (pipeline_begin(p, "finetune") != 0)
-        return -1;
     return netaug_widens(&p->job.finetune.netaug) ? finetune_inside(p, m)
                                                   : pipeline_train_phase(p, &alone);
+}
+
+static int finetune(Pipeline *p, Model *m)
+{
+    if (pipeline_begin(p, "finetune") != 0)
+        return -1;
+    if (p->job.finetune.teaching <= 0)
+        return finetune_with(p, m, NULL);
+    Model teacher;
+    int status = make_teacher(p, &teacher);
+    if (status == 0)
+        status = finetune_with(p, m, &teacher);
+    model_release(&teacher);
+    return status;
 }
 
 static int finish_model(Pipeline *p, Model *m, CandidateRow *row)

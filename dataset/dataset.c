@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "dataset/reader.h"
 
@@ -218,6 +219,8 @@ static int keep_whole(Dataset *d, const Listing *l, const ExampleList *list, con
         }
         if (d->n < i)
             memcpy(d->pixel + (size_t)d->n * size, d->pixel + (size_t)i * size, size);
+        if (d->group)
+            d->group[d->n] = d->group[i];
         d->label[d->n++] = (uint16_t)k;
         kept[k]++;
     }
@@ -232,6 +235,22 @@ static int keep_whole(Dataset *d, const Listing *l, const ExampleList *list, con
     return status;
 }
 
+/* The same number for names of files that agree up to one of the characters `ends`. */
+static uint64_t group_of(const char *path, const char *ends)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    return hash_bytes(HASH_START, name, strcspn(name, ends));
+}
+
+static void note_groups(Dataset *d, const ExampleList *list, const char *ends)
+{
+    if (!ends[0] || !list->item[0].path)
+        return;
+    d->group = xmalloc((size_t)list->n * sizeof *d->group);
+    for (int i = 0; i < list->n; i++)
+        d->group[i] = group_of(list->item[i].path, ends);
+}
+
 static int fill(Dataset *d, const Listing *l, const ExampleList *list, const DataOptions *o,
                 int *skipped)
 {
@@ -240,6 +259,7 @@ static int fill(Dataset *d, const Listing *l, const ExampleList *list, const Dat
         return 0;
     d->pixel = xmalloc((size_t)list->n * size);
     d->label = xmalloc((size_t)list->n * sizeof *d->label);
+    note_groups(d, list, o->groups);
     char **warning = xcalloc((size_t)list->n, sizeof *warning);
     load_all(l, list, o, d->pixel, warning);
     int status = keep_whole(d, l, list, o->path, warning, skipped);
@@ -322,23 +342,94 @@ void data_release(Data *data)
         names_free(data->train.class_name, data->train.n_classes); /* test's are the same */
     free(data->train.pixel);
     free(data->train.label);
+    free(data->train.group);
     free(data->test.pixel);
     free(data->test.label);
+    free(data->test.group);
     *data = (Data){0};
 }
 
 /* --- use -------------------------------------------------------------------------------------- */
 
+static int wanted(double share, int n)
+{
+    int w = (int)lround(share * n);
+    return w < 1 ? 1 : w > n - 1 && n > 1 ? n - 1 : w;
+}
+
+static void mark_examples(const Dataset *d, double share, uint64_t seed, bool *marked)
+{
+    int *member = xmalloc(((size_t)d->n + 1) * sizeof *member);
+    for (int k = 0; k < d->n_classes; k++) {
+        int n = shuffled_class(d->label, d->n, k, seed, member);
+        for (int i = 0; i < wanted(share, n) && i < n; i++)
+            marked[member[i]] = true;
+    }
+    free(member);
+}
+
+typedef struct {
+    uint64_t group;
+    int index;
+} Member;
+
+static int by_group(const void *a, const void *b)
+{
+    const Member *x = a, *y = b;
+    return x->group != y->group ? (x->group > y->group ? 1 : -1) : x->index - y->index;
+}
+
+/* How much nearer these bring every class to what it still wants; left [n_classes]. Takes them
+ * from left when that is more than nothing. */
+static bool take_group(const Dataset *d, const Member *member, int n, int *left)
+{
+    int nearer = 0;
+    for (int i = 0; i < n; i++)
+        nearer += left[d->label[member[i].index]]-- > 0 ? 1 : -1;
+    for (int i = 0; i < n && nearer <= 0; i++)
+        left[d->label[member[i].index]]++;
+    return nearer > 0;
+}
+
+static void count_wanted(const Dataset *d, double share, int *left)
+{
+    for (int i = 0; i < d->n; i++)
+        left[d->label[i]]++;
+    for (int k = 0; k < d->n_classes; k++)
+        left[k] = left[k] ? wanted(share, left[k]) : 0;
+}
+
+static void mark_groups(const Dataset *d, double share, uint64_t seed, bool *marked)
+{
+    Member *member = xmalloc(((size_t)d->n + 1) * sizeof *member);
+    int *first = xmalloc(((size_t)d->n + 1) * sizeof *first), n_groups = 0;
+    int *left = xcalloc((size_t)d->n_classes, sizeof *left);
+    for (int i = 0; i < d->n; i++)
+        member[i] = (Member){d->group[i], i};
+    qsort(member, (size_t)d->n, sizeof *member, by_group);
+    for (int i = 0; i < d->n; i++)
+        if (i == 0 || member[i].group != member[i - 1].group)
+            first[n_groups++] = i;
+    Rng rng = rng_make(seed, 0);
+    rng_shuffle(&rng, first, n_groups);
+    count_wanted(d, share, left);
+    for (int g = 0; g < n_groups; g++) {
+        int from = first[g], to = from;
+        while (to < d->n && member[to].group == member[from].group)
+            to++;
+        bool taken = take_group(d, member + from, to - from, left);
+        for (int i = from; i < to; i++)
+            marked[member[i].index] = taken;
+    }
+    free(left);
+    free(first);
+    free(member);
+}
+
 int dataset_split(const Dataset *d, double share, uint64_t seed, int *first, int *second)
 {
     bool *marked = xcalloc((size_t)d->n + 1, sizeof *marked);
-    for (int k = 0; k < d->n_classes; k++) { /* `first` is room to work in until the end */
-        int n = shuffled_class(d->label, d->n, k, seed, first);
-        int wanted = (int)lround(share * n);
-        wanted = wanted < 1 ? 1 : wanted > n - 1 && n > 1 ? n - 1 : wanted;
-        for (int i = 0; i < wanted && i < n; i++)
-            marked[first[i]] = true;
-    }
+    (d->group ? mark_groups : mark_examples)(d, share, seed, marked);
     int n_first = 0, n_second = 0;
     for (int i = 0; i < d->n; i++)
         if (marked[i])
@@ -355,69 +446,34 @@ static const uint8_t *picture_of(const Dataset *d, int index)
     return d->pixel + (size_t)index * (size_t)d->h * (size_t)d->w * (size_t)d->c;
 }
 
-/* out[h][w][c] = the picture moved by dy, dx; where nothing is left stands 0,
- * which is what the pixel `zero` means. */
-static void write_shifted(const Dataset *d, const uint8_t *picture, int dy, int dx, float *out)
+/* What a network sees of a pixel: `zero` is 0. */
+static float value_of(const Dataset *d, int pixel)
 {
-    int row = d->w * d->c, from = dx > 0 ? dx : 0, to = dx < 0 ? d->w + dx : d->w;
-    for (int y = 0; y < d->h; y++) {
-        float *o = out + (size_t)y * (size_t)row;
-        if (y - dy < 0 || y - dy >= d->h || from >= to) {
-            memset(o, 0, (size_t)row * sizeof *o);
-            continue;
-        }
-        const uint8_t *p = picture + (y - dy) * row;
-        memset(o, 0, (size_t)(from * d->c) * sizeof *o);
-        for (int i = from * d->c; i < to * d->c; i++)
-            o[i] = (float)(p[i - dx * d->c] - d->zero) * d->scale;
-        memset(o + to * d->c, 0, (size_t)((d->w - to) * d->c) * sizeof *o);
-    }
+    return (float)(pixel - d->zero) * d->scale;
 }
 
-static void mirror(float *image, int h, int w, int c)
+static void write_floats(const Dataset *d, int index, float *out)
 {
-    for (int y = 0; y < h; y++)
-        for (int x = 0; x < w / 2; x++)
-            for (int j = 0; j < c; j++) {
-                float *a = image + (y * w + x) * c + j, *b = image + (y * w + w - 1 - x) * c + j;
-                float t = *a;
-                *a = *b;
-                *b = t;
-            }
-}
-
-/* A square of zeros around (y, x), of which the part outside falls away. */
-static void cut_out(const Dataset *d, float *image, int y, int x, int side)
-{
-    int top = y - side / 2, left = x - side / 2;
-    for (int i = top < 0 ? 0 : top; i < top + side && i < d->h; i++)
-        for (int k = left < 0 ? 0 : left; k < left + side && k < d->w; k++)
-            memset(image + (i * d->w + k) * d->c, 0, (size_t)d->c * sizeof *image);
-}
-
-static int shift(int crop, Rng *rng)
-{
-    return crop > 0 ? (int)rng_below(rng, 2 * (uint32_t)crop + 1) - crop : 0;
+    const uint8_t *p = picture_of(d, index);
+    for (int i = 0; i < d->h * d->w * d->c; i++)
+        out[i] = value_of(d, p[i]);
 }
 
 void dataset_batch(const Dataset *d, const int *index, int n, const Augment *augment, Rng *rng,
                    float *images, int *labels)
 {
-    static const Augment none = {0};
-    const Augment *a = augment && rng ? augment : &none;
     size_t size = (size_t)d->h * (size_t)d->w * (size_t)d->c;
+    bool as_is = !augment || !rng;
+    PictureShape shape = {d->h, d->w, d->c, value_of(d, 0), value_of(d, 255)};
+    float *plain = as_is ? NULL : xmalloc(size * sizeof *plain);
     for (int i = 0; i < n; i++) {
         float *image = images + (size_t)i * size;
-        int dy = shift(a->crop, rng), dx = shift(a->crop, rng);
-        write_shifted(d, picture_of(d, index[i]), dy, dx, image);
-        if (a->flip && rng_below(rng, 2))
-            mirror(image, d->h, d->w, d->c);
-        if (a->cutout > 0) {
-            int y = (int)rng_below(rng, (uint32_t)d->h), x = (int)rng_below(rng, (uint32_t)d->w);
-            cut_out(d, image, y, x, a->cutout);
-        }
+        write_floats(d, index[i], as_is ? image : plain);
+        if (!as_is)
+            augment_picture(augment, rng, &shape, plain, image);
         labels[i] = d->label[index[i]];
     }
+    free(plain);
 }
 
 void dataset_int8(const Dataset *d, int index, int8_t *image)

@@ -17,7 +17,7 @@
 #ifndef DATASET_H
 #define DATASET_H
 
-#include "base/rng.h"
+#include "dataset/augment.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +26,7 @@ typedef struct {
     int n, h, w, c, n_classes;
     uint8_t *pixel;   /* [n][h][w][c] */
     uint16_t *label;  /* [n] */
+    uint64_t *group;  /* [n], the same for pictures of the same thing; NULL: nobody knows */
     char **class_name; /* [n_classes] */
     int zero;         /* 0..255 */
     float scale;      /* 1 / deviation of the training set; zero is its mean */
@@ -65,6 +66,7 @@ typedef struct {
     int raw_zero;         /* raw: real = (value - zero) * scale */
     double raw_scale;
     int synthetic_train, synthetic_test, synthetic_classes; /* 0: 4000, 1000, 10 of 12 */
+    char groups[8];       /* files whose names agree up to one of these show the same; "": unknown */
     int limit;            /* at most so many training examples a class, 0 for all */
 } DataOptions;
 
@@ -87,19 +89,13 @@ int data_open(Data *data, const DataOptions *options);
 void data_release(Data *data);
 
 /* Splits 0..n-1 into two lists, `share` of every class (at least one) going to
- * the second and, of two or more, at least one to the first, by the seed. Both
- * arrays hold d->n ints; returns the size of the second. */
+ * the second and, of two or more, at least one to the first, by the seed. Groups
+ * stay whole: then shares are met as nearly as they can, and the second may be
+ * empty. Both arrays hold d->n ints; returns the size of the second. */
 int dataset_split(const Dataset *d, double share, uint64_t seed, int *first, int *second);
 
-typedef struct {
-    int crop;   /* pixels of padding by which a picture is shifted at random */
-    bool flip;  /* mirrored left to right every other time */
-    int cutout; /* side of a square set to `zero`, 0 for none */
-} Augment;
-
 /* Pictures index[0..n) as floats for nn/: images [n][h][w][c], labels [n].
- * augment and rng may be NULL: no augmentation. Else each picture is shifted,
- * then mirrored, then cut; what comes in from outside is `zero`, so 0. */
+ * augment and rng may be NULL: no augmentation. `zero` becomes 0. */
 void dataset_batch(const Dataset *d, const int *index, int n, const Augment *augment, Rng *rng,
                    float *images, int *labels);
 /* One picture as the device's int8 input, pixel - 128: [h][w][c]. */

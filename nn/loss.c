@@ -60,3 +60,12 @@ double nn_score(const float *logits, const int *labels, int n, int n_classes, in
     Lesson lesson = {.labels = labels, .n = n};
     return loss_of(logits, &lesson, n_classes, NULL, correct);
 }
+
+void nn_probabilities(float *logits, int n, int n_classes)
+{
+    for (int i = 0; i < n; i++, logits += n_classes) {
+        Row r = row_of(logits, n_classes);
+        for (int j = 0; j < n_classes; j++)
+            logits[j] = (float)exp((double)logits[j] - r.log_sum);
+    }
+}

@@ -46,6 +46,9 @@ void nn_ranges(const Model *m, Workspace *ws, const float *images, int n, float 
 /* Mean cross entropy without smoothing, and the number of correct answers. */
 double nn_score(const float *logits, const int *labels, int n, int n_classes, int *correct);
 
+/* Logits [n][n_classes] become probabilities in place. */
+void nn_probabilities(float *logits, int n, int n_classes);
+
 /* SGD with Nesterov's momentum; weight decay on the weights `w` alone, not on
  * norms and biases. velocity has m->n_params floats. */
 void sgd_step(Model *m, float *velocity, const Model *grad, double rate, double momentum,

@@ -270,7 +270,8 @@ static const char RUN_EPOCHS[] =
     " percent(valid_accuracy) AS \"valid %\", elapsed((SELECT sum(seconds) FROM epoch AS e"
     " WHERE e.run = epoch.run AND e.phase = epoch.phase)) AS elapsed"
     " FROM epoch WHERE run = ?1 GROUP BY phase"
-    " ORDER BY CASE phase WHEN 'largest' THEN 1 WHEN 'supernet' THEN 2 ELSE 3 END, phase";
+    " ORDER BY CASE phase WHEN 'largest' THEN 1 WHEN 'supernet' THEN 2 WHEN 'teacher' THEN 3"
+    " ELSE 4 END";
 
 static int has_rows(Results *r, const char *sql, int64_t id)
 {

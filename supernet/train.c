@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "nn/pass.h"
+#include "supernet/mixup.h"
 
 #include <assert.h>
 #include <omp.h>
@@ -109,6 +110,7 @@ typedef struct {
     float *images;
     int *labels;
     Net *net; /* [n_subnets] of this step; NULL: the whole model is trained */
+    float *targets; /* [images][classes] of this step; NULL: the labels say what is right */
     float *answers; /* [images][classes], the first subnet's; NULL: it teaches nobody */
     Task *task;
     Workspace **workspace; /* [threads] */
@@ -134,6 +136,8 @@ static void trainer_init(Trainer *r, const TrainState *t, int n)
     r->labels = xcalloc((size_t)(r->shard_size * shards), sizeof(int));
     if (r->supernet || r->inside)
         r->net = xcalloc((size_t)r->n_subnets, sizeof(Net));
+    if (o->mixup > 0 || o->teacher)
+        r->targets = xcalloc((size_t)(r->shard_size * shards * d->n_classes), sizeof(float));
     if (r->supernet && o->distill)
         r->answers = xcalloc((size_t)(r->shard_size * shards * d->n_classes), sizeof(float));
     r->task = xcalloc((size_t)r->n_tasks, sizeof(Task));
@@ -158,6 +162,7 @@ static void trainer_release(Trainer *r)
     free(r->workspace);
     free(r->task);
     free(r->answers);
+    free(r->targets);
     free(r->net);
     free(r->labels);
     free(r->images);
@@ -199,6 +204,27 @@ static void draw_nets(Trainer *r, TrainState *t)
     }
 }
 
+/* What a teacher says takes its share of the targets. */
+static void ask_teacher(const Trainer *r, const Mix *m)
+{
+    size_t n = (size_t)(m->n * m->classes);
+    float *p = xmalloc(n * sizeof *p), share = (float)r->o->teaching;
+    nn_infer(r->o->teacher, r->workspace[omp_get_thread_num()], m->images, m->n, p);
+    nn_probabilities(p, m->n, m->classes);
+    for (size_t i = 0; i < n; i++)
+        m->targets[i] += share * (p[i] - m->targets[i]);
+    free(p);
+}
+
+static void make_targets(const Trainer *r, const Mix *m, const int *labels, Rng *rng)
+{
+    mixup_targets(m, labels, r->o->label_smoothing);
+    if (r->o->mixup > 0)
+        mixup(m, r->o->mixup, rng);
+    if (r->o->teacher)
+        ask_teacher(r, m);
+}
+
 static void prepare_shard(Trainer *r, int64_t step, int shard)
 {
     Rng rng = step_rng(r->o, STREAM_IMAGES, step, shard);
@@ -207,6 +233,14 @@ static void prepare_shard(Trainer *r, int64_t step, int shard)
     const int *index = r->order + step % r->per_epoch * (r->shard_size * shards) + first;
     dataset_batch(r->data, index, r->shard_size, &r->o->augment, &rng,
                   r->images + (size_t)first * image, r->labels + first);
+    Mix mix = {.images = r->images + (size_t)first * image,
+               .n = r->shard_size,
+               .classes = r->data->n_classes,
+               .size = image};
+    if (r->targets) {
+        mix.targets = r->targets + first * r->data->n_classes;
+        make_targets(r, &mix, r->labels + first, &rng);
+    }
 }
 
 static Lesson lesson_of(const Trainer *r, const Task *task)
@@ -220,8 +254,10 @@ static Lesson lesson_of(const Trainer *r, const Task *task)
     float *answers = r->answers ? r->answers + first * r->data->n_classes : NULL;
     if (task->subnet == 0)
         lesson.answers = answers;
-    else
+    if (task->subnet > 0 && answers)
         lesson.teacher = answers;
+    else if (r->targets)
+        lesson.teacher = r->targets + first * r->data->n_classes;
     return lesson;
 }
 

@@ -31,7 +31,12 @@ typedef struct {
     double rate;           /* peak learning rate */
     double warm_up;        /* epochs */
     double momentum, weight_decay, label_smoothing;
+    double mixup;          /* mixup.h's alpha, 0 to 1; 0: none */
+    bool all_images;       /* of the winner: those too that scored candidates */
     Augment augment;
+    const Model *teacher;  /* answers too what is right, with its running statistics; borrowed, or
+                            * NULL */
+    double teaching;       /* the teacher's share in that, the labels have the rest; 0 to 1 */
     uint64_t seed;
     int threads;
 } TrainOptions;

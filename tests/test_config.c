@@ -40,8 +40,10 @@ TEST(the_effective_config_reads_back_to_itself)
                           "stage1.resolution=32", "data.path=/a b/\"c\"\\d, {e}: [f] # g",
                           "train.supernet.rate=0.123456789012345", "target=stm32f746",
                           "train.supernet.shrink=[depth, kernel, expand]",
-                          "train.finetune.netaug={width: 1.5}"};
-    ck_assert_msg(config_load(&job, "configs/jobs/cifar10.yaml", sets, 9) == 0, "%s", error_text());
+                          "train.finetune.netaug={width: 1.5}", "data.groups=-_",
+                          "train.finetune={all_images: true, mixup: 0.2, teaching: 0.5}",
+                          "train.teacher={epochs: 3, augment: {fill: true, hue: 20, slide: 4}}"};
+    ck_assert_msg(config_load(&job, "configs/jobs/cifar10.yaml", sets, 12) == 0, "%s", error_text());
     ck_assert_str_eq(job.data.path, "/a b/\"c\"\\d, {e}: [f] # g");
     ck_assert_uint_eq(job.seed, 12345678901u);
     ck_assert_double_eq(job.limits.latency, 1.5e6);
@@ -54,6 +56,10 @@ TEST(the_effective_config_reads_back_to_itself)
     ck_assert(memcmp(&job.space, &back.space, sizeof job.space) == 0);
     ck_assert_int_eq(back.supernet.shrink.gene[0], SHRINK_DEPTH);
     ck_assert_double_eq(back.finetune.netaug.width, 1.5);
+    ck_assert_str_eq(back.data.groups, "-_");
+    ck_assert(back.finetune.all_images && back.finetune.mixup == 0.2 && !back.supernet.all_images);
+    ck_assert(back.teacher.augment.fill && back.teacher.augment.hue == 20);
+    ck_assert_int_eq(back.teacher.augment.slide, 4);
     free(text);
     free(again);
 }
@@ -293,6 +299,14 @@ static const Wrong wrongs[] = {
     {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
      "train: {supernet: {sandwich: true, subnets: 1}}",
      "train.supernet: a sandwich has 2 subnets at least"},
+    {"data: {groups: abcdefgh}", "groups: longer than 7 characters"},
+    {"train: {finetune: {mixup: 2}}", "mixup: 2 is out of bounds"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
+     "train: {supernet: {all_images: true}}",
+     "train.supernet: all_images is for finetune, after the candidates were scored"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
+     "train: {teacher: {teaching: 0.5}}",
+     "train.teacher: teaching is for finetune, after the largest network is trained"},
     {"train: {finetune: {netaug: {width: 0.5}}}", "width: 0.5 is out of bounds"},
 };
 

@@ -989,7 +989,8 @@ TEST(an_augmented_picture_is_shifted_then_mirrored_then_cut)
     uint8_t pixel[4 * 7 * 6 * 3];
     uint16_t label[4];
     Dataset d = example(pixel, label, 4, 7, 6, 3, 2);
-    Augment kinds[] = {{.crop = 2}, {.flip = true}, {.cutout = 3}, {2, true, 4}, {9, true, 0}};
+    Augment kinds[] = {{.crop = 2}, {.flip = true}, {.cutout = 3},
+                       {.crop = 2, .flip = true, .cutout = 4}, {.crop = 9, .flip = true}};
     int flips = 0;
     for (int round = 0; round < 200; round++) {
         Augment a = kinds[round % 5];
@@ -1040,6 +1041,65 @@ TEST(a_split_is_disjoint_and_takes_the_share_of_every_class)
     ck_assert_int_eq(dataset_split(&d, 0.2, 6, first, again), n);
     ck_assert_mem_ne(second, again, (size_t)n * sizeof *second);
     ck_assert_int_eq(dataset_split(&d, 0, 5, first, second), 4); /* one of each at least */
+}
+END
+
+TEST(a_split_keeps_groups_whole_and_comes_near_the_shares)
+{
+    enum { N = 600, GROUPS = 60 };
+    uint8_t pixel[N];
+    uint16_t label[N];
+    uint64_t group[N];
+    Dataset d = example(pixel, label, N, 1, 1, 1, 3);
+    d.group = group;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        int first[N], second[N], again[N], of_class[3] = {0}, taken[3] = {0}, side[GROUPS] = {0};
+        Rng rng = rng_make(seed, 1);
+        for (int i = 0; i < N; i++) {
+            group[i] = rng_below(&rng, GROUPS);
+            label[i] = (uint16_t)(i % 3);
+            of_class[label[i]]++;
+        }
+        int n = dataset_split(&d, 0.2, seed, first, second);
+        for (int i = 0; i < N; i++) {
+            int index = i < n ? second[i] : first[i - n], where = i < n ? 1 : 2;
+            side[group[index]] |= where;
+            taken[label[index]] += i < n;
+        }
+        for (int g = 0; g < GROUPS; g++)
+            ck_assert_int_ne(side[g], 3);
+        for (int k = 0; k < 3; k++)
+            ck_assert_int_le(abs(taken[k] - of_class[k] / 5), 12);
+        ck_assert_int_eq(dataset_split(&d, 0.2, seed, first, again), n);
+        ck_assert_mem_eq(second, again, (size_t)n * sizeof *second);
+    }
+    memset(group, 0, sizeof group); /* all of one thing: nothing can be held out */
+    int first[N], second[N];
+    ck_assert_int_eq(dataset_split(&d, 0.2, 1, first, second), 0);
+}
+END
+
+TEST(files_are_of_one_group_whose_names_agree_so_far)
+{
+    make_folder();
+    int8_t a[1] = {1};
+    const char *names[] = {"train/no/ann-1.bin", "train/no/ann_2.bin", "train/no/bob-1.bin",
+                           "train/no/bobby", "train/yes/ann-9.bin", "train/yes/bob.bin",
+                           "test/no/ann-1", "test/yes/ann-1"};
+    for (int i = 0; i < 8; i++)
+        put(names[i], a, i == 2 ? 0 : 1); /* bob-1 is damaged, and left out */
+    DataOptions o = options(DATA_RAW, 1, 1, 1);
+    o.raw_h = o.raw_w = o.raw_c = 1;
+    Data data = open_data(&o);
+    ck_assert_ptr_null(data.train.group);
+    data_release(&data);
+    strcpy(o.groups, "-_");
+    data = open_data(&o);
+    const uint64_t *g = data.train.group; /* ann ann bobby ann bob.bin */
+    ck_assert_int_eq(data.train.n, 5);
+    ck_assert(g[0] == g[1] && g[0] == g[3] && g[2] != g[0] && g[4] != g[0] && g[2] != g[4]);
+    data_release(&data);
+    remove_folder();
 }
 END
 
@@ -1318,6 +1378,8 @@ SUITE(dataset, class_folders_are_read_sorted_and_to_the_bit,
       a_plain_batch_is_pixel_minus_zero_times_scale,
       an_augmented_picture_is_shifted_then_mirrored_then_cut,
       a_split_is_disjoint_and_takes_the_share_of_every_class,
+      a_split_keeps_groups_whole_and_comes_near_the_shares,
+      files_are_of_one_group_whose_names_agree_so_far,
       the_synthetic_set_repeats_by_seed_whatever_the_threads,
       a_scene_is_the_same_at_every_resolution,
       the_synthetic_set_has_2_to_12_classes_and_any_shape,

@@ -54,11 +54,13 @@ static void bench_release(Bench *b)
     data_release(&b->data);
 }
 
-typedef enum { ALONE, PLAIN, SANDWICH, DISTILL, SHRINKING, N_RECIPES } Recipe;
+typedef enum { ALONE, MIXED, TAUGHT, PLAIN, SANDWICH, DISTILL, SHRINKING, N_RECIPES } Recipe;
 
 static TrainOptions recipe_options(Recipe recipe, int threads)
 {
     TrainOptions o = options(threads);
+    o.mixup = recipe == MIXED || recipe == SHRINKING ? 0.5 : 0;
+    o.teaching = recipe == TAUGHT ? 0.7 : 0;
     o.sandwich = recipe >= SANDWICH;
     o.distill = recipe >= DISTILL;
     if (recipe >= SHRINKING)
@@ -71,9 +73,14 @@ static uint64_t trained(Recipe recipe, int threads)
     Bench b;
     TrainOptions o = recipe_options(recipe, threads);
     bench_init(&b, &o);
-    ck_assert(train(&b.state, recipe == ALONE ? NULL : &b.net, &b.data.train, b.index, 96, &o,
+    Model teacher;
+    model_init(&teacher, &b.net.shared.net);
+    model_copy(&teacher, &b.net.shared);
+    o.teacher = recipe == TAUGHT ? &teacher : NULL;
+    ck_assert(train(&b.state, recipe < PLAIN ? NULL : &b.net, &b.data.train, b.index, 96, &o,
                     NULL));
     uint64_t hash = model_hash(&b.net.shared);
+    model_release(&teacher);
     bench_release(&b);
     return hash;
 }
@@ -234,6 +241,43 @@ TEST(the_largest_subnet_teaches_the_others)
 }
 END
 
+/* Its classifier alone: whatever it is shown, the teacher is sure of class 2. */
+static void make_sure_of_two(Model *m)
+{
+    int last = m->net.n_layers - 1;
+    memset(m->layer[last].w, 0, sizeof(float) * layer_weights(&m->net.layer[last]));
+    m->layer[last].bias[2] = 20;
+}
+
+TEST(a_network_learns_what_its_teacher_says_as_far_as_it_is_asked)
+{
+    for (int asked = 0; asked < 2; asked++) {
+        Bench b;
+        TrainOptions o = options(2);
+        Model teacher;
+        o.epochs = 20, o.rate = 0.1, o.teaching = asked;
+        bench_init(&b, &o);
+        model_init(&teacher, &b.net.shared.net);
+        make_sure_of_two(&teacher);
+        o.teacher = &teacher;
+        ck_assert(train(&b.state, NULL, &b.data.train, b.index, 96, &o, NULL));
+        float *images = xmalloc(sizeof(float) * 96 * 16 * 16 * 3), logits[96 * 4];
+        int labels[96], two[96], correct;
+        Workspace *ws = workspace_new();
+        for (int i = 0; i < 96; i++)
+            two[i] = 2;
+        dataset_batch(&b.data.train, b.index, 96, NULL, NULL, images, labels);
+        nn_infer(&b.net.shared, ws, images, 96, logits);
+        nn_score(logits, two, 96, 4, &correct);
+        ck_assert(asked ? correct == 96 : correct < 60);
+        workspace_free(ws);
+        free(images);
+        model_release(&teacher);
+        bench_release(&b);
+    }
+}
+END
+
 TEST(a_damaged_checkpoint_is_refused)
 {
     Bench b;
@@ -294,5 +338,6 @@ SUITE(train, weights_are_the_same_for_any_number_of_threads,
       a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened,
       a_network_inside_wider_ones_of_no_weight_learns_as_it_does_alone,
       a_network_inside_wider_ones_is_the_same_for_any_number_of_threads,
-      the_largest_subnet_teaches_the_others, a_damaged_checkpoint_is_refused,
+      the_largest_subnet_teaches_the_others,
+      a_network_learns_what_its_teacher_says_as_far_as_it_is_asked, a_damaged_checkpoint_is_refused,
       the_loss_falls_and_every_image_is_seen_once_an_epoch)
