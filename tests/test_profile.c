@@ -589,7 +589,8 @@ END
 TEST(a_resolution_may_be_another)
 {
     make_folder();
-    Ran *r = RUN(net_path, "--schedule", "layerwise", "--resolution", "16", "--json");
+    Ran *r = RUN(net_path, "--schedule", "layerwise", "--resolution", "16", "--kernels", "small",
+                 "--json");
     ck_assert_int_eq(r->status, 0);
     HAS(r->out, "\"arena_resident_bytes\": 1280,");
     remove_folder();
