@@ -139,7 +139,7 @@ bench-%: thimble $(BUILD)/bench_%
 # The example of a board's log, anew: after a change of TB_VERSION, of the planner or of
 # cli/calibration_nets.c, with which programs refuse the old one.
 board-log: thimble
-	$(BUILD)/thimble calibrate --target cortex-m4 --nets 14 --export $(BUILD)/bench
+	$(BUILD)/thimble calibrate --target cortex-m4 --nets 36 --export $(BUILD)/bench
 	$(MAKE) -s -C $(BUILD)/bench
 	$(MAKE) -s -C $(BUILD)/bench run > tests/boards/cortex-m4.log
 

@@ -139,6 +139,14 @@ static void learn_stack(CodeSize *code, const Net *net, const Plan *plan, uint32
     code->kernel_stack[OP_GLOBAL_POOL] = code->kernel_stack[OP_AVG_POOL]; /* one kernel */
 }
 
+/* What a kernel of pairs takes depends on the window and on how the channels are scaled, which a plan
+ * does not know: the most there was. */
+static void bound_stack(CodeSize *code)
+{
+    for (int s = STEP_CONV_PAIRS; s < N_STEPS; s++)
+        code->kernel_stack[s] = code->stack;
+}
+
 static int measure_plan(uint64_t seed, int number, Target *t, TimedPlan *p, DeviceRun *run)
 {
     timed_plan_init(p, seed, number);
@@ -176,6 +184,7 @@ static int measure_all(const CalibrateArgs *a, Target *t, TimedPlan *timed, int 
                        : measure_operator((Op)((i - n) / 2), (i - n) % 2, t, &rng, run);
         progress_step(&bar, i + 1, "plans");
     }
+    bound_stack(&t->code);
     progress_end(&bar);
     free(run);
     return status;

@@ -315,7 +315,7 @@ TEST(a_boards_log_becomes_its_profile_or_nothing_is_written)
          "$D/half.log -o $D/cycles.yaml 2> $D/why && grep -q 'half.log:100: the log stops here' "
          "$D/why && test \"$(ls $D)\" = \"$(printf 'board.log\nhalf.log\nmine.yaml\nwhy')\"");
     must("$T calibrate --target $D/mine.yaml --log $D/board.log -o $D/cycles.yaml && grep -q "
-         "'source: \"the board mine, board.log, 28 plans' $D/cycles.yaml && grep -q 'unit: "
+         "'source: \"the board mine, board.log, 72 plans' $D/cycles.yaml && grep -q 'unit: "
          "\"cycles\"' $D/cycles.yaml");
     must("sed -i '1i include: cycles.yaml' $D/mine.yaml; $T search configs/jobs/demo.yaml --set "
          "target=$D/mine.yaml --set limits.energy=1nJ --db $D/t.db > $D/why 2>&1; grep -q "
