@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "cli/calibration_nets.h"
 #include "cli/config.h"
 #include "evaluator/elf.h"
 #include "evaluator/process.h"
@@ -246,7 +247,7 @@ static void check_prediction(const Net *net, const Target *target, PlanOptions o
     int8_t *images = xmalloc(n);
     for (size_t i = 0; i < n; i++)
         images[i] = random_int8(rng);
-    random_qmodel(&q, net, rng);
+    ck_assert_msg(calibration_model(net, rng, &q) == 0, "%s", error_text()); /* scales as trained */
     plan_make(net, &options, &plan);
     Cost cost = estimate(net, target, &options);
     DeviceOptions o = {.target = target, .plan = options, .images = images,
@@ -264,7 +265,6 @@ static void check_prediction(const Net *net, const Target *target, PlanOptions o
         ck_assert_uint_le(run.stack, cost.stack + 8); /* it depends on how channels are scaled */
         ck_assert_uint_ge(run.stack + 80, cost.stack);
         ck_assert_uint_le(run.stack, 1024);
-        /* scales are drawn at random, which the model does not know */
         ck_assert_double_eq_tol(cost.latency / (double)run.instructions, 1,
                                 target->latency.worst + 0.05);
     }
