@@ -11,6 +11,8 @@
 /* NULL for a core whose cycles the plugin knows, else why it does not. */
 const char *cycles_missing(const Target *target);
 
+/* Kernels that a function of the runtime is, or is a part of, bit by bit. */
+uint32_t cycles_steps_of(const char *function);
 /* Builds and runs a folder of export_bench() on the target's machine. per_instruction[s] becomes
  * the cycles an instruction of step s takes on average, and stays where none was executed. -1 with
  * errorf(). */

@@ -110,7 +110,7 @@ static double counted_instructions(const CalibrationBench *b)
         char name[64];
         uint64_t n;
         if (sscanf(line, "%63s %" SCNu64, name, &n) == 2 &&
-            (strstr(name, "_row") || strncmp(name, "tb_run", 6) == 0))
+            (cycles_steps_of(name) || strncmp(name, "tb_run", 6) == 0))
             sum += (double)n;
     }
     free(path);
@@ -138,8 +138,8 @@ TEST(the_plugin_counts_the_same_instructions_and_more_cycles)
     for (int i = 0; i < log.n; i++)
         whole += 2.0 * RUNS * (double)log.plan[i].whole;
     ck_assert_double_eq_tol(counted_instructions(&b) / whole, 1, 0.005);
-    ck_assert_double_gt(per[OP_CONV], 1.1);
-    ck_assert_double_lt(per[OP_CONV], 2); /* more than half of all touch no memory */
+    ck_assert_double_gt(per[STEP_CONV_PAIRS], 1.1);
+    ck_assert_double_lt(per[STEP_CONV_PAIRS], 2); /* more than half of all touch no memory */
     for (int s = 0; s < N_STEPS; s++)
         if (per[s] > 0 && strcmp(t.latency.compiler, log.compiler) == 0)
             ck_assert_double_eq_tol(per[s] / t.latency.cycles_per_instruction[s], 1, 0.1);
