@@ -1,7 +1,7 @@
 /* bench_host.c - images per second of scoring a network: int8 on the vectors of this machine
  * (evaluator/host.h, its proof on the device's kernels included) against float (accuracy.h).
  *
- *     host int8 18.4M threads 1 int8 5210 float 1830 ratio 2.85 portable 310
+ *     host int8 18.4M threads 1 int8 3261 float 1549 ratio 1.72
  *
  * The networks have the sizes of the two winners in README.md: of the space `cifar` at width
  * 0.75, the drawn one whose MACs are nearest. Both sides score the same 10,000 pictures, one
