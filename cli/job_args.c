@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_DB = 'd', OPT_SET = 's', OPT_THREADS = 't', OPT_SEED = 512, OPT_SCHEDULE, OPT_IMAGE, OPT_KERNELS,
-       OPT_SRAM, OPT_RECOMPUTE };
+enum { OPT_DB = 'd', OPT_SET = 's', OPT_THREADS = 't', OPT_SEED = 512, OPT_SCHEDULE, OPT_IMAGE,
+       OPT_KERNELS, OPT_SRAM, OPT_RECOMPUTE };
 
 void job_args_add(JobArgs *a, const char *key, const char *value, struct argp_state *state)
 {

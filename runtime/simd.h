@@ -165,17 +165,6 @@ TB_INLINE TbPair tb_pair_highs(TbPair first, TbPair second)
 #endif
 }
 
-/* The sums of the low halves and of the high ones, each modulo 2^16. */
-TB_INLINE TbPair tb_add_pairs(TbPair a, TbPair b)
-{
-#if TB_DSP
-    TB_DSP_2(p, "sadd16 %0, %1, %2", a, b);
-    return p;
-#else
-    return tb_pair(tb_low(a) + tb_low(b), tb_high(a) + tb_high(b));
-#endif
-}
-
 /* sum + x.low * w.low + x.high * w.high */
 TB_INLINE int32_t tb_mac_pairs(TbPair x, TbPair w, int32_t sum)
 {
