@@ -49,6 +49,15 @@ typedef struct Key {
     bool sparse;              /* with a size: not printed where all its bytes are 0 */
 } Key;
 
+/* Entries of a table: a value, one that is not printed where it is 0, a map of its own table. */
+#define VALUE(key, kind, type_, field, low, high, text)                                            \
+    {.name = key, .type = kind, .offset = offsetof(type_, field),                                  \
+     .size = sizeof(((type_ *)0)->field), .least = low, .most = high, .help = text}
+#define SPARSE(key, kind, type_, field, low, high, text)                                           \
+    {.name = key, .type = kind, .offset = offsetof(type_, field), .sparse = true,                  \
+     .size = sizeof(((type_ *)0)->field), .least = low, .most = high, .help = text}
+#define MAP(type, field, table) .offset = offsetof(type, field), .sub = table
+
 /* Finds configs/<folder>/<name>.yaml, or `name` itself when it is a path: near
  * the file that names it, in THIMBLE_CONFIGS, the source tree, the installed
  * share. `where` is NULL for a name from the command line. Yours to free; NULL
