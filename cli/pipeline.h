@@ -72,7 +72,7 @@ int pipeline_net(Pipeline *p, const CandidateRow *row, Net *net);
  * measurement. -1 with errorf(). */
 int pipeline_measure(Pipeline *p, const QModel *q, const CandidateRow *row, int n, DeviceRun *run);
 
-/* --- what the phases share (pipeline.c, training.c, winner.c) */
+/* --- what the phases share (pipeline.c, training.c, searching.c, winner.c) */
 
 int pipeline_count_time(Pipeline *p);               /* adds the time since the last call */
 int pipeline_begin(Pipeline *p, const char *phase); /* notes the phase and the time */
