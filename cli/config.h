@@ -7,17 +7,10 @@
 #define CONFIG_H
 
 #include "dataset/dataset.h"
+#include "evaluator/accuracy.h"
 #include "search/evolve.h"
 #include "search/sweep.h"
 #include "supernet/train.h"
-
-#define SCORES(X) X(ACCURACY, "accuracy") X(CROSS_ENTROPY, "cross_entropy")
-typedef enum {
-#define X(score, name) SCORE_##score,
-    SCORES(X)
-#undef X
-    N_SCORES
-} Score;
 
 typedef struct {
     char name[64];
@@ -43,6 +36,8 @@ typedef struct {
     int score;              /* Score */
     int score_images;       /* at most, of the validation images */
     int recalibration_batches, recalibration_batch;
+    double stop;            /* a candidate's scoring, standard errors below the parents; 0: never */
+    int finalists;          /* of the candidates, scored again on all validation images */
     int calibration_images; /* for int8 ranges */
     int device_images;      /* run on the emulated board and compared */
 } Job;

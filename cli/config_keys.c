@@ -251,6 +251,8 @@ static const Key search_keys[] = {
     VALUE("score_images", KEY_INT, Job, score_images, 1, 1e9, "validation images, at most"),
     VALUE("recalibration_batches", KEY_INT, Job, recalibration_batches, 1, 1e6, ""),
     VALUE("recalibration_batch", KEY_INT, Job, recalibration_batch, 2, 65536, "images"),
+    VALUE("stop", KEY_NUMBER, Job, stop, 0, 100, "standard errors below the parents; 0: all images are scored"),
+    VALUE("finalists", KEY_INT, Job, finalists, 0, 1e6, "the best, again on all validation images; 0: none"),
     {.type = KEY_END}};
 
 static const Key quantize_keys[] = {

@@ -184,6 +184,7 @@ int pipeline_data(Pipeline *p)
     rng_shuffle(&rng, p->fit, p->n_fit);
     rng_shuffle(&rng, p->valid, p->n_valid);
     memcpy(p->fit + p->n_fit, p->valid, sizeof(int) * (size_t)p->n_valid);
+    p->n_held = p->n_valid;
     if (p->n_valid > p->job.score_images)
         p->n_valid = p->job.score_images;
     char left_out[48] = "";

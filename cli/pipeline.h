@@ -29,6 +29,7 @@ typedef struct {
     bool has_data;
     int *fit, n_fit;       /* training images that train; behind them in `fit` the others */
     int *valid, n_valid;   /* training images that score candidates, of the others */
+    int n_held;            /* and all the others, behind them in `valid`, score finalists */
     Supernet supernet;
     bool has_supernet;
     Workspace **workspace; /* [threads] */

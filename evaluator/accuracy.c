@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define CHUNK 64 /* images at a time: their activations stay in the caches */
+#define LEAST 128 /* images before anything is said of a difference */
 
 typedef struct {
     float *images, *logits;
@@ -38,22 +39,72 @@ static void recalibrate(Model *m, Workspace *ws, const AccuracyProtocol *p)
     batch_free(&b);
 }
 
+/* What is known after n images. */
+typedef struct {
+    const AccuracyProtocol *p;
+    double cross_entropy;      /* sums */
+    double loss;
+    double apart, apart_squared; /* of the differences from the bar */
+    int n, correct;
+} Tally;
+
+static void count_image(Tally *t, const float *logits, int label)
+{
+    int right;
+    double nats = nn_score(logits, &label, 1, t->p->valid->n_classes, &right);
+    double loss = t->p->by == SCORE_ACCURACY ? 1 - right : (double)(float)nats; /* as in loss[] */
+    double bar = t->p->bar ? (double)t->p->bar[t->n] : 0, apart = loss - bar;
+    if (t->p->loss)
+        t->p->loss[t->n] = (float)loss;
+    t->cross_entropy += nats;
+    t->correct += right;
+    t->loss += loss;
+    t->apart += apart;
+    t->apart_squared += apart * apart;
+    t->n++;
+}
+
+/* The images come without replacement: the mean over all of them is known the better the fewer
+ * are left. */
+static bool hopeless(const Tally *t)
+{
+    double n = t->n, mean = t->apart / n, left = 1 - n / t->p->n_score;
+    double variance = (t->apart_squared - n * mean * mean) / (n - 1);
+    return t->p->bar && t->n >= LEAST && left > 0 && mean > 0 &&
+           mean * mean > t->p->sure * t->p->sure * variance / n * left;
+}
+
+static double loss_of_all(const Tally *t)
+{
+    const AccuracyProtocol *p = t->p;
+    double bar = 0;
+    if (t->n == p->n_score)
+        return t->loss / t->n;
+    for (int i = 0; i < p->n_score; i++)
+        bar += (double)p->bar[i];
+    return bar / p->n_score + t->apart / t->n;
+}
+
 Accuracy accuracy_of(Model *m, Workspace *ws, const AccuracyProtocol *p)
 {
     if (p->batches > 0)
         recalibrate(m, ws, p);
     Batch b = batch_new(p->valid, CHUNK);
-    double loss = 0;
-    int correct = 0;
-    for (int i = 0; i < p->n_score; i += CHUNK) {
-        int n = p->n_score - i < CHUNK ? p->n_score - i : CHUNK, right;
-        dataset_batch(p->valid, p->score + i, n, NULL, NULL, b.images, b.labels);
+    Tally t = {.p = p};
+    while (t.n < p->n_score && !hopeless(&t)) {
+        int left = p->n_score - t.n, n = left < CHUNK ? left : CHUNK;
+        dataset_batch(p->valid, p->score + t.n, n, NULL, NULL, b.images, b.labels);
         nn_infer(m, ws, b.images, n, b.logits);
-        loss += nn_score(b.logits, b.labels, n, p->valid->n_classes, &right) * n;
-        correct += right;
+        for (int i = 0; i < n; i++)
+            count_image(&t, b.logits + i * p->valid->n_classes, b.labels[i]);
     }
     batch_free(&b);
-    return (Accuracy){(double)correct / p->n_score, loss / p->n_score};
+    return (Accuracy){(double)t.correct / t.n, t.cross_entropy / t.n, loss_of_all(&t), t.n};
+}
+
+double accuracy_worth(const Accuracy *a, Score by)
+{
+    return by == SCORE_ACCURACY ? 1 - a->loss : exp(-a->loss);
 }
 
 void accuracy_ranges(const Model *m, Workspace *ws, const Dataset *d, const int *index, int n,

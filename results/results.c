@@ -210,7 +210,13 @@ int results_epoch_put(Results *r, int64_t run, const EpochRow *row)
 int results_generation_put(Results *r, int64_t run, const GenerationRow *row)
 {
     return store_change(
-        r, "INSERT OR REPLACE INTO generation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        r,
+        "INSERT INTO generation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+        " ON CONFLICT DO UPDATE SET evaluated = excluded.evaluated, drawn = excluded.drawn,"
+        " fitting = excluded.fitting, best = excluded.best, median = excluded.median,"
+        " front = excluded.front, hypervolume = excluded.hypervolume,"
+        " scored = coalesce(scored, 0) + excluded.scored,"
+        " seconds = coalesce(seconds, 0) + excluded.seconds",
         (Value[]){integer(run),
                   integer(row->generation),
                   integer(row->evaluated),
@@ -220,10 +226,18 @@ int results_generation_put(Results *r, int64_t run, const GenerationRow *row)
                   known(row->median),
                   known_integer(row->front),
                   known(row->hypervolume),
+                  integer(row->scored),
+                  real(row->seconds),
                   {0}});
 }
 
 /* --- candidates */
+
+/* Of what cannot be 0. */
+static Value positive(double x)
+{
+    return known(x > 0 ? x : -1);
+}
 
 static void hash_text(uint64_t hash, char out[17])
 {
@@ -234,8 +248,9 @@ int results_candidate_put(Results *r, int64_t run, CandidateRow *row)
 {
     static const char sql[] =
         "INSERT INTO candidate (run, number, genotype, hash, state, generation, parent_a, parent_b,"
-        " fitness, accuracy, test_accuracy, int8_accuracy, sram, flash, macs, latency)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+        " fitness, accuracy, test_accuracy, int8_accuracy, sram, flash, macs, latency, images,"
+        " final_fitness, final_accuracy) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+        " ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
         " ON CONFLICT (run, hash) DO UPDATE SET number = excluded.number,"
         " genotype = excluded.genotype, state = excluded.state, generation = excluded.generation,"
         " parent_a = excluded.parent_a, parent_b = excluded.parent_b,"
@@ -244,7 +259,9 @@ int results_candidate_put(Results *r, int64_t run, CandidateRow *row)
         " test_accuracy = coalesce(excluded.test_accuracy, test_accuracy),"
         " int8_accuracy = coalesce(excluded.int8_accuracy, int8_accuracy),"
         " sram = excluded.sram, flash = excluded.flash, macs = excluded.macs,"
-        " latency = excluded.latency RETURNING id";
+        " latency = excluded.latency, images = coalesce(excluded.images, images),"
+        " final_fitness = coalesce(excluded.final_fitness, final_fitness),"
+        " final_accuracy = coalesce(excluded.final_accuracy, final_accuracy) RETURNING id";
     char hash[17];
     hash_text(row->hash, hash);
     sqlite3_stmt *s;
@@ -267,6 +284,9 @@ int results_candidate_put(Results *r, int64_t run, CandidateRow *row)
                                 integer(row->flash),
                                 integer(row->macs),
                                 real(row->latency),
+                                known_integer(row->images > 0 ? row->images : -1),
+                                positive(row->final_fitness),
+                                positive(row->final_accuracy),
                                 {0}},
                       &s) != 0)
         return -1;
@@ -282,7 +302,8 @@ int results_candidate_put(Results *r, int64_t run, CandidateRow *row)
 
 #define CANDIDATE_COLUMNS                                                                          \
     "SELECT id, number, genotype, hash, state, generation, parent_a, parent_b, fitness, accuracy," \
-    " test_accuracy, int8_accuracy, sram, flash, macs, latency, run FROM candidate "
+    " test_accuracy, int8_accuracy, sram, flash, macs, latency, run, images, final_fitness,"        \
+    " final_accuracy FROM candidate "
 
 static void read_candidate(sqlite3_stmt *s, CandidateRow *row)
 {
@@ -303,6 +324,9 @@ static void read_candidate(sqlite3_stmt *s, CandidateRow *row)
         .flash = sqlite3_column_int64(s, 13),
         .macs = sqlite3_column_int64(s, 14),
         .latency = sqlite3_column_double(s, 15),
+        .images = sqlite3_column_int(s, 17),
+        .final_fitness = sqlite3_column_double(s, 18),
+        .final_accuracy = sqlite3_column_double(s, 19),
     };
 }
 

@@ -102,9 +102,11 @@ typedef struct {
     double test_accuracy, int8_accuracy; /* float and int8, test images */
     int64_t sram, flash, macs; /* macs: as executed, what a plan computes twice included */
     double latency;
+    int images;             /* validation images that fitness comes from; 0: not known */
+    double final_fitness, final_accuracy; /* on all of them; 0: it was no finalist */
 } CandidateRow;
 /* Inserts, or updates the candidate of this hash: what the row does not know
- * (fitness and accuracies below 0) stays as it was. */
+ * (fitness and accuracies below 0, images and finals of 0) stays as it was. */
 int results_candidate_put(Results *r, int64_t run, CandidateRow *row);
 /* 0 found (row->genotype and state are yours to free), 1 none, -1 error */
 int results_candidate_by_hash(Results *r, int64_t run, uint64_t hash, CandidateRow *row);
@@ -135,8 +137,10 @@ typedef struct {
     double best, median;    /* fitness: best so far, of this generation; negative: not known */
     int front;              /* candidates so far that no other beats; negative: not known */
     double hypervolume;     /* of the front; negative: not known */
+    int scored;             /* candidates evaluated now, and the seconds it took: added to those */
+    double seconds;         /* of the same generation before a kill */
 } GenerationRow;
-/* Replaces the same (run, generation). */
+/* Replaces the same (run, generation), but for what is added. */
 int results_generation_put(Results *r, int64_t run, const GenerationRow *row);
 
 /* --- measurements: what something took where it ran, and what was predicted for just that */

@@ -211,6 +211,18 @@ static const char FRONTS[] =
     "ALTER TABLE generation ADD COLUMN hypervolume REAL\n"
     "    /* of these: fitness x the share of each cost's limit that is not used */;\n";
 
+/* What stage 2's evaluations took, and what the finalists are worth on all validation images.
+ * Before this every candidate was scored on the same images and there were no finals. */
+static const char EVALUATIONS[] =
+    "ALTER TABLE generation ADD COLUMN scored INTEGER\n"
+    "    /* candidates evaluated, not taken from before a kill: 60.0 * scored / seconds a minute */;\n"
+    "ALTER TABLE generation ADD COLUMN seconds REAL /* that took, on all threads together */;\n"
+    "ALTER TABLE candidate ADD COLUMN images INTEGER\n"
+    "    /* validation images fitness comes from; where scoring stopped early accuracy is NULL */;\n"
+    "ALTER TABLE candidate ADD COLUMN final_fitness REAL\n"
+    "    /* of a finalist: on all validation images, the best is the winner */;\n"
+    "ALTER TABLE candidate ADD COLUMN final_accuracy REAL /* and its accuracy on them */;\n";
+
 /* A step takes a database from the version of its place to the next one: never change a step
  * that was released but for its comments, add one. Its parts run one after the other. */
 enum { STEP_PARTS = 3 };
@@ -219,6 +231,7 @@ static const char *const STEPS[][STEP_PARTS] = {
     {PREDICTIONS, NEWEST_VIEW},
     {SEGMENTS, IMAGE_VIEWS},
     {FRONTS},
+    {EVALUATIONS},
 };
 enum { VERSION = sizeof STEPS / sizeof *STEPS };
 

@@ -269,6 +269,12 @@ void algorithm_select(Births *b, int first)
     free(pool);
 }
 
+const Candidate *algorithm_bar(const Births *b)
+{
+    bool the_best = algorithms[b->options->algorithm].select == select_best;
+    return the_best && b->n_parents == b->room ? &b->all[b->parent[b->room - 1]] : NULL;
+}
+
 bool algorithm_draw(Births *b, int i, Candidate *child)
 {
     return places(b) > 0 && algorithms[b->options->algorithm].draw(b, i, child);

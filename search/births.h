@@ -43,6 +43,9 @@ void births_generation(Births *b, int generation);
 int algorithm_room(const EvolveOptions *o); /* for parents; 0 when there are none */
 /* Makes parents of those before and of the candidates from `first` on, all evaluated now. */
 void algorithm_select(Births *b, int first);
+/* Whom a candidate must beat to become a parent or the winner, whatever else is born; NULL where
+ * that is not known, or where other things count than fitness. */
+const Candidate *algorithm_bar(const Births *b);
 /* Draws child i of a generation: genotype and parents. False when the draw came to nothing. */
 bool algorithm_draw(Births *b, int i, Candidate *child);
 

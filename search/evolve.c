@@ -46,6 +46,8 @@ static void evaluate_from(Births *b, int first)
     int threads = b->options->threads > 0 ? b->options->threads : omp_get_max_threads();
     int *todo = xmalloc((size_t)(b->n - first + 1) * sizeof *todo);
     int n = list_unknown(b, first, todo);
+    if (n > 0 && h->bar)
+        h->bar(h->ctx, algorithm_bar(b));
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (int i = 0; i < n; i++) {
         Candidate *c = &b->all[todo[i]];

@@ -81,6 +81,10 @@ typedef struct {
     double (*fitness)(void *ctx, const Candidate *candidate);
     /* true and *fitness when it was evaluated before, in a run that was killed; may be NULL */
     bool (*known)(void *ctx, const Candidate *candidate, double *fitness);
+    /* Before the candidates of a generation are evaluated, where any is not known: who is worse
+     * than `bar` will be neither a parent nor the winner, so that it is enough to know as much.
+     * NULL: every fitness counts. May be NULL. */
+    void (*bar)(void *ctx, const Candidate *bar);
     /* a candidate is about to be evaluated (all of a generation, in order of birth, before any
      * of them is), and has been (in any order); not called for a known one; may be NULL */
     void (*born)(void *ctx, const Candidate *candidate);

@@ -157,6 +157,70 @@ TEST(threads_do_not_change_who_is_evaluated)
 }
 END
 
+/* ---- who need not be known exactly ---- */
+
+typedef struct {
+    Log *log;
+    const Candidate *bar;
+    Candidate of; /* what it pointed at */
+    int below, bars;
+} Barred;
+
+static void set_bar(void *ctx, const Candidate *bar)
+{
+    Barred *b = ctx;
+    ck_assert(!bar || b->log->done[bar->number]);
+    b->bar = bar ? &b->of : NULL;
+    if (bar)
+        b->of = *bar, b->bars++;
+}
+
+/* Of who is worse than the bar no more is told than that. */
+static double fitness_below_bar(void *ctx, const Candidate *c)
+{
+    Barred *b = ctx;
+    double f = fitness(b->log, c);
+    if (!b->bar || f >= b->bar->fitness)
+        return f;
+    b->below++;
+    return b->bar->fitness - 1e-9 - c->number % 7;
+}
+
+static void born_below_bar(void *ctx, const Candidate *c)
+{
+    born(((Barred *)ctx)->log, c);
+}
+
+static void evaluated_below_bar(void *ctx, const Candidate *c)
+{
+    evaluated(((Barred *)ctx)->log, c);
+}
+
+TEST(a_fitness_below_the_bar_may_be_any_below_it_and_only_evolution_has_a_bar)
+{
+    for (int a = 0; a < N_ALGORITHMS; a++) {
+        Log *whole = log_new(21), *barred = log_new(21);
+        Barred b = {.log = barred};
+        Target target = {.name = "none"};
+        EvolveHooks hooks = {.ctx = &b, .fitness = fitness_below_bar, .bar = set_bar,
+                             .born = born_below_bar, .evaluated = evaluated_below_bar};
+        Candidate winner, same;
+        whole->options.algorithm = barred->options.algorithm = (Algorithm)a;
+        ck_assert_int_eq(run(whole, NULL, &winner), 0);
+        ck_assert_int_eq(evolve(&barred->space, &target, &barred->limits, &barred->options, &hooks,
+                                &same), 0);
+        ck_assert_int_eq(winner.number, same.number);
+        ck_assert_int_eq(whole->evaluated, barred->evaluated);
+        for (int i = 0; i < whole->evaluated; i++)
+            ck_assert(genotype_equal(&whole->seen[i].genotype, &barred->seen[i].genotype));
+        ck_assert_int_eq(b.bars, a == ALGORITHM_EVOLUTION ? 12 : 0);
+        ck_assert_int_eq(b.below > 100, a == ALGORITHM_EVOLUTION);
+        free(whole);
+        free(barred);
+    }
+}
+END
+
 TEST(what_is_evaluated_fits_is_new_and_has_its_parents)
 {
     for (int i = 0; i < 2 * N_ALGORITHMS; i++) {
@@ -592,6 +656,7 @@ SUITE(evolve, evolution_finds_what_was_planted_far_better_than_random_search,
       parents_are_the_front_of_nsga2_and_the_youngest_of_aging,
       limits_that_no_random_network_meets_are_reached_through_those_that_exceed_them_least,
       a_budget_of_evaluations_is_kept_to_the_last_one,
+      a_fitness_below_the_bar_may_be_any_below_it_and_only_evolution_has_a_bar,
       a_budget_of_seconds_ends_the_search_with_a_generation,
       the_sizes_of_an_algorithm_take_3100_evaluations_or_those_that_are_given,
       costs_may_come_from_elsewhere, an_exhausted_space_ends_the_search_early,

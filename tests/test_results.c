@@ -339,13 +339,13 @@ TEST(spaces_epochs_generations_and_layers_replace_their_like)
     ck_assert_str_eq(json, "[\n {\"epoch\": 1, \"loss\": null, \"train_accuracy\": 0.5, "
                            "\"valid_accuracy\": null}\n]\n");
     free(json);
-    GenerationRow generation = {0, 5, 50, 20, 0.5, 0.25, -1, -1};
+    GenerationRow generation = {0, 5, 50, 20, 0.5, 0.25, -1, -1, 3, 1.5};
     OK(results_generation_put(r, run, &generation));
-    generation = (GenerationRow){0, 5, 50, 20, 0.75, 0.25, 3, 0.625};
+    generation = (GenerationRow){0, 5, 50, 20, 0.75, 0.25, 3, 0.625, 2, 0.25}; /* after a kill */
     OK(results_generation_put(r, run, &generation));
     char *csv = query(r, FORMAT_CSV, "SELECT * FROM generation");
-    ck_assert_str_eq(csv, "run,generation,evaluated,drawn,fitting,best,median,front,hypervolume\r\n"
-                          "1,0,5,50,20,0.75,0.25,3,0.625\r\n");
+    ck_assert_str_eq(csv, "run,generation,evaluated,drawn,fitting,best,median,front,hypervolume,"
+                          "scored,seconds\r\n1,0,5,50,20,0.75,0.25,3,0.625,5,1.75\r\n");
     free(csv);
     CandidateRow c = candidate(0, 0.5, 1, 1);
     OK(results_candidate_put(r, run, &c));
@@ -931,7 +931,7 @@ static void make_version(int version, const char *name)
 
 static void is_whole(Results *r)
 {
-    ck_assert_int_eq(number(r, "PRAGMA user_version"), 4);
+    ck_assert_int_eq(number(r, "PRAGMA user_version"), 5);
     char *text = query(r, FORMAT_CSV, "SELECT predicted_arena AS a, predicted_flash AS f,"
                                       " predicted_stack AS s, predicted_latency AS l"
                                       " FROM measured ORDER BY id");
@@ -955,9 +955,9 @@ static void is_whole(Results *r)
 
 TEST(a_database_of_any_version_is_brought_up_to_date_by_writer_and_reader)
 {
-    for (int i = 0; i < 8; i++) {
-        const char *names[] = {"write1.db", "read1.db", "write2.db", "read2.db",
-                               "write3.db", "read3.db", "write.db",  "read.db"};
+    for (int i = 0; i < 10; i++) {
+        const char *names[] = {"write1.db", "read1.db", "write2.db", "read2.db", "write3.db",
+                               "read3.db",  "write4.db", "read4.db", "write.db",  "read.db"};
         const char *name = names[i];
         bool read_only = i % 2;
         make_version(1 + i / 2, name);
@@ -981,7 +981,7 @@ END
 TEST(an_old_database_that_two_open_is_updated_once)
 {
     for (int round = 0; round < 10; round++) {
-        make_version(1 + round % 3, "both.db");
+        make_version(1 + round % 4, "both.db");
         pid_t child[2];
         for (int i = 0; i < 2; i++) {
             fflush(NULL);
@@ -1033,7 +1033,7 @@ TEST(an_empty_database_becomes_ours_and_an_opened_one_stays)
     const char *names[] = {"a.db", "b.db"};
     for (int i = 0; i < 2; i++) {
         Results *r = opened(names[i], false);
-        ck_assert_int_eq(number(r, "PRAGMA user_version"), 4);
+        ck_assert_int_eq(number(r, "PRAGMA user_version"), 5);
         ck_assert_int_eq(number(r, "PRAGMA application_id"), 0x74686d62);
         ck_assert_int_eq(number(r, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"), 9);
         ck_assert_int_eq(
@@ -1275,7 +1275,7 @@ TEST(a_query_that_would_write_is_refused_and_changes_nothing)
         }
         char *after = query(r, FORMAT_JSON, "SELECT * FROM run, sqlite_schema");
         ck_assert_str_eq(before, after);
-        ck_assert_int_eq(number(r, "PRAGMA user_version"), 4);
+        ck_assert_int_eq(number(r, "PRAGMA user_version"), 5);
         free(before);
         free(after);
         results_close(r);
@@ -1498,13 +1498,13 @@ TEST(a_run_and_a_candidate_are_shown_in_full)
     m7 = (MeasurementRow){c.id, "qemu:cortex-m7", "stream", "inside", 1250, 23456, 900, -1,
                           10,   10,               23456,    -1,   -1,    1000};
     OK(results_measurement_put(r, &m7));
-    GenerationRow generation = {0, 12, 1500, 600, 0.875, 0.5, -1, -1};
+    GenerationRow generation = {0, 12, 1500, 600, 0.875, 0.5, -1, -1, 12, 6};
     OK(results_generation_put(r, run, &generation));
     text = listed(listing_run, r, run);
     HAS(text, "generation     0; 1,500 genotypes drawn, 600 of them fit (40.0 %)\n");
     ck_assert_ptr_null(strstr(text, "hypervolume")); /* of a search before it was recorded */
     free(text);
-    generation = (GenerationRow){1, 24, 3000, 1200, 0.875, 0.75, 1234, 0.65432};
+    generation = (GenerationRow){1, 24, 3000, 1200, 0.875, 0.75, 1234, 0.65432, 8, 4};
     OK(results_generation_put(r, run, &generation));
     OK(results_run_fail(r, run, "no more\nroom"));
     text = listed(listing_run, r, run);
