@@ -43,6 +43,8 @@ static void case_init(Case *c, Score by)
     c->p = (AccuracyProtocol){.train = &c->d, .valid = &c->d, .recalibrate = c->index, .batches = 1,
                               .batch = 32, .score = c->index, .n_score = IMAGES, .by = by,
                               .loss = c->loss, .sure = 3};
+    accuracy_of(&c->m, c->ws, &c->p);
+    c->p.batches = 0; /* again it would move the last bits */
 }
 
 static void case_release(Case *c)
