@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "evaluator/accuracy.h"
+#include "supernet/predictor.h"
 #include "supernet/train.h"
 
 #include <math.h>
@@ -187,18 +188,6 @@ static void train_netaug(Bench *b)
 }
 
 /* --- ranking */
-
-/* Of all pairs, those in the same order less those in the other. */
-static double kendall_tau(const double *x, const double *y, int n)
-{
-    int sum = 0;
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < i; j++) {
-            double product = (x[i] - x[j]) * (y[i] - y[j]);
-            sum += (product > 0) - (product < 0);
-        }
-    return 2.0 * sum / (n * (n - 1));
-}
 
 static double mean_of(const double *x, int n)
 {
