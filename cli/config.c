@@ -46,6 +46,7 @@ void config_defaults(Job *job)
     job->score_images = 10000;
     job->recalibration_batches = 20;
     job->recalibration_batch = 64;
+    job->predictor.checked = 100;
     job->calibration_images = 500;
     job->device_images = 4;
 }
@@ -155,7 +156,15 @@ static int resolve_search(Job *job)
     if (o->parents > o->population)
         return errorf("stage2: %d parents do not come from a population of %d", o->parents,
                       o->population);
-    return check_total(o);
+    if (check_total(o) != 0)
+        return -1;
+    if (job->predictor.after >= evolve_total(o))
+        return errorf("stage2.predictor: after %d evaluations there are no others to predict",
+                      evolve_total(o));
+    if (job->predictor.after > 0 && o->seconds > 0)
+        return errorf("stage2: seconds would end the search anywhere, and a predictor learns after "
+                      "a number of evaluations: only one of them");
+    return 0;
 }
 
 int config_resolve(Job *job)

@@ -37,6 +37,10 @@ typedef struct {
     int score_images;       /* at most, of the validation images */
     int recalibration_batches, recalibration_batch;
     double stop;            /* a candidate's scoring, standard errors below the parents; 0: never */
+    struct {
+        int after;          /* evaluations it learns from; 0: there is none */
+        int checked;        /* networks it thinks best that are evaluated */
+    } predictor;
     int finalists;          /* of the candidates, scored again on all validation images */
     int calibration_images; /* for int8 ranges */
     int device_images;      /* run on the emulated board and compared */

@@ -234,6 +234,11 @@ static const Key phases_keys[] = {
 static const Key objective_element[] = {
     {.type = KEY_CHOICE, .size = sizeof(int), .words = objectives}};
 
+static const Key predictor_keys[] = {
+    VALUE("after", KEY_INT, Job, predictor.after, 0, 1e6, "evaluations it learns from; 0: no predictor"),
+    VALUE("checked", KEY_INT, Job, predictor.checked, 1, 1e6, "networks it thinks best that are evaluated"),
+    {.type = KEY_END}};
+
 static const Key search_keys[] = {
     {.name = "algorithm", .type = KEY_CHOICE, .offset = offsetof(Job, search.algorithm), .words = algorithms},
     {.name = "objectives", .type = KEY_LIST, .offset = offsetof(Job, objective), .size = sizeof(int),
@@ -252,6 +257,7 @@ static const Key search_keys[] = {
     VALUE("recalibration_batches", KEY_INT, Job, recalibration_batches, 1, 1e6, ""),
     VALUE("recalibration_batch", KEY_INT, Job, recalibration_batch, 2, 65536, "images"),
     VALUE("stop", KEY_NUMBER, Job, stop, 0, 100, "standard errors below the parents; 0: all images are scored"),
+    {.name = "predictor", .type = KEY_MAP, .sub = predictor_keys},
     VALUE("finalists", KEY_INT, Job, finalists, 0, 1e6, "the best, again on all validation images; 0: none"),
     {.type = KEY_END}};
 

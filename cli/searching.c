@@ -152,22 +152,30 @@ static double time_left(const Hunt *h, const EvolveReport *r, double elapsed)
 static void tell_generation(const Hunt *h, const EvolveReport *r, int scored, double seconds)
 {
     double elapsed = clock_seconds() - h->start, left = time_left(h, r, elapsed);
-    char of_time[32] = "", speed[48] = "";
+    char of_time[32] = "", speed[48] = "", front[64] = "";
+    if (r->front >= 0)
+        snprintf(front, sizeof front, ", front %d, hypervolume %.4f", r->front, r->hypervolume);
     if (left >= 0)
         snprintf(of_time, sizeof of_time, ", left %.0f s", left);
     if (scored > 0 && seconds > 0)
         snprintf(speed, sizeof speed, ", %.0f evaluations a minute", 60 * scored / seconds);
     log_info("stage 2: generation %d, %d of %d evaluations, %.1f %% of drawn fit, %s best %.4f, "
-             "median %.4f, front %d, hypervolume %.4f, elapsed %.0f s%s%s",
+             "median %.4f%s, elapsed %.0f s%s%s",
              r->generation, r->evaluated, r->total,
              r->drawn ? 100.0 * (double)r->fitting / (double)r->drawn : 0,
              h->p->job.score == SCORE_ACCURACY ? "accuracy" : "exp(-cross entropy)", r->best,
-             r->median, r->front, r->hypervolume, elapsed, of_time, speed);
+             r->median, front, elapsed, of_time, speed);
+}
+
+void hunt_begin(Hunt *h)
+{
+    h->from = clock_seconds();
+    h->from_scored = h->n_scored;
 }
 
 void hunt_record(Hunt *h, const EvolveReport *r)
 {
-    double now = clock_seconds();
+    double seconds = clock_seconds() - h->from;
     GenerationRow row = {.generation = r->generation,
                          .evaluated = r->evaluated,
                          .drawn = r->drawn,
@@ -176,13 +184,13 @@ void hunt_record(Hunt *h, const EvolveReport *r)
                          .median = r->median,
                          .front = r->front,
                          .hypervolume = r->hypervolume,
-                         .scored = h->n_scored - h->told_scored,
-                         .seconds = now - h->told};
+                         .scored = h->n_scored - h->from_scored,
+                         .seconds = seconds};
     if (h->status == 0)
         h->status = results_generation_put(h->p->db, h->p->run, &row);
-    tell_generation(h, r, row.scored, row.seconds);
-    h->told = now;
-    h->told_scored = h->n_scored;
+    tell_generation(h, r, row.scored, seconds);
+    h->seconds += seconds;
+    hunt_begin(h);
 }
 
 static void on_generation(void *ctx, const EvolveReport *r)
@@ -196,7 +204,6 @@ static void on_generation(void *ctx, const EvolveReport *r)
 static void tell_speed(const Hunt *h)
 {
     const AccuracyProtocol *p = &h->protocol;
-    double seconds = clock_seconds() - h->start;
     char stopped[64] = "";
     if (h->n_scored == 0)
         return;
@@ -204,7 +211,7 @@ static void tell_speed(const Hunt *h)
         snprintf(stopped, sizeof stopped, "; %.0f %% of them were needed",
                  100.0 * (double)h->images / h->n_scored / p->n_score);
     log_info("stage 2: %d evaluations in %.0f s, %.0f a minute: norms recalibrated on %d images, %s "
-             "on %d%s", h->n_scored, seconds, 60 * h->n_scored / seconds, p->batches * p->batch,
+             "on %d%s", h->n_scored, h->seconds, 60 * h->n_scored / h->seconds, p->batches * p->batch,
              p->by == SCORE_ACCURACY ? "accuracy" : "cross entropy", p->n_score, stopped);
 }
 
@@ -224,8 +231,10 @@ static int hunt(Hunt *h)
 {
     Pipeline *p = h->p;
     const Job *job = &p->job;
-    int status = evolve(&job->space, &job->target, &job->limits, &job->search, &h->hooks,
-                        &p->winner);
+    EvolveOptions o = job->search;
+    if (job->predictor.after > 0)
+        o.evaluations = job->predictor.after;
+    int status = evolve(&job->space, &job->target, &job->limits, &o, &h->hooks, &p->winner);
     return status == 0 ? h->status : -1;
 }
 
@@ -240,8 +249,7 @@ int pipeline_search(Pipeline *p)
     Hunt h = {.p = p,
               .protocol = pipeline_scoring(p),
               .start = clock_seconds(),
-              .told = clock_seconds(),
-              .all = xcalloc((size_t)evolve_total(o), sizeof(Scored)),
+              .all = xcalloc((size_t)(evolve_total(o) + p->job.predictor.checked), sizeof(Scored)),
               .bar = xmalloc(sizeof(float) * (size_t)p->n_valid),
               .bar_number = -1};
     h.hooks = (EvolveHooks){.ctx = &h,
@@ -251,7 +259,10 @@ int pipeline_search(Pipeline *p)
                             .born = on_born,
                             .evaluated = on_evaluated,
                             .generation = on_generation};
+    hunt_begin(&h);
     int status = hunt(&h);
+    if (status == 0 && p->job.predictor.after > 0)
+        status = guide(&h);
     tell_speed(&h);
     if (status == 0 && p->job.finalists > 0)
         status = finals(&h);

@@ -31,13 +31,16 @@ typedef struct {
     double start;
     int n_scored;          /* of the candidates: the others were known */
     int64_t images;        /* that scored them */
-    double told;           /* when the last generation ended, and what was scored until then */
-    int told_scored;
+    double from;           /* when this generation began, */
+    int from_scored;       /* and what was scored until then */
+    double seconds;        /* of the generations */
     EvolveReport last;     /* of the last generation; its winner is not */
 } Hunt;
 
 /* The subnet of g, by the workspace of the calling thread. */
 Accuracy hunt_score(const Hunt *h, const Genotype *g, const AccuracyProtocol *protocol);
+/* Begins what hunt_record() ends, as that does itself. */
+void hunt_begin(Hunt *h);
 /* Ends a generation: its row, with what was scored since the last one and the time it took. */
 void hunt_record(Hunt *h, const EvolveReport *r);
 

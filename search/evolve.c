@@ -21,40 +21,36 @@ typedef struct {
 
 /* ---- what they are worth ---- */
 
-static bool is_known(const Births *b, Candidate *c)
+static bool is_known(const EvolveHooks *h, Candidate *c)
 {
-    const EvolveHooks *h = b->hooks;
     return h->known && h->known(h->ctx, c, &c->fitness);
 }
 
 /* Those not known go to the front of todo, in order of birth. */
-static int list_unknown(const Births *b, int first, int *todo)
+static int list_unknown(const EvolveHooks *h, Candidate *all, int n_all, Candidate **todo)
 {
-    const EvolveHooks *h = b->hooks;
     int n = 0;
-    for (int i = first; i < b->n; i++)
-        if (!is_known(b, &b->all[i]))
-            todo[n++] = i;
+    for (int i = 0; i < n_all; i++)
+        if (!is_known(h, &all[i]))
+            todo[n++] = &all[i];
     for (int i = 0; i < n && h->born; i++)
-        h->born(h->ctx, &b->all[todo[i]]);
+        h->born(h->ctx, todo[i]);
     return n;
 }
 
-static void evaluate_from(Births *b, int first)
+void evolve_evaluate(const EvolveHooks *h, const Candidate *bar, Candidate *all, int n_all,
+                     int threads)
 {
-    const EvolveHooks *h = b->hooks;
-    int threads = b->options->threads > 0 ? b->options->threads : omp_get_max_threads();
-    int *todo = xmalloc((size_t)(b->n - first + 1) * sizeof *todo);
-    int n = list_unknown(b, first, todo);
+    Candidate **todo = xmalloc((size_t)(n_all + 1) * sizeof *todo);
+    int n = list_unknown(h, all, n_all, todo);
     if (n > 0 && h->bar)
-        h->bar(h->ctx, algorithm_bar(b));
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+        h->bar(h->ctx, bar);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads > 0 ? threads : omp_get_max_threads())
     for (int i = 0; i < n; i++) {
-        Candidate *c = &b->all[todo[i]];
-        c->fitness = h->fitness(h->ctx, c);
+        todo[i]->fitness = h->fitness(h->ctx, todo[i]);
         if (h->evaluated) {
 #pragma omp critical(evolve_evaluated)
-            h->evaluated(h->ctx, c);
+            h->evaluated(h->ctx, todo[i]);
         }
     }
     free(todo);
@@ -180,7 +176,8 @@ static void run(Evolution *e)
             continue;
         if (b->n == first)
             break;
-        evaluate_from(b, first);
+        evolve_evaluate(b->hooks, algorithm_bar(b), b->all + first, b->n - first,
+                        b->options->threads);
         algorithm_select(b, first);
         take_in(e, first);
         bool ends = time_is_up(e);

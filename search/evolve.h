@@ -105,6 +105,11 @@ void evolve_defaults(EvolveOptions *options);
 int evolve(const Space *space, const Target *target, const Limits *limits,
            const EvolveOptions *options, const EvolveHooks *hooks, Candidate *winner);
 
+/* What a generation of evolve() does: fills in the fitness of n candidates, with all hooks but
+ * `generation` and `cost`. bar: what the hook is told. */
+void evolve_evaluate(const EvolveHooks *hooks, const Candidate *bar, Candidate *candidates, int n,
+                     int threads);
+
 int evolve_total(const EvolveOptions *options); /* evaluations at most: numbers are below it */
 
 const char *algorithm_name(Algorithm algorithm);

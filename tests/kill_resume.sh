@@ -14,7 +14,7 @@ thimble=${THIMBLE:-./thimble}
 result()
 {
     "$thimble" query --db "$1" -f csv "SELECT number, genotype, state, generation, parent_a, parent_b,
-        fitness, accuracy, test_accuracy, int8_accuracy, sram, flash, macs, latency FROM candidate
+        fitness, accuracy, images, final_fitness, final_accuracy, test_accuracy, int8_accuracy, sram, flash, macs, latency FROM candidate
         ORDER BY number"
     "$thimble" query --db "$1" -f csv "SELECT phase, epoch, loss, train_accuracy, valid_accuracy FROM
         epoch ORDER BY phase, epoch"

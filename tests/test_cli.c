@@ -183,7 +183,7 @@ TEST(what_is_wrong_gets_one_clear_sentence_and_the_right_status)
 END
 
 #define RESULT(db)                                                                                 \
-    SQL(db, "SELECT number, genotype, fitness, accuracy, test_accuracy, int8_accuracy, sram, flash, macs, " \
+    SQL(db, "SELECT number, genotype, fitness, accuracy, images, final_fitness, test_accuracy, int8_accuracy, sram, flash, macs, " \
             "latency FROM candidate ORDER BY number")                                              \
     SQL(db, "SELECT number, accuracy, sram, flash, macs, latency FROM pareto ORDER BY number")     \
     SQL(db, "SELECT phase, epoch, loss, train_accuracy FROM epoch ORDER BY 1, 2")                  \
@@ -205,6 +205,34 @@ TEST(a_killed_job_resumes_to_the_same_result)
     must("THIMBLE=$T tests/kill_resume.sh 1 --set train.finetune.teaching=0.5"
          " --set train.teacher.epochs=1 --set train.finetune.mixup=0.3"
          " --set train.finetune.all_images=true");
+}
+END
+
+#define THREE_ACTS "--set stage2.stop=1 --set stage2.finalists=4 --set stage2.predictor.after=24 "      \
+                   "--set stage2.predictor.checked=5 --set stage2.score=cross_entropy "             \
+                   "--set data.synthetic.train=2000 --set validation=0.2 --set stage2.score_images=300"
+
+/* Of 400 validation images the candidates see 300, some fewer, and the finalists all. */
+TEST(stage_2_may_stop_early_ask_a_predictor_and_have_finals)
+{
+    folder();
+    must("tests/small_job.sh $D/t.db --threads 1 " THREE_ACTS);
+    must("tests/small_job.sh $D/2.db --threads 2 " THREE_ACTS);
+    must("(" RESULT("$D/t.db") ") > $D/1; (" RESULT("$D/2.db") ") > $D/2; test -s $D/1 && cmp $D/1 $D/2");
+    must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE state = 'done'") "29");
+    must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE generation = 2") "5");
+    must(COUNT("$D/t.db", "SELECT min(images < 300) FROM candidate WHERE accuracy IS NULL") "1");
+    must(COUNT("$D/t.db", "SELECT min(images) FROM candidate WHERE accuracy NOT NULL") "300");
+    /* the finalists were the four best, and the best of them won */
+    must(COUNT("$D/t.db", "SELECT count(*) FROM candidate AS c WHERE final_fitness > 0 AND 4 > (SELECT count(*) "
+                          "FROM candidate AS d WHERE d.fitness > c.fitness)") "4");
+    must(COUNT("$D/t.db", "SELECT count(*) FROM candidate AS c JOIN run ON winner = c.id WHERE "
+                          "final_fitness = (SELECT max(final_fitness) FROM candidate)") "1");
+    must(COUNT("$D/t.db", "SELECT sum(scored) FROM generation WHERE seconds > 0") "29");
+    must("$T show 1 --db $D/t.db | grep -q '^speed  *[0-9][0-9]* evaluations a minute'");
+    must("$T show 1:best --db $D/t.db | grep -q '^final .* of all validation images'");
+    must("THIMBLE=$T tests/kill_resume.sh 1 " THREE_ACTS);
+    no_folder();
 }
 END
 
@@ -339,6 +367,7 @@ END
 
 SUITE(cli, what_is_wrong_gets_one_clear_sentence_and_the_right_status,
       one_thread_and_two_find_the_same_to_the_last_bit, a_killed_job_resumes_to_the_same_result,
+      stage_2_may_stop_early_ask_a_predictor_and_have_finals,
       a_trained_supernet_serves_other_limits_and_the_random_baseline,
       another_algorithm_in_the_same_supernet_has_sizes_of_its_own_and_as_many_evaluations,
       an_exported_network_builds_and_answers_as_it_did_here,

@@ -289,6 +289,16 @@ static const Wrong wrongs[] = {
     {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
      "stage2: {generations: 1000000, mutations: 1000000}",
      "stage2: 1000000000100 evaluations are too many"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
+     "stage2: {evaluations: 200, predictor: {after: 200}}",
+     "stage2.predictor: after 200 evaluations there are no others to predict"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
+     "stage2: {seconds: 60, predictor: {after: 200}}",
+     "only one of them"},
+    {"stage2: {predictor: {checked: 0}}", "checked: 0 is out of bounds"},
+    {"stage2: {predictor: {befor: 3}}", "unknown key 'befor'"},
+    {"stage2: {finalists: -1}", "finalists"},
+    {"stage2: {stop: yes}", "stop"},
     {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\ntrain: {supernet: {batch: 8, shards: 8}}",
      "leaves norms fewer than 2 images"},
     {"train: {supernet: {shrink: [kernel, width]}}", "'width' is not one of: kernel, depth, expand"},
