@@ -25,24 +25,38 @@ static int by_fitness(const void *a, const void *b)
                                     : p->number - q->number;
 }
 
-/* Its row, scored now unless it was before. */
-static int score_finalist(const Hunt *h, const Candidate *c, const AccuracyProtocol *protocol,
+/* The rows of the n best. */
+static int read_finalists(const Hunt *h, CandidateRow *row, int n)
+{
+    int found = 0;
+    for (int i = 0; i < n && found == 0; i++)
+        found = results_candidate_by_hash(h->p->db, h->p->run,
+                                          genotype_hash(&h->all[i].candidate.genotype), &row[i]);
+    return found > 0 ? errorf("a finalist is not in the database") : found;
+}
+
+/* Scored unless it was before. The reason of a -1 stays with the thread that met it. */
+static int score_finalist(const Hunt *h, const Genotype *g, const AccuracyProtocol *protocol,
                           CandidateRow *row)
 {
-    Pipeline *p = h->p;
     int status;
-#pragma omp critical(finals)
-    status = results_candidate_by_hash(p->db, p->run, genotype_hash(&c->genotype), row);
-    if (status != 0)
-        return status < 0 ? -1 : errorf("a finalist is not in the database");
     if (row->final_fitness > 0)
         return 0;
-    Accuracy a = hunt_score(h, &c->genotype, protocol);
+    Accuracy a = hunt_score(h, g, protocol);
     row->final_fitness = accuracy_worth(&a, protocol->by);
     row->final_accuracy = a.accuracy;
 #pragma omp critical(finals)
-    status = results_candidate_put(p->db, p->run, row);
+    status = results_candidate_put(h->p->db, h->p->run, row);
     return status;
+}
+
+static int score_finalists(const Hunt *h, const AccuracyProtocol *protocol, CandidateRow *row, int n)
+{
+    int status = 0;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(h->p->job.threads) reduction(| : status)
+    for (int i = 0; i < n; i++)
+        status |= score_finalist(h, &h->all[i].candidate.genotype, protocol, &row[i]);
+    return status == 0 ? 0 : errorf("the database did not take what a finalist is worth");
 }
 
 /* Of equal ones the one that came first before is first. */
@@ -55,24 +69,31 @@ static int best_of(const CandidateRow *row, int n)
     return best;
 }
 
+static void tell_winner(const AccuracyProtocol *p, const CandidateRow *row, int n, int best,
+                        double seconds)
+{
+    log_info("stage 2: %d finalists on all %d validation images, norms recalibrated on %d: %s, number "
+             "%d of the search, wins with an accuracy of %.2f %% (%.1f s)",
+             n, p->n_score, p->batches * p->batch, row[best].genotype, best + 1,
+             100 * row[best].final_accuracy, seconds);
+}
+
 int finals(Hunt *h)
 {
     Pipeline *p = h->p;
     AccuracyProtocol protocol = finals_scoring(p);
     double start = clock_seconds();
-    int n = p->job.finalists < h->n ? p->job.finalists : h->n, status = 0;
+    int n = p->job.finalists < h->n ? p->job.finalists : h->n;
     CandidateRow *row = xcalloc((size_t)n, sizeof *row);
     qsort(h->all, (size_t)h->n, sizeof *h->all, by_fitness);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(p->job.threads) reduction(| : status)
-    for (int i = 0; i < n; i++)
-        status |= score_finalist(h, &h->all[i].candidate, &protocol, &row[i]);
-    int best = best_of(row, n);
-    p->winner = h->all[best].candidate;
+    int status = read_finalists(h, row, n);
     if (status == 0)
-        log_info("stage 2: %d finalists on all %d validation images, norms recalibrated on %d: %s, "
-                 "number %d of the search, wins with an accuracy of %.2f %% (%.1f s)",
-                 n, protocol.n_score, protocol.batches * protocol.batch, row[best].genotype,
-                 best + 1, 100 * row[best].final_accuracy, clock_seconds() - start);
+        status = score_finalists(h, &protocol, row, n);
+    if (status == 0) {
+        int best = best_of(row, n);
+        p->winner = h->all[best].candidate;
+        tell_winner(&protocol, row, n, best, clock_seconds() - start);
+    }
     for (int i = 0; i < n; i++)
         results_candidate_release(&row[i]);
     free(row);
