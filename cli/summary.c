@@ -5,6 +5,7 @@
 #include "results/listing.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void print_front(Pipeline *p)
 {
@@ -15,14 +16,29 @@ static void print_front(Pipeline *p)
     listing_front(p->db, p->run, 12, stdout);
 }
 
-static void print_beside(const char *what, double predicted, double measured, const char *unit)
+void summary_figures(const Target *t, const Cost *cost, const DeviceRun *d,
+                     BoardFigure figure[BOARD_FIGURES])
 {
-    double off = predicted > 0 ? 100 * (measured / predicted - 1) : 0;
-    printf("  %-12s %14.0f %14.0f  %-13s", what, predicted, measured, unit);
-    if (measured == predicted)
+    bool counts = strcmp(t->latency.unit, "instructions") == 0; /* cycles are no board's of QEMU's */
+    figure[0] = (BoardFigure){"arena", "bytes", cost->sram, d->arena};
+    figure[1] = (BoardFigure){"flash", "bytes", t->code.run ? (double)cost->flash : -1, d->flash};
+    figure[2] = (BoardFigure){"stack", "bytes", cost->stack ? (double)cost->stack : -1, d->stack};
+    figure[3] = (BoardFigure){"latency", "instructions", counts ? cost->latency : -1,
+                              (double)d->instructions};
+}
+
+static void print_figure(const BoardFigure *f)
+{
+    char predicted[32] = "-";
+    if (f->predicted >= 0)
+        snprintf(predicted, sizeof predicted, "%.0f", f->predicted);
+    printf("  %-12s %14s %14.0f  %-13s", f->what, predicted, f->measured, f->unit);
+    if (f->predicted < 0)
+        printf("no calibration\n");
+    else if (f->measured == f->predicted)
         printf("equal\n");
     else
-        printf("%+.2f %%\n", off);
+        printf("%+.2f %%\n", 100 * (f->measured / f->predicted - 1));
 }
 
 int summary_verdict(const Cost *cost, const DeviceRun *d)
@@ -35,10 +51,10 @@ int summary_verdict(const Cost *cost, const DeviceRun *d)
 int summary_device(const Target *t, const Cost *cost, const DeviceRun *d)
 {
     printf("\n  on qemu:%-4s %14s %14s\n", t->core, "predicted", "measured");
-    print_beside("arena", cost->sram, d->arena, "bytes");
-    print_beside("flash", cost->flash, d->flash, "bytes");
-    print_beside("stack", cost->stack, d->stack, "bytes");
-    print_beside("latency", cost->latency, (double)d->instructions, t->latency.unit);
+    BoardFigure figure[BOARD_FIGURES];
+    summary_figures(t, cost, d, figure);
+    for (int i = 0; i < BOARD_FIGURES; i++)
+        print_figure(&figure[i]);
     printf("  outputs      %d of %d inputs equal to the host's byte for byte; canaries %s\n",
            d->n_equal, d->n_inputs, d->canaries ? "untouched" : "OVERWRITTEN");
     return summary_verdict(cost, d);

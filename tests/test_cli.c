@@ -268,6 +268,8 @@ TEST(an_exported_network_builds_and_answers_as_it_did_here)
         must("make -s -C $D/out");
         must("$T run 1:best --db $D/t.db --on qemu:cortex-m7");
         must("$T run 1:best --db $D/t.db --on qemu:cortex-m4 --schedule layerwise --images 2");
+        must("$T run 1:best --db $D/t.db --on qemu:cortex-m3 --images 1 > $D/m3");
+        must("grep -q \"latency  *- .*no calibration\" $D/m3");
     } else {
         printf("SKIPPED %s: arm-none-eabi-gcc or qemu-system-arm is not there\n", __func__);
     }
