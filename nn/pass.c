@@ -205,6 +205,11 @@ static void backward(Pass *p)
     }
 }
 
+bool nn_trains(Op op)
+{
+    return op_trains(op);
+}
+
 double nn_train_pass(const Model *m, Workspace *ws, const Lesson *lesson, Model *grad,
                      int *correct)
 {

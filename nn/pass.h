@@ -13,6 +13,9 @@ typedef struct Workspace Workspace; /* activations and scratch; grows to the lar
 Workspace *workspace_new(void);
 void workspace_free(Workspace *ws);
 
+/* Whether an operator has floats at all: some come with imported models only, which are int8. */
+bool nn_trains(Op op);
+
 /* Logits [n][classes] with the model's running statistics. Any n. */
 void nn_infer(const Model *m, Workspace *ws, const float *images, int n, float *logits);
 
