@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "cli/command.h"
 #include "cli/summary.h"
 #include "cli/version.h"
@@ -153,9 +154,15 @@ int job_run_resume(Results *r, const JobArgs *a, const char *what, int64_t *run,
     return known ? EXIT_OK : EXIT_JOB;
 }
 
+/* Before hours of training: will there be memory for it? */
+static int load_data(Pipeline *p)
+{
+    return pipeline_data(p) == 0 ? pipeline_memory(p, memory_free("")) : -1;
+}
+
 static int do_search(Pipeline *p)
 {
-    if (pipeline_space(p) != 0 || pipeline_data(p) != 0 || pipeline_train(p) != 0 ||
+    if (pipeline_space(p) != 0 || load_data(p) != 0 || pipeline_train(p) != 0 ||
         pipeline_search(p) != 0 || pipeline_finish(p) != 0)
         return -1;
     return pipeline_summary(p);
@@ -167,7 +174,7 @@ static int do_phases(Pipeline *p)
         return -1;
     if (!p->is_given)
         return do_search(p);
-    return pipeline_data(p) == 0 && pipeline_finish_given(p) == 0 ? pipeline_summary(p) : -1;
+    return load_data(p) == 0 && pipeline_finish_given(p) == 0 ? pipeline_summary(p) : -1;
 }
 
 static int work(Results *r, const Job *job, int64_t run)

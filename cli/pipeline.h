@@ -65,6 +65,9 @@ int pipeline_open(Pipeline *p, Results *db, const char *what, const char *schedu
 int pipeline_given(Pipeline *p);    /* whether the run has a network given, and which */
 int pipeline_space(Pipeline *p);    /* stage 1, recorded */
 int pipeline_data(Pipeline *p);     /* images at the chosen resolution, split */
+/* Says what the hungriest of the phases to come takes, at most; -1 with errorf() when it is more
+ * than `free` bytes, memory_free()'s. The images are there already. */
+int pipeline_memory(const Pipeline *p, uint64_t free);
 int pipeline_train(Pipeline *p);    /* largest, then supernet; their weights become blobs */
 int pipeline_search(Pipeline *p);   /* winner */
 int pipeline_finish(Pipeline *p);   /* fine-tune, quantise, measure the winner */
