@@ -54,16 +54,24 @@ static Need training(const Pipeline *p, const char *name, const Net *net, const 
     return (Need){name, b.weights, b.batch, (size_t)o->threads * b.workspace};
 }
 
-/* After every epoch some images are looked at; a finetune comes after the scoring of candidates. */
+/* After every epoch some images are looked at; inside wider networks after a recalibration. */
+static Need given_training(const Pipeline *p)
+{
+    const TrainOptions *o = &p->job.finetune;
+    Need n = training(p, "train", &p->given, o, NULL);
+    n.workspaces += netaug_widens(&o->netaug)
+                        ? scoring_bytes(p, &p->given)
+                        : nn_infer_bytes(&p->given, p->job.recalibration_batch);
+    return n;
+}
+
+/* Beside the supernet, a teacher, and the workspaces that scored the candidates. */
 static Need winner_training(const Pipeline *p, const Net *net)
 {
-    Need n = training(p, p->is_given ? "train" : "finetune", net, &p->job.finetune, NULL);
-    size_t threads = p->is_given ? 1 : (size_t)p->job.threads;
-    n.workspaces += threads * scoring_bytes(p, net);
-    if (!p->is_given)
-        n.weights += model_bytes(net); /* the supernet's */
-    if (p->job.finetune.teaching > 0)
-        n.weights += model_bytes(net);
+    const TrainOptions *o = &p->job.finetune;
+    Need n = training(p, "finetune", net, o, NULL);
+    n.workspaces += (size_t)p->job.threads * scoring_bytes(p, net);
+    n.weights += (o->teaching > 0 ? 2 : 1) * model_bytes(net);
     return n;
 }
 
@@ -79,13 +87,11 @@ static void keep_larger(Need *most, Need other)
         *most = other;
 }
 
-/* Of the phases before it and with a supernet of the largest network. */
-static Need largest_need(const Pipeline *p)
+/* With the largest network, of which every other one is a part. */
+static Need search_need(const Pipeline *p)
 {
-    Net net = p->given;
+    Net net;
     const Supernet *some = &p->supernet; /* only whether there is one matters */
-    if (p->is_given)
-        return winner_training(p, &net);
     Genotype g = genotype_largest(&p->job.space, p->width, p->resolution);
     genotype_expand(&p->job.space, &g, p->n_classes, &net);
     Need most = training(p, "supernet", &net, &p->job.supernet, some);
@@ -103,7 +109,7 @@ static double mib(size_t bytes)
 int pipeline_memory(const Pipeline *p, uint64_t free)
 {
     size_t images = image_bytes(&p->data.train) + image_bytes(&p->data.test);
-    Need n = largest_need(p);
+    Need n = p->is_given ? given_training(p) : search_need(p);
     char left[48] = "";
     if (free < UINT64_MAX)
         snprintf(left, sizeof left, "; %.0f MiB are free", mib((size_t)free));
