@@ -60,25 +60,47 @@ int summary_device(const Target *t, const Cost *cost, const DeviceRun *d)
     return summary_verdict(cost, d);
 }
 
+static void print_found(Pipeline *p, const CandidateRow *row)
+{
+    const Job *job = &p->job;
+    Resolution r = job->space.resolution[p->resolution];
+    printf("Space: %s, width %g at %dx%d\n", job->space.name, job->space.width[p->width], r.h, r.w);
+    print_front(p);
+    printf("\nWinner: %s\n", row->genotype);
+    printf("  candidate    %lld:%d, generation %d; best by %s on the validation images\n",
+           (long long)p->run, row->number, row->generation,
+           job->score == SCORE_ACCURACY ? "accuracy" : "cross entropy");
+}
+
+static void print_given(const Pipeline *p, const CandidateRow *row)
+{
+    printf("Network: %s at %dx%d, trained alone\n", row->genotype, p->given.h, p->given.w);
+    printf("  candidate    %lld:%d\n", (long long)p->run, row->number);
+}
+
+static void print_accuracy(const Pipeline *p, const CandidateRow *row)
+{
+    printf("  accuracy     %.2f %% float, %.2f %% int8 on %d test images", 100 * row->test_accuracy,
+           100 * row->int8_accuracy, p->data.test.n);
+    if (row->accuracy >= 0) /* none where those images trained a given network */
+        printf(" (validation%s %.2f %%)", p->is_given ? "" : " before fine-tuning",
+               100 * row->accuracy);
+    printf("\n");
+}
+
 int pipeline_summary(Pipeline *p)
 {
     CandidateRow row;
     const Job *job = &p->job;
     if (pipeline_winner(p, &row) != 0)
         return -1;
-    Resolution r = job->space.resolution[p->resolution];
     const Cost *cost = &p->winner.cost;
     printf("Run %lld '%s' on %s\n", (long long)p->run, job->name, job->target.name);
-    printf("Space: %s, width %g at %dx%d\n", job->space.name, job->space.width[p->width], r.h, r.w);
-    print_front(p);
-    printf("\nWinner: %s\n", row.genotype);
-    printf("  candidate    %lld:%d, generation %d; best by %s on the validation images\n",
-           (long long)p->run, row.number, row.generation,
-           job->score == SCORE_ACCURACY ? "accuracy" : "cross entropy");
-    printf("  accuracy     %.2f %% float, %.2f %% int8 on %d test images (validation before "
-           "fine-tuning "
-           "%.2f %%)\n",
-           100 * row.test_accuracy, 100 * row.int8_accuracy, p->data.test.n, 100 * row.accuracy);
+    if (p->is_given)
+        print_given(p, &row);
+    else
+        print_found(p, &row);
+    print_accuracy(p, &row);
     printf("  SRAM         %s of %s, image %s, schedule %s\n", text_bytes(cost->sram),
            text_bytes(job->limits.sram), pipeline_image(job), policy_name((Policy)job->plan.policy));
     printf("  flash        %s of %s, of it model %s\n", text_bytes(cost->flash),
