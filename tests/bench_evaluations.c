@@ -141,12 +141,12 @@ static int by_loss(const void *a, const void *b)
 static void set_bar(Bench *b, Protocol *p)
 {
     Ranked r[NETWORKS];
-    for (int i = 0; i < NETWORKS; i++)
+    for (int i = 0; i < p->networks; i++)
         r[i] = (Ranked){evaluate(b, i, 0, &p->p).loss, i};
-    qsort(r, NETWORKS, sizeof *r, by_loss);
+    qsort(r, (size_t)p->networks, sizeof *r, by_loss);
     AccuracyProtocol protocol = p->p;
     protocol.loss = p->bar;
-    evaluate(b, r[NETWORKS / 5].network, 0, &protocol);
+    evaluate(b, r[p->networks / 5].network, 0, &protocol);
 }
 
 static void bench_protocols(Bench *b, int rounds)
