@@ -50,7 +50,8 @@ static int score_finalist(const Hunt *h, const Genotype *g, const AccuracyProtoc
     return status;
 }
 
-static int score_finalists(const Hunt *h, const AccuracyProtocol *protocol, CandidateRow *row, int n)
+static int score_finalists(const Hunt *h, const AccuracyProtocol *protocol, CandidateRow *row,
+                           int n)
 {
     int status = 0;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(h->p->job.threads) reduction(| : status)
@@ -72,8 +73,8 @@ static int best_of(const CandidateRow *row, int n)
 static void tell_winner(const AccuracyProtocol *p, const CandidateRow *row, int n, int best,
                         double seconds)
 {
-    log_info("stage 2: %d finalists on all %d validation images, norms recalibrated on %d: %s, number "
-             "%d of the search, wins with an accuracy of %.2f %% (%.1f s)",
+    log_info("stage 2: %d finalists on all %d validation images, norms recalibrated on %d: %s, "
+             "number %d of the search, wins with an accuracy of %.2f %% (%.1f s)",
              n, p->n_score, p->batches * p->batch, row[best].genotype, best + 1,
              100 * row[best].final_accuracy, seconds);
 }

@@ -123,8 +123,8 @@ int guide(Hunt *h)
     predictor_init(&predictor, &job->space, known, h->n, seed);
     double learnt = clock_seconds();
     int status = ask(h, &a);
-    log_info("stage 2: a predictor learnt from %d candidates in %.1f s, Kendall's tau %.2f on %d it "
-             "did not see; %d networks asked about in %.1f s",
+    log_info("stage 2: a predictor learnt from %d candidates in %.1f s, Kendall's tau %.2f on %d "
+             "it did not see; %d networks asked about in %.1f s",
              h->n, learnt - start, tau, h->n / 5, a.n, clock_seconds() - learnt);
     Candidate *chosen = xcalloc((size_t)job->predictor.checked, sizeof *chosen);
     int n = choose(h, &a, chosen, job->predictor.checked);

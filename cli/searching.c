@@ -210,8 +210,9 @@ static void tell_speed(const Hunt *h)
     if (h->p->job.stop > 0)
         snprintf(stopped, sizeof stopped, "; %.0f %% of them were needed",
                  100.0 * (double)h->images / h->n_scored / p->n_score);
-    log_info("stage 2: %d evaluations in %.0f s, %.0f a minute: norms recalibrated on %d images, %s "
-             "on %d%s", h->n_scored, h->seconds, 60 * h->n_scored / h->seconds, p->batches * p->batch,
+    log_info("stage 2: %d evaluations in %.0f s, %.0f a minute: norms recalibrated on %d images, "
+             "%s on %d%s",
+             h->n_scored, h->seconds, 60 * h->n_scored / h->seconds, p->batches * p->batch,
              p->by == SCORE_ACCURACY ? "accuracy" : "cross entropy", p->n_score, stopped);
 }
 

@@ -43,9 +43,11 @@ void evolve_evaluate(const EvolveHooks *h, const Candidate *bar, Candidate *all,
 {
     Candidate **todo = xmalloc((size_t)(n_all + 1) * sizeof *todo);
     int n = list_unknown(h, all, n_all, todo);
+    if (threads < 1)
+        threads = omp_get_max_threads();
     if (n > 0 && h->bar)
         h->bar(h->ctx, bar);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads > 0 ? threads : omp_get_max_threads())
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (int i = 0; i < n; i++) {
         todo[i]->fitness = h->fitness(h->ctx, todo[i]);
         if (h->evaluated) {

@@ -79,7 +79,7 @@ static float *take(float **block, size_t floats)
     return at;
 }
 
-/* Room of n rows; [0] is the block to free. */
+/* Room for n rows; returns the block to free. */
 static float *room_new(const Mlp *m, int n, bool back, Room *r)
 {
     size_t rows = (size_t)n, widest = 0, packed = 0;
@@ -88,7 +88,7 @@ static float *room_new(const Mlp *m, int n, bool back, Room *r)
         packed = p > packed ? p : packed;
         widest = w > widest ? w : widest;
     }
-    size_t floats = MLP_LAYERS * (rows * widest + 16) + (back ? 2 * (rows * widest + 16) + packed : 0);
+    size_t one = rows * widest + 16, floats = MLP_LAYERS * one + (back ? 2 * one + packed : 0);
     float *block = xaligned(sizeof(float) * floats), *at = block;
     for (int l = 0; l < MLP_LAYERS; l++)
         r->out[l] = take(&at, rows * widest);

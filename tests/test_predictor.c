@@ -81,7 +81,8 @@ END
 
 TEST(kendalls_tau_counts_pairs)
 {
-    double up[] = {1, 2, 3, 4}, swapped[] = {1, 3, 2, 4}, down[] = {4, 3, 2, 1}, tie[] = {1, 1, 2, 3};
+    double up[] = {1, 2, 3, 4}, down[] = {4, 3, 2, 1};
+    double swapped[] = {1, 3, 2, 4}, tie[] = {1, 1, 2, 3};
     ck_assert_double_eq(kendall_tau(up, up, 4), 1);
     ck_assert_double_eq(kendall_tau(up, down, 4), -1);
     ck_assert_double_eq_tol(kendall_tau(up, swapped, 4), 4.0 / 6, 1e-12);
@@ -91,5 +92,5 @@ TEST(kendalls_tau_counts_pairs)
 END
 
 SUITE(predictor, it_ranks_networks_it_has_not_seen_and_knows_how_well,
-      the_same_networks_and_seed_give_the_same_guesses, networks_of_equal_worth_are_all_guessed_alike,
-      kendalls_tau_counts_pairs)
+      the_same_networks_and_seed_give_the_same_guesses,
+      networks_of_equal_worth_are_all_guessed_alike, kendalls_tau_counts_pairs)
