@@ -1,7 +1,7 @@
 /* bench_evaluations.c - how many subnets stage 2 scores a minute, two at a time, a thread each.
  *
- *     evaluations paper 214 a minute, with a bar 391, images 43 %, by CPU time 219 and 395
- *     evaluations cheap 1103 a minute, with a bar 1431, images 61 %, by CPU time 1131 and 1450
+ *     evaluations paper 17 a minute, with a bar 20, images 86 %, by CPU time 215 and 244
+ *     evaluations cheap 136 a minute, with a bar 166, images 85 %, by CPU time 1629 and 1838
  *
  * The paper's protocol recalibrates on 1,280 images and takes the accuracy on 5,000, the cheap one
  * recalibrates on 256 and takes the cross entropy on 512. The subnets are random ones of the space
