@@ -52,10 +52,11 @@ static void count_image(Tally *t, const float *logits, int label)
 {
     int right;
     double nats = nn_score(logits, &label, 1, t->p->valid->n_classes, &right);
-    double loss = t->p->by == SCORE_ACCURACY ? 1 - right : (double)(float)nats; /* as in loss[] */
-    double bar = t->p->bar ? (double)t->p->bar[t->n] : 0, apart = loss - bar;
+    double loss = t->p->by == SCORE_ACCURACY ? 1 - right : nats;
+    float rounded = (float)loss; /* so that a network is not apart from itself */
+    double apart = t->p->bar ? (double)rounded - (double)t->p->bar[t->n] : 0;
     if (t->p->loss)
-        t->p->loss[t->n] = (float)loss;
+        t->p->loss[t->n] = rounded;
     t->cross_entropy += nats;
     t->correct += right;
     t->loss += loss;

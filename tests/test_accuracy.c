@@ -72,7 +72,7 @@ TEST(the_losses_of_the_images_are_what_the_means_are_of)
         ck_assert_int_eq(a.n, IMAGES);
         ck_assert_double_eq_tol(a.loss, mean(c.loss, IMAGES), 1e-5);
         double worth = by == SCORE_ACCURACY ? a.accuracy : exp(-a.cross_entropy);
-        ck_assert_double_eq_tol(accuracy_worth(&a, (Score)by), worth, 1e-7);
+        ck_assert_double_eq_tol(accuracy_worth(&a, (Score)by), worth, 1e-12);
         ck_assert_double_gt(a.cross_entropy, 1); /* it guesses */
         case_release(&c);
     }
