@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cli/given.h"
 #include "cli/schema.h"
 
 #include <stdlib.h>
@@ -42,6 +43,15 @@ void pipeline_release(Pipeline *p)
         data_release(&p->data);
     free(p->fit);
     free(p->valid);
+}
+
+int pipeline_given(Pipeline *p)
+{
+    int found = given_get(p->db, p->run, &p->given);
+    p->is_given = found == 0;
+    if (p->is_given)
+        p->n_classes = net_output(&p->given)->out_c;
+    return found < 0 ? -1 : 0;
 }
 
 int pipeline_count_time(Pipeline *p)
@@ -129,14 +139,18 @@ static int no_space_fits(const Job *job, const Sweep *s)
         text_bytes(job->limits.flash), most);
 }
 
+int pipeline_classes(const DataOptions *data)
+{
+    int n = data_classes(data);
+    return n == 1 ? errorf("%s: there is one class, and nothing to tell it from", data->path) : n;
+}
+
 int pipeline_space(Pipeline *p)
 {
     Job *job = &p->job;
-    p->n_classes = data_classes(&job->data);
+    p->n_classes = pipeline_classes(&job->data);
     if (p->n_classes < 0 || pipeline_begin(p, "space") != 0)
         return -1;
-    if (p->n_classes == 1)
-        return errorf("%s: there is one class, and nothing to tell it from", job->data.path);
     if (job->width > 0) { /* given by the job, or by the run whose supernet is searched */
         SpaceRow given = {
             .width = job->width, .h = job->resolution.h, .w = job->resolution.w, .chosen = true};
@@ -163,7 +177,8 @@ int pipeline_space(Pipeline *p)
 
 int pipeline_data(Pipeline *p)
 {
-    Resolution r = p->job.space.resolution[p->resolution];
+    Resolution r = p->is_given ? (Resolution){p->given.h, p->given.w}
+                               : p->job.space.resolution[p->resolution];
     DataOptions *o = &p->job.data;
     o->h = r.h;
     o->w = r.w;

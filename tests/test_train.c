@@ -4,6 +4,7 @@
 #include "nn/pass.h"
 #include "tests/suite.h"
 
+#include <malloc.h>
 #include <math.h>
 #include <string.h>
 
@@ -53,6 +54,17 @@ static void bench_release(Bench *b)
     train_state_release(&b->state);
     supernet_release(&b->net);
     data_release(&b->data);
+}
+
+/* Bytes that are allocated now, by whichever allocator counts. */
+extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t allocated(void)
+{
+    if (__sanitizer_get_current_allocated_bytes)
+        return __sanitizer_get_current_allocated_bytes();
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
 }
 
 typedef enum {
@@ -107,6 +119,43 @@ TEST(weights_are_the_same_for_any_number_of_threads)
         ck_assert_uint_eq(one[recipe], trained(recipe, 3));
         for (int other = 0; other < recipe; other++)
             ck_assert_uint_ne(one[recipe], one[other]);
+    }
+}
+END
+
+/* In the first step, with a checkpoint in the making. */
+static bool weigh(void *ctx, const TrainState *t)
+{
+    size_t size;
+    void *saved = train_state_save(t, &size);
+    *(size_t *)ctx = allocated();
+    free(saved);
+    return false;
+}
+
+/* As predicted: of one network what is allocated, of subnets no more than that. */
+TEST(what_training_allocates_is_what_was_predicted)
+{
+    for (int recipe = 0; recipe < N_RECIPES; recipe++) {
+        Bench b;
+        TrainOptions o = recipe_options(recipe, 1);
+        size_t taken = 0;
+        TrainHooks hooks = {.ctx = &taken, .step = weigh};
+        bench_init(&b, &o);
+        const Model *m = &b.net.shared;
+        const Supernet *supernet = recipe < PLAIN ? NULL : &b.net;
+        o.teacher = recipe == TAUGHT ? m : NULL;
+        TrainBytes p = train_bytes(&m->net, supernet, NULL, &b.data.train, 96, &o);
+        size_t floats = 2 * m->n_params + m->n_stats;
+        if (o.average > 0)
+            floats += m->n_params + m->n_stats;
+        size_t there = floats * sizeof(float), before = allocated();
+        train(&b.state, supernet, &b.data.train, b.index, 96, &o, &hooks);
+        double predicted = (double)(p.weights + p.batch + p.workspace - there);
+        double share = (double)(taken - before) / predicted;
+        ck_assert_msg(share < 1.01 && share > (supernet ? 0.5 : 0.99), "recipe %d: %.4f of %.0f bytes",
+                      recipe, share, predicted);
+        bench_release(&b);
     }
 }
 END
@@ -442,6 +491,7 @@ TEST(the_loss_falls_and_every_image_is_seen_once_an_epoch)
 END
 
 SUITE(train, weights_are_the_same_for_any_number_of_threads,
+      what_training_allocates_is_what_was_predicted,
       a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened,
       an_average_is_of_the_steps_a_training_without_one_makes,
       channels_that_are_sorted_are_sorted_in_the_average,
