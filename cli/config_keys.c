@@ -218,6 +218,7 @@ static const Key train_keys[] = {
     VALUE("momentum", KEY_NUMBER, TrainOptions, momentum, 0, 0.9999, ""),
     VALUE("weight_decay", KEY_NUMBER, TrainOptions, weight_decay, 0, 1, ""),
     VALUE("label_smoothing", KEY_NUMBER, TrainOptions, label_smoothing, 0, 0.9, ""),
+    SPARSE("average", KEY_NUMBER, TrainOptions, average, 0, 1e5, "epochs whose weights are averaged; 0: the last"),
     VALUE("mixup", KEY_NUMBER, TrainOptions, mixup, 0, 1, "alpha of pictures laid over each other; 0: none"),
     VALUE("all_images", KEY_BOOL, TrainOptions, all_images, 0, 0, "those too that scored candidates (finetune)"),
     VALUE("teaching", KEY_NUMBER, TrainOptions, teaching, 0, 1, "share of the largest network's answers (finetune)"),

@@ -65,6 +65,8 @@ void sgd_step(Model *m, float *velocity, const Model *grad, double rate, double 
               double weight_decay);
 /* running = (1 - share) * running + share * batch */
 void model_track_stats(Model *m, const Model *grad, double share);
+/* The same for parameters and statistics: the exponential mean of a network that is trained. */
+void model_average(Model *mean, const Model *m, double share);
 /* Cosine to zero with a linear warm-up, both in steps. */
 double cosine_rate(double base, int64_t step, int64_t total, int64_t warm_up);
 

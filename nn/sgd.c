@@ -31,12 +31,22 @@ void sgd_step(Model *m, float *velocity, const Model *grad, double rate, double 
     }
 }
 
+static void track_floats(float *mean, const float *p, size_t n, float share)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++)
+        mean[i] += share * (p[i] - mean[i]);
+}
+
 void model_track_stats(Model *m, const Model *grad, double share)
 {
-    float s = (float)share;
-#pragma omp simd
-    for (size_t i = 0; i < m->n_stats; i++)
-        m->stats[i] += s * (grad->stats[i] - m->stats[i]);
+    track_floats(m->stats, grad->stats, m->n_stats, (float)share);
+}
+
+void model_average(Model *mean, const Model *m, double share)
+{
+    track_floats(mean->params, m->params, m->n_params, (float)share);
+    track_floats(mean->stats, m->stats, m->n_stats, (float)share);
 }
 
 double cosine_rate(double base, int64_t step, int64_t total, int64_t warm_up)

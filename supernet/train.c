@@ -24,14 +24,17 @@ void train_state_init(TrainState *t, Model *model, const TrainOptions *o, int n_
 {
     *t = (TrainState){.steps = o->epochs * steps_an_epoch(o, n_examples), .model = model};
     t->velocity = xcalloc(model->n_params, sizeof(float));
+    if (o->average > 0)
+        model_init(&t->mean, &model->net);
 }
 
 void train_state_release(TrainState *t)
 {
     free(t->velocity);
+    model_release(&t->mean);
 }
 
-/* --- checkpoints: a header, then parameters, statistics, velocity */
+/* --- checkpoints: a header, then the state's floats */
 
 typedef struct {
     char magic[8];
@@ -42,24 +45,48 @@ typedef struct {
 
 static const char magic[8] = "tbtrain1";
 
+enum { N_PIECES = 5 };
+
+typedef struct {
+    float *at;
+    size_t size; /* bytes */
+} Piece;
+
+/* In their order; of the mean only where there is one. Returns the bytes of all. */
+static size_t list_pieces(const TrainState *t, Piece piece[N_PIECES])
+{
+    const Model *m = t->model, *mean = &t->mean;
+    const Piece all[N_PIECES] = {{m->params, sizeof(float) * m->n_params},
+                                 {m->stats, sizeof(float) * m->n_stats},
+                                 {t->velocity, sizeof(float) * m->n_params},
+                                 {mean->params, sizeof(float) * mean->n_params},
+                                 {mean->stats, sizeof(float) * mean->n_stats}};
+    size_t sum = 0;
+    for (int i = 0; i < N_PIECES; i++) {
+        piece[i] = all[i];
+        sum += all[i].size;
+    }
+    return sum;
+}
+
 void *train_state_save(const TrainState *t, size_t *size)
 {
-    const Model *m = t->model;
-    size_t params = sizeof(float) * m->n_params, stats = sizeof(float) * m->n_stats;
-    *size = sizeof(Header) + 2 * params + stats;
+    Piece piece[N_PIECES];
+    size_t floats = list_pieces(t, piece);
+    *size = sizeof(Header) + floats;
     char *data = xmalloc(*size), *p = data + sizeof(Header);
-    memcpy(p, m->params, params);
-    memcpy(p + params, m->stats, stats);
-    memcpy(p + params + stats, t->velocity, params);
-    Header h = {.n_params = m->n_params,
-                .n_stats = m->n_stats,
+    for (int i = 0; i < N_PIECES; p += piece[i++].size)
+        if (piece[i].size > 0)
+            memcpy(p, piece[i].at, piece[i].size);
+    Header h = {.n_params = t->model->n_params,
+                .n_stats = t->model->n_stats,
                 .step = t->step,
                 .steps = t->steps,
                 .seen = t->seen,
                 .correct = t->correct,
                 .loss_sum = t->loss_sum,
                 .seconds = t->seconds,
-                .hash = hash_bytes(HASH_START, p, 2 * params + stats)};
+                .hash = hash_bytes(HASH_START, data + sizeof h, floats)};
     memcpy(h.magic, magic, sizeof magic);
     memcpy(data, &h, sizeof h);
     return data;
@@ -67,21 +94,21 @@ void *train_state_save(const TrainState *t, size_t *size)
 
 int train_state_load(TrainState *t, const void *data, size_t size)
 {
-    const Model *m = t->model;
-    size_t params = sizeof(float) * m->n_params, stats = sizeof(float) * m->n_stats;
+    Piece piece[N_PIECES];
+    size_t floats = list_pieces(t, piece);
     const char *p = (const char *)data + sizeof(Header);
     Header h;
     if (size < sizeof h)
         return errorf("a checkpoint is cut short");
     memcpy(&h, data, sizeof h);
-    if (memcmp(h.magic, magic, sizeof magic) != 0 || h.n_params != m->n_params ||
-        h.n_stats != m->n_stats || h.steps != t->steps || size != sizeof h + 2 * params + stats)
+    if (memcmp(h.magic, magic, sizeof magic) != 0 || h.n_params != t->model->n_params ||
+        h.n_stats != t->model->n_stats || h.steps != t->steps || size != sizeof h + floats)
         return errorf("a checkpoint belongs to another network or other options");
-    if (hash_bytes(HASH_START, p, 2 * params + stats) != h.hash)
+    if (hash_bytes(HASH_START, p, floats) != h.hash)
         return errorf("a checkpoint is damaged");
-    memcpy(m->params, p, params);
-    memcpy(m->stats, p + params, stats);
-    memcpy(t->velocity, p + params + stats, params);
+    for (int i = 0; i < N_PIECES; p += piece[i++].size)
+        if (piece[i].size > 0)
+            memcpy(piece[i].at, p, piece[i].size);
     t->step = h.step;
     t->seen = h.seen;
     t->correct = h.correct;
@@ -163,7 +190,8 @@ TrainBytes train_bytes(const Net *whole, const Supernet *supernet, const Net *in
     size_t momentum = m.n_params * sizeof(float), model = momentum + m.n_stats * sizeof(float);
     size_t borrowed = supernet || inside ? (size_t)r.threads : 0;
     size_t sets = (size_t)has_targets(o) + (supernet && o->distill);
-    TrainBytes b = {.weights = (3 + tasks + borrowed) * model + 2 * momentum + tasks * sizeof(Task),
+    size_t models = 3 + tasks + borrowed + (o->average > 0 ? 2 : 0); /* a mean, in a checkpoint too */
+    TrainBytes b = {.weights = models * model + 2 * momentum + tasks * sizeof(Task),
                     .batch = (batch_floats(d, images) + sets * answer_floats(d, images)) *
                                  sizeof(float) +
                              (images + (size_t)n_examples) * sizeof(int),
@@ -237,6 +265,8 @@ static void draw_subnets(Trainer *r, TrainState *t, Rng *rng)
     if (shrink_opens(&o->shrink, SHRINK_EXPAND, t->step, t->steps)) {
         supernet_sort_channels(t->model); /* the momentum was that of other channels */
         memset(t->velocity, 0, sizeof(float) * t->model->n_params);
+        if (o->average > 0) /* and so was the mean */
+            model_copy(&t->mean, t->model);
     }
     subnets_draw(r->supernet, &open, o->sandwich, rng, r->net, r->n_subnets);
 }
@@ -371,6 +401,16 @@ static double rate_at(const Trainer *r, const TrainState *t)
                        (int64_t)(r->o->warm_up * (double)r->per_epoch));
 }
 
+/* A plain mean of the first steps, until they are as many as are asked for. */
+static void average(const Trainer *r, TrainState *t)
+{
+    double wanted = r->o->average * (double)r->per_epoch;
+    double steps = (double)t->step < wanted ? (double)t->step : wanted;
+    model_average(&t->mean, t->model, steps > 1 ? 1 / steps : 1);
+    if (t->step == t->steps)
+        model_copy(t->model, &t->mean);
+}
+
 static void do_step(Trainer *r, TrainState *t)
 {
     int shards = r->n_tasks / r->n_subnets, teachers = r->answers ? shards : 0;
@@ -393,6 +433,8 @@ static void do_step(Trainer *r, TrainState *t)
         t->seen += r->shard_size;
     }
     t->step++;
+    if (r->o->average > 0)
+        average(r, t);
 }
 
 static void finish_epoch(const Trainer *r, TrainState *t, const TrainHooks *hooks)

@@ -31,6 +31,8 @@ typedef struct {
     double rate;           /* peak learning rate */
     double warm_up;        /* epochs */
     double momentum, weight_decay, label_smoothing;
+    double average;        /* epochs: what comes out is the mean of the weights over about as many,
+                            * exponential (Polyak and Juditsky 1992); 0: the last ones */
     double mixup;          /* mixup.h's alpha, 0 to 1; 0: none */
     bool all_images;       /* of the winner: those too that scored candidates */
     Augment augment;
@@ -49,6 +51,8 @@ typedef struct {
     double seconds;        /* spent in this epoch */
     Model *model;          /* trained in place; the supernet's shared weights, or a network */
     float *velocity;       /* [model->n_params] */
+    Model mean;            /* over the steps so far, and after the last one `model` itself;
+                            * without parameters where none is asked for */
 } TrainState;
 
 /* The most that training takes, in bytes; with subnets it is as if each were the whole. */

@@ -41,7 +41,7 @@ TEST(the_effective_config_reads_back_to_itself)
                           "train.supernet.rate=0.123456789012345", "target=stm32f746",
                           "train.supernet.shrink=[depth, kernel, expand]",
                           "train.finetune.netaug={width: 1.5}", "data.groups=-_",
-                          "train.finetune={all_images: true, mixup: 0.2, teaching: 0.5}",
+                          "train.finetune={all_images: true, mixup: 0.2, teaching: 0.5, average: 20}",
                           "train.teacher={epochs: 3, augment: {fill: true, hue: 20, slide: 4}}"};
     ck_assert_msg(config_load(&job, "configs/jobs/cifar10.yaml", sets, 12) == 0, "%s", error_text());
     ck_assert_str_eq(job.data.path, "/a b/\"c\"\\d, {e}: [f] # g");
@@ -57,6 +57,7 @@ TEST(the_effective_config_reads_back_to_itself)
     ck_assert_int_eq(back.supernet.shrink.gene[0], SHRINK_DEPTH);
     ck_assert_double_eq(back.finetune.netaug.width, 1.5);
     ck_assert_str_eq(back.data.groups, "-_");
+    ck_assert(back.finetune.average == 20 && back.largest.average == 0);
     ck_assert(back.finetune.all_images && back.finetune.mixup == 0.2 && !back.supernet.all_images);
     ck_assert(back.teacher.augment.fill && back.teacher.augment.hue == 20);
     ck_assert_int_eq(back.teacher.augment.slide, 4);
@@ -311,6 +312,8 @@ static const Wrong wrongs[] = {
      "train.supernet: a sandwich has 2 subnets at least"},
     {"data: {groups: abcdefgh}", "groups: longer than 7 characters"},
     {"train: {finetune: {mixup: 2}}", "mixup: 2 is out of bounds"},
+    {"train: {finetune: {average: -1}}", "average: -1 is out of bounds"},
+    {"train: {finetune: {average: true}}", "average"},
     {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
      "train: {supernet: {all_images: true}}",
      "train.supernet: all_images is for finetune, after the candidates were scored"},

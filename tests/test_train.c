@@ -5,6 +5,7 @@
 #include "tests/suite.h"
 
 #include <malloc.h>
+#include <math.h>
 #include <string.h>
 
 static Space example(void)
@@ -66,12 +67,24 @@ static size_t allocated(void)
     return m.uordblks + m.hblkhd;
 }
 
-typedef enum { ALONE, MIXED, TAUGHT, PLAIN, SANDWICH, DISTILL, SHRINKING, N_RECIPES } Recipe;
+typedef enum {
+    ALONE,
+    MIXED,
+    TAUGHT,
+    AVERAGED,
+    PLAIN,
+    SANDWICH,
+    DISTILL,
+    SHRINKING,
+    SHRINKING_AVERAGED,
+    N_RECIPES
+} Recipe;
 
 static TrainOptions recipe_options(Recipe recipe, int threads)
 {
     TrainOptions o = options(threads);
-    o.mixup = recipe == MIXED || recipe == SHRINKING ? 0.5 : 0;
+    o.mixup = recipe == MIXED || recipe >= SHRINKING ? 0.5 : 0;
+    o.average = recipe == AVERAGED || recipe == SHRINKING_AVERAGED ? 1.5 : 0;
     o.teaching = recipe == TAUGHT ? 0.7 : 0;
     o.sandwich = recipe >= SANDWICH;
     o.distill = recipe >= DISTILL;
@@ -133,7 +146,10 @@ TEST(what_training_allocates_is_what_was_predicted)
         const Supernet *supernet = recipe < PLAIN ? NULL : &b.net;
         o.teacher = recipe == TAUGHT ? m : NULL;
         TrainBytes p = train_bytes(&m->net, supernet, NULL, &b.data.train, 96, &o);
-        size_t there = (2 * m->n_params + m->n_stats) * sizeof(float), before = allocated();
+        size_t floats = 2 * m->n_params + m->n_stats;
+        if (o.average > 0)
+            floats += m->n_params + m->n_stats;
+        size_t there = floats * sizeof(float), before = allocated();
         train(&b.state, supernet, &b.data.train, b.index, 96, &o, &hooks);
         double predicted = (double)(p.weights + p.batch + p.workspace - there);
         double share = (double)(taken - before) / predicted;
@@ -149,26 +165,120 @@ static bool stop_soon(void *ctx, const TrainState *t)
     return t->step != *(int *)ctx;
 }
 
+/* Stopped after so many steps; the rest from a checkpoint. */
+static uint64_t trained_in_parts(Recipe recipe, int stop)
+{
+    Bench b, later;
+    size_t size;
+    TrainOptions o = recipe_options(recipe, 2);
+    TrainHooks hooks = {.ctx = &stop, .step = stop_soon};
+    bench_init(&b, &o);
+    train(&b.state, recipe < PLAIN ? NULL : &b.net, &b.data.train, b.index, 96, &o, &hooks);
+    void *saved = train_state_save(&b.state, &size);
+    bench_release(&b);
+    bench_init(&later, &o);
+    ck_assert_msg(train_state_load(&later.state, saved, size) == 0, "%s", error_text());
+    free(saved);
+    ck_assert_int_eq(later.state.step, stop);
+    ck_assert(train(&later.state, recipe < PLAIN ? NULL : &later.net, &later.data.train,
+                    later.index, 96, &o, NULL));
+    uint64_t hash = model_hash(&later.net.shared);
+    bench_release(&later);
+    return hash;
+}
+
 TEST(a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened)
 {
-    uint64_t whole = trained(SHRINKING, 2);
-    TrainOptions o = recipe_options(SHRINKING, 2);
-    for (int stop = 1; stop < 9; stop++) { /* 3 epochs of 3 steps */
-        Bench b, later;
-        size_t size;
-        TrainHooks hooks = {.ctx = &stop, .step = stop_soon};
-        bench_init(&b, &o);
-        ck_assert(!train(&b.state, &b.net, &b.data.train, b.index, 96, &o, &hooks));
-        void *saved = train_state_save(&b.state, &size);
-        bench_release(&b);
-        bench_init(&later, &o);
-        ck_assert_msg(train_state_load(&later.state, saved, size) == 0, "%s", error_text());
-        free(saved);
-        ck_assert_int_eq(later.state.step, stop);
-        ck_assert(train(&later.state, &later.net, &later.data.train, later.index, 96, &o, NULL));
-        ck_assert_uint_eq(model_hash(&later.net.shared), whole);
-        bench_release(&later);
+    const Recipe recipes[] = {SHRINKING, AVERAGED, SHRINKING_AVERAGED};
+    for (int i = 0; i < 3; i++) {
+        uint64_t whole = trained(recipes[i], 2);
+        for (int stop = 1 + i % 2; stop <= 9; stop += 2) /* of 9 steps */
+            ck_assert_uint_eq(trained_in_parts(recipes[i], stop), whole);
     }
+    ck_assert_uint_eq(trained_in_parts(AVERAGED, 9), trained(AVERAGED, 2));
+}
+END
+
+/* A slow mean of what a training without one goes through: of the steps so far until they are
+ * `wanted`, from there on each weighs a `wanted`-th. */
+typedef struct {
+    Model mean;
+    int wanted;
+} Watched;
+
+static bool watch(void *ctx, const TrainState *t)
+{
+    Watched *w = ctx;
+    const Model *m = t->model;
+    double share = 1.0 / (double)(t->step < w->wanted ? t->step : w->wanted);
+    for (size_t i = 0; i < m->n_params; i++)
+        w->mean.params[i] = (float)((1 - share) * w->mean.params[i] + share * m->params[i]);
+    for (size_t i = 0; i < m->n_stats; i++)
+        w->mean.stats[i] = (float)((1 - share) * w->mean.stats[i] + share * m->stats[i]);
+    return true;
+}
+
+TEST(an_average_is_of_the_steps_a_training_without_one_makes)
+{
+    Bench plain, averaged;
+    TrainOptions o = options(2);
+    Watched w = {.wanted = 6};
+    TrainHooks hooks = {.ctx = &w, .step = watch};
+    bench_init(&plain, &o);
+    model_init(&w.mean, &plain.net.shared.net);
+    ck_assert(train(&plain.state, NULL, &plain.data.train, plain.index, 96, &o, &hooks));
+    o.average = 2; /* epochs of 3 steps */
+    bench_init(&averaged, &o);
+    ck_assert(train(&averaged.state, NULL, &averaged.data.train, averaged.index, 96, &o, NULL));
+    const Model *m = &averaged.net.shared;
+    for (size_t i = 0; i < m->n_params; i++)
+        ck_assert_float_eq_tol(m->params[i], w.mean.params[i], 1e-6f);
+    for (size_t i = 0; i < m->n_stats; i++)
+        ck_assert_float_eq_tol(m->stats[i], w.mean.stats[i], 1e-5f);
+    model_release(&w.mean);
+    bench_release(&plain);
+    bench_release(&averaged);
+}
+END
+
+static bool stays_near(void *ctx, const TrainState *t)
+{
+    double *farthest = ctx;
+    for (size_t i = 0; i < t->model->n_params; i++)
+        *farthest = fmax(*farthest, fabs(t->model->params[i] - t->mean.params[i]));
+    return true;
+}
+
+TEST(channels_that_are_sorted_are_sorted_in_the_average)
+{
+    Bench b;
+    TrainOptions o = recipe_options(SHRINKING_AVERAGED, 2);
+    double farthest = 0;
+    TrainHooks hooks = {.ctx = &farthest, .step = stays_near};
+    o.rate = 1e-3;
+    bench_init(&b, &o);
+    ck_assert(train(&b.state, &b.net, &b.data.train, b.index, 96, &o, &hooks));
+    ck_assert_msg(farthest > 0 && farthest < 0.1, "%g", farthest); /* weights differ by 1 and more */
+    bench_release(&b);
+}
+END
+
+TEST(a_checkpoint_without_a_mean_is_none_of_a_training_with_one)
+{
+    Bench without, with;
+    TrainOptions o = options(1);
+    size_t size;
+    bench_init(&without, &o);
+    o.average = 1;
+    bench_init(&with, &o);
+    void *saved = train_state_save(&without.state, &size);
+    ck_assert_int_eq(train_state_load(&with.state, saved, size), -1);
+    free(saved);
+    saved = train_state_save(&with.state, &size);
+    ck_assert_int_eq(train_state_load(&without.state, saved, size), -1);
+    free(saved);
+    bench_release(&without);
+    bench_release(&with);
 }
 END
 
@@ -383,6 +493,9 @@ END
 SUITE(train, weights_are_the_same_for_any_number_of_threads,
       what_training_allocates_is_what_was_predicted,
       a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened,
+      an_average_is_of_the_steps_a_training_without_one_makes,
+      channels_that_are_sorted_are_sorted_in_the_average,
+      a_checkpoint_without_a_mean_is_none_of_a_training_with_one,
       a_network_inside_wider_ones_of_no_weight_learns_as_it_does_alone,
       a_network_inside_wider_ones_is_the_same_for_any_number_of_threads,
       the_largest_subnet_teaches_the_others,
