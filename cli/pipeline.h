@@ -23,9 +23,12 @@ typedef struct {
     Job job;
     Results *db;
     int64_t run;
-    int width, resolution; /* what stage 1 chose, indices into the space */
+    int width;             /* what stage 1 chose, indices into the space */
+    Choices resolutions;   /* fewest pixels first */
     int n_classes;
-    Data data;
+    Data size[SPACE_MAX_CHOICES]; /* [n_sizes] the same images at each of the resolutions */
+    int n_sizes;
+    Data data;             /* borrowed of them: the largest, then the winner's */
     bool has_data;
     int *fit, n_fit;       /* training images that train; behind them in `fit` the others */
     int *valid, n_valid;   /* training images that score candidates, of the others */
@@ -39,6 +42,9 @@ typedef struct {
 
 /* Stage 1 of a job, with its progress and a line about its end on stderr. */
 void pipeline_sweep(const Job *job, Sweep *s);
+/* "24x24, 28x28 and 32x32" */
+#define RESOLUTIONS_TEXT 128
+void pipeline_resolutions(const Space *space, const Choices *c, char text[RESOLUTIONS_TEXT]);
 int pipeline_record_sweep(Results *db, int64_t run, const Space *space, const Sweep *s);
 
 /* -1 with errorf() when the job's schedule is one that is never executed. */
@@ -56,7 +62,7 @@ int pipeline_open(Pipeline *p, Results *db, const char *what, const char *schedu
                   CandidateRow *row);
 
 int pipeline_space(Pipeline *p);    /* stage 1, recorded */
-int pipeline_data(Pipeline *p);     /* images at the chosen resolution, split */
+int pipeline_data(Pipeline *p);     /* images at the chosen resolutions, split */
 int pipeline_train(Pipeline *p);    /* largest, then supernet; their weights become blobs */
 int pipeline_search(Pipeline *p);   /* winner */
 int pipeline_finish(Pipeline *p);   /* fine-tune, quantise, measure the winner */
@@ -76,7 +82,8 @@ int pipeline_measure(Pipeline *p, const QModel *q, const CandidateRow *row, int 
 
 int pipeline_count_time(Pipeline *p);               /* adds the time since the last call */
 int pipeline_begin(Pipeline *p, const char *phase); /* notes the phase and the time */
-/* The images that recalibrate and score a candidate. */
+const Data *pipeline_at(const Pipeline *p, int resolution); /* the images, of an index */
+/* The images that recalibrate and score a candidate, as p->data has them. */
 AccuracyProtocol pipeline_scoring(Pipeline *p);
 /* What a training phase trains: a model; where it is shared, a supernet's networks, or one. */
 typedef struct {

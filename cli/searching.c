@@ -45,7 +45,9 @@ static double fitness_of(void *ctx, const Candidate *c)
     if (status != 0) /* the database refuses: nothing more is worth computing */
         return 0;
     supernet_extract(&h->p->supernet, &c->genotype, &m);
-    Accuracy a = accuracy_of(&m, h->p->workspace[omp_get_thread_num()], &h->protocol);
+    AccuracyProtocol protocol = h->protocol; /* at the candidate's own resolution */
+    protocol.train = protocol.valid = &pipeline_at(h->p, c->genotype.resolution)->train;
+    Accuracy a = accuracy_of(&m, h->p->workspace[omp_get_thread_num()], &protocol);
     model_release(&m);
     h->accuracy[c->number] = a.accuracy;
     /* the geometric mean of the right answers' probabilities: ranks as cross entropy does */
@@ -162,7 +164,7 @@ int pipeline_search(Pipeline *p)
     if (pipeline_begin(p, "search") != 0)
         return -1;
     o->width = p->width;
-    o->resolution = p->resolution;
+    o->resolutions = p->resolutions;
     o->n_classes = p->n_classes;
     Hunt h = {.p = p,
               .protocol = pipeline_scoring(p),

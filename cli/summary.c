@@ -50,10 +50,11 @@ int pipeline_summary(Pipeline *p)
     const Job *job = &p->job;
     if (pipeline_winner(p, &row) != 0)
         return -1;
-    Resolution r = job->space.resolution[p->resolution];
+    char at[RESOLUTIONS_TEXT];
+    pipeline_resolutions(&job->space, &p->resolutions, at);
     const Cost *cost = &p->winner.cost;
     printf("Run %lld '%s' on %s\n", (long long)p->run, job->name, job->target.name);
-    printf("Space: %s, width %g at %dx%d\n", job->space.name, job->space.width[p->width], r.h, r.w);
+    printf("Space: %s, width %g at %s\n", job->space.name, job->space.width[p->width], at);
     print_front(p);
     printf("\nWinner: %s\n", row.genotype);
     printf("  candidate    %lld:%d, generation %d; best by %s on the validation images\n",

@@ -102,7 +102,8 @@ typedef struct {
 typedef struct {
     const Supernet *supernet; /* whose subnets are trained, or NULL */
     const Net *inside;        /* the network trained inside wider ones, or NULL */
-    const Dataset *data;
+    const Dataset *sizes; /* one, or of each of the supernet's resolutions */
+    const Dataset *data;  /* of this step */
     const TrainOptions *o;
     int shard_size, n_subnets, n_tasks, threads;
     int64_t per_epoch;
@@ -117,11 +118,16 @@ typedef struct {
     Model sum;
 } Trainer;
 
+static const Dataset *largest_of(const Trainer *r)
+{
+    return &r->sizes[r->supernet ? r->supernet->resolutions.n - 1 : 0];
+}
+
 /* Completes a Trainer that knows what is trained. */
 static void trainer_init(Trainer *r, const TrainState *t, int n)
 {
     const TrainOptions *o = r->o;
-    const Dataset *d = r->data;
+    const Dataset *d = r->data = largest_of(r);
     int batch = n < o->batch ? n : o->batch;
     int shards = o->shards < batch ? o->shards : batch;
     assert(n > 0 && o->batch > 0 && o->shards > 0 && o->threads > 0);
@@ -182,6 +188,15 @@ static void order_epoch(Trainer *r, int64_t epoch, const int *index, int n)
     rng_shuffle(&rng, r->order, n);
 }
 
+/* For all subnets of the step: the same pictures are the work of each. */
+static int draw_resolution(Trainer *r, Rng *rng)
+{
+    const Choices *c = &r->supernet->resolutions;
+    uint32_t place = c->n > 1 ? rng_below(rng, c->n) : 0;
+    r->data = &r->sizes[place];
+    return c->value[place];
+}
+
 static void draw_subnets(Trainer *r, TrainState *t, Rng *rng)
 {
     const TrainOptions *o = r->o;
@@ -190,7 +205,8 @@ static void draw_subnets(Trainer *r, TrainState *t, Rng *rng)
         supernet_sort_channels(t->model); /* the momentum was that of other channels */
         memset(t->velocity, 0, sizeof(float) * t->model->n_params);
     }
-    subnets_draw(r->supernet, &open, o->sandwich, rng, r->net, r->n_subnets);
+    int resolution = draw_resolution(r, rng);
+    subnets_draw(r->supernet, &open, resolution, o->sandwich, rng, r->net, r->n_subnets);
 }
 
 static void draw_nets(Trainer *r, TrainState *t)
@@ -381,11 +397,11 @@ bool train(TrainState *t, const Supernet *supernet, const Dataset *d, const int 
            const TrainOptions *o, const TrainHooks *hooks)
 {
     assert(!supernet || o->sandwich || !o->distill);
-    return run(&(Trainer){.supernet = supernet, .data = d, .o = o}, t, index, n, hooks);
+    return run(&(Trainer){.supernet = supernet, .sizes = d, .o = o}, t, index, n, hooks);
 }
 
 bool train_inside(TrainState *t, const Net *net, const Dataset *d, const int *index, int n,
                   const TrainOptions *o, const TrainHooks *hooks)
 {
-    return run(&(Trainer){.inside = net, .data = d, .o = o}, t, index, n, hooks);
+    return run(&(Trainer){.inside = net, .sizes = d, .o = o}, t, index, n, hooks);
 }

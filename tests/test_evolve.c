@@ -85,7 +85,7 @@ static Log *log_new(uint64_t seed)
     log->options = (EvolveOptions){.population = 40, .parents = 10, .crossovers = 20,
                                    .mutations = 20, .mutation_rate = 0.1, .generations = 12,
                                    .costs = PARETO_SRAM | PARETO_MACS,
-                                   .threads = 1, .seed = seed, .width = 2, .resolution = 3,
+                                   .threads = 1, .seed = seed, .width = 2, .resolutions = {1, {3}},
                                    .n_classes = 10, .plan = {.policy = POLICY_INPLACE}};
     Rng rng = rng_make(seed, 77);
     log->planted = genotype_sample(&log->space, 2, 3, &rng);
@@ -519,7 +519,7 @@ static void make_tiny(Log *log)
         log->space.stage[s].expansion = (Choices){3, {3, 4, 6}};
         log->space.stage[s].depth = (Choices){1, {1}};
     }
-    log->options.resolution = 0;
+    log->options.resolutions = (Choices){1, {0}};
     log->options.population = 10;
     log->options.crossovers = log->options.mutations = 8;
 }

@@ -41,7 +41,7 @@ static void bench_init(Bench *b, const TrainOptions *o)
     ck_assert_msg(data_open(&b->data, &d) == 0, "%s", error_text());
     for (int i = 0; i < 96; i++)
         b->index[i] = i;
-    supernet_init(&b->net, &space, 0, 0, 4);
+    supernet_init(&b->net, &space, 0, &(Choices){1, {0}}, 4);
     Rng rng = rng_make(5, 0);
     model_randomise(&b->net.shared, &rng);
     train_state_init(&b->state, &b->net.shared, o, 96);
