@@ -209,8 +209,8 @@ static char *quantiles(bool all, Format format)
 #define SPACES_TABLE                                                                               \
     "SELECT width, h, w, samples, feasible, round(100.0 * feasible / samples, 1) AS \"fits %%\"," \
     " round(mean_macs * 1e-6, 3) AS \"mean MMACs\"%s,"                                            \
-    " CASE WHEN chosen AND mean_macs < max(mean_macs) FILTER (WHERE chosen) OVER () THEN 'too'" \
-    " WHEN chosen THEN 'best' WHEN feasible BETWEEN 1 AND ?2 - 1 THEN 'too few fit'"         \
+    " CASE WHEN chosen AND mean_macs < max(mean_macs) FILTER (WHERE chosen) OVER () THEN 'also'"  \
+    " WHEN chosen THEN 'best' WHEN feasible BETWEEN 1 AND ?2 - 1 THEN 'too few fit'"               \
     " ELSE '' END AS chosen"
 
 #define SPACES_DATA                                                                                \

@@ -43,7 +43,9 @@ static double resemblance(const Space *space, const Genotype *g, const Genotype 
 static double fitness(void *ctx, const Candidate *c)
 {
     const Log *log = ctx;
-    return resemblance(&log->space, &c->genotype, &log->planted);
+    bool gene = log->options.resolutions.n > 1;
+    return resemblance(&log->space, &c->genotype, &log->planted) +
+           0.2 * (gene && c->genotype.resolution == log->planted.resolution);
 }
 
 static void born(void *ctx, const Candidate *c)
@@ -508,6 +510,39 @@ TEST(costs_may_come_from_elsewhere)
 }
 END
 
+/* ---- resolutions ---- */
+
+TEST(of_several_resolutions_the_one_that_was_planted_is_found)
+{
+    for (int a = 0; a < N_ALGORITHMS; a++) {
+        Log *log = log_new(11);
+        Candidate winner;
+        int of[SPACE_MAX_RESOLUTIONS] = {0}, others = 0;
+        log->options.algorithm = (Algorithm)a;
+        log->options.resolutions = (Choices){3, {1, 3, 6}};
+        log->limits.sram = 300000; /* not all of the largest fit */
+        ck_assert_int_eq(run(log, NULL, &winner), 0);
+        ck_assert_int_eq(winner.genotype.resolution, 3);
+        for (int i = 0; i < log->evaluated; i++) {
+            const Candidate *c = &log->seen[i];
+            Target target = {.name = "none"};
+            Net net;
+            genotype_expand(&log->space, &c->genotype, 10, &net);
+            Cost cost = estimate(&net, &target, &log->options.plan);
+            ck_assert_int_eq(net.h, log->space.resolution[c->genotype.resolution].h);
+            ck_assert_uint_eq(c->cost.macs, cost.macs);
+            ck_assert_uint_eq(c->cost.sram, cost.sram);
+            of[c->genotype.resolution]++;
+        }
+        for (int r = 0; r < SPACE_MAX_RESOLUTIONS; r++)
+            others += r != 1 && r != 3 && r != 6 ? of[r] : 0;
+        ck_assert_int_eq(others, 0);
+        ck_assert(of[1] > 0 && of[3] > 0 && of[6] > 0);
+        free(log);
+    }
+}
+END
+
 /* ---- ends ---- */
 
 /* Two blocks, each of 2 kernels and 3 expansions: 36 networks in all. */
@@ -591,6 +626,7 @@ SUITE(evolve, evolution_finds_what_was_planted_far_better_than_random_search,
       the_hypervolume_is_the_area_under_fitness_and_spared_macs,
       parents_are_the_front_of_nsga2_and_the_youngest_of_aging,
       limits_that_no_random_network_meets_are_reached_through_those_that_exceed_them_least,
+      of_several_resolutions_the_one_that_was_planted_is_found,
       a_budget_of_evaluations_is_kept_to_the_last_one,
       a_budget_of_seconds_ends_the_search_with_a_generation,
       the_sizes_of_an_algorithm_take_3100_evaluations_or_those_that_are_given,
