@@ -17,7 +17,8 @@ typedef struct {
 
 typedef struct {
     char name[96];
-    int resolution, input_channels;
+    Resolution resolution;
+    int input_channels;
     struct {
         int out;
         Size2 k, stride;
@@ -70,7 +71,7 @@ static const Key classifier_keys[] = {
 
 static const Key net_keys[] = {
     VALUE("name", KEY_TEXT, BlockList, name, 0, 0, ""),
-    VALUE("resolution", KEY_INT, BlockList, resolution, 1, 1024, ""),
+    VALUE("resolution", KEY_PAIR, BlockList, resolution, 1, 1024, ""),
     VALUE("input_channels", KEY_INT, BlockList, input_channels, 1, 64, ""),
     {.name = "first_conv", .type = KEY_MAP, .sub = first_conv_keys},
     {.name = "blocks",
@@ -148,14 +149,14 @@ static int check_block(const Net *net, const Block *b, int number, int at, const
     return 0;
 }
 
-static int build_net(Net *net, const BlockList *b, int resolution, const YamlNode *root)
+static int build_net(Net *net, const BlockList *b, const Resolution *other, const YamlNode *root)
 {
     const YamlNode *blocks = yaml_get(root, "blocks");
-    if (!b->resolution || !b->input_channels || !b->first_conv.out || !b->classifier.out)
+    if (!b->resolution.h || !b->input_channels || !b->first_conv.out || !b->classifier.out)
         return errorf("%s: wants resolution, input_channels, first_conv, blocks and classifier",
                       root->file);
-    int r = resolution ? resolution : b->resolution;
-    net_begin(net, r, r, b->input_channels);
+    const Resolution *r = other ? other : &b->resolution;
+    net_begin(net, r->h, r->w, b->input_channels);
     int at = net_conv(net, NET_IMAGE, b->first_conv.out, b->first_conv.k, b->first_conv.stride,
                       (Act)b->first_conv.act);
     with_role(net, at, ROLE_STEM);
@@ -207,14 +208,14 @@ static int read_blocks(BlockList *b, YamlNode *root)
     return schema_read(root, net_keys, b);
 }
 
-int config_net(Net *net, const char *path, int resolution)
+int config_net(Net *net, const char *path, const Resolution *other)
 {
     BlockList b = {.first_conv = {.stride = {1, 1}, .k = {3, 3}, .act = ACT_RELU6},
                    .feature_mix = {.act = ACT_RELU6}};
     YamlNode *root = yaml_read(path);
     int status = root ? read_blocks(&b, root) : -1;
     if (status == 0)
-        status = build_net(net, &b, resolution, root);
+        status = build_net(net, &b, other, root);
     yaml_close(root);
     return status;
 }
