@@ -74,7 +74,7 @@ char *config_calibration(const Target *target); /* yours to free */
 /* The names in configs/<folder>, sorted; names and list yours to free. The number, or -1. */
 int config_names(const char *folder, char ***names);
 int config_space(Space *space, const char *name);
-/* A Net from a block list (one YAML file a network); at another resolution than its own, or NULL. */
-int config_net(Net *net, const char *path, const Resolution *other);
+/* A Net from a block list (one YAML file a network); {0}: at the resolution that it says. */
+int config_net(Net *net, const char *path, Resolution r);
 
 #endif

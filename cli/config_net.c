@@ -149,14 +149,15 @@ static int check_block(const Net *net, const Block *b, int number, int at, const
     return 0;
 }
 
-static int build_net(Net *net, const BlockList *b, const Resolution *other, const YamlNode *root)
+static int build_net(Net *net, const BlockList *b, Resolution r, const YamlNode *root)
 {
     const YamlNode *blocks = yaml_get(root, "blocks");
     if (!b->resolution.h || !b->input_channels || !b->first_conv.out || !b->classifier.out)
         return errorf("%s: wants resolution, input_channels, first_conv, blocks and classifier",
                       root->file);
-    const Resolution *r = other ? other : &b->resolution;
-    net_begin(net, r->h, r->w, b->input_channels);
+    if (!r.h)
+        r = b->resolution;
+    net_begin(net, r.h, r.w, b->input_channels);
     int at = net_conv(net, NET_IMAGE, b->first_conv.out, b->first_conv.k, b->first_conv.stride,
                       (Act)b->first_conv.act);
     with_role(net, at, ROLE_STEM);
@@ -208,14 +209,14 @@ static int read_blocks(BlockList *b, YamlNode *root)
     return schema_read(root, net_keys, b);
 }
 
-int config_net(Net *net, const char *path, const Resolution *other)
+int config_net(Net *net, const char *path, Resolution r)
 {
     BlockList b = {.first_conv = {.stride = {1, 1}, .k = {3, 3}, .act = ACT_RELU6},
                    .feature_mix = {.act = ACT_RELU6}};
     YamlNode *root = yaml_read(path);
     int status = root ? read_blocks(&b, root) : -1;
     if (status == 0)
-        status = build_net(net, &b, other, root);
+        status = build_net(net, &b, r, root);
     yaml_close(root);
     return status;
 }

@@ -197,11 +197,11 @@ int pipeline_space(Pipeline *p)
 
 /* --- data */
 
-static int open_size(Pipeline *p, int resolution)
+static int open_size(Pipeline *p, Resolution r)
 {
     DataOptions *o = &p->job.data;
-    o->h = p->job.space.resolution[resolution].h;
-    o->w = p->job.space.resolution[resolution].w;
+    o->h = r.h;
+    o->w = r.w;
     if (data_open(&p->size[p->n_sizes], o) != 0)
         return -1;
     const Data *d = &p->size[p->n_sizes++];
@@ -221,7 +221,7 @@ static int open_sizes(Pipeline *p)
     char text[RESOLUTIONS_TEXT];
     size_t bytes = 0;
     for (int i = 0; i < c->n; i++) {
-        if (open_size(p, c->value[i]) != 0)
+        if (open_size(p, p->job.space.resolution[c->value[i]]) != 0)
             return -1;
         bytes += bytes_of(&p->size[i].train) + bytes_of(&p->size[i].test);
     }
@@ -237,7 +237,7 @@ static int open_sizes(Pipeline *p)
 const Data *pipeline_at(const Pipeline *p, int resolution)
 {
     int i = 0;
-    while (p->resolutions.value[i] != resolution)
+    while (i < p->n_sizes && p->resolutions.value[i] != resolution)
         i++;
     assert(i < p->n_sizes);
     return &p->size[i];

@@ -111,11 +111,10 @@ bool profile_source_is_run(const char *what)
 static int load_net(Profile *p, const ProfileSource *source)
 {
     const char *what = source->what;
-    const Resolution *other = source->resolution.h > 0 ? &source->resolution : NULL;
-    if (other && !is_yaml(what))
+    if (source->resolution.h && !is_yaml(what))
         return errorf("--resolution is for a NET.yaml: %s has its own", what);
     if (is_yaml(what))
-        return config_net(&p->net, what, other);
+        return config_net(&p->net, what, source->resolution);
     if (ends_in(what, ".tflite"))
         return load_tflite(p, what);
     if (profile_source_is_run(what))

@@ -232,13 +232,18 @@ END
     " FROM candidate WHERE run = 1 AND " ITS_OWN " <> (SELECT " ITS_OWN                            \
     " FROM candidate WHERE id = (SELECT winner FROM run WHERE id = 1))"
 
+#define ELASTIC                                                                                    \
+    "--set stage1.resolutions=3 --set data.channels=1 "                                            \
+    "--set 'space.resolutions=[20x32, 28x16, 36x12, 16x16]' --set stage1.min_feasible=10"
+
+/* Wide, tall and gray besides. */
 TEST(of_several_resolutions_every_network_has_its_own)
 {
     folder();
-    must("tests/small_job.sh $D/t.db --threads 1 --set stage1.resolutions=3 > $D/said 2>&1 || { cat $D/said; exit 1; }");
-    must("grep -q '^Space: tiny, width 0.5 at 24x24, 28x28 and 32x32$' $D/said");
-    must("$T show 1 --db $D/t.db | grep -q '^resolutions  *24x24, 28x28, 32x32$'");
-    must("tests/small_job.sh $D/2.db --threads 2 --set stage1.resolutions=3");
+    must("tests/small_job.sh $D/t.db --threads 1 " ELASTIC " > $D/said 2>&1 || { cat $D/said; exit 1; }");
+    must("grep -q '^Space: tiny, width .* at 36x12, 28x16 and 20x32$' $D/said");
+    must("$T show 1 --db $D/t.db | grep -q '^resolutions  *36x12, 28x16, 20x32$'");
+    must("tests/small_job.sh $D/2.db --threads 2 " ELASTIC);
     must("(" RESULT("$D/t.db") ") > $D/1; (" RESULT("$D/2.db") ") > $D/2; test -s $D/1 && cmp $D/1 $D/2");
     must(COUNT("$D/t.db", "SELECT count(DISTINCT " ITS_OWN ") FROM candidate") "3");
     must("o=$($T query --db $D/t.db -f csv \"SELECT '1:' || min(number)" OTHERS "\" | tail -n 1 | tr -d '\\r'); "

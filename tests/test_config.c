@@ -227,7 +227,7 @@ TEST(published_networks_have_their_published_macs_and_weights)
         char *line = first_line_with(path, "MACs=");
         ck_assert_ptr_nonnull(line);
         ck_assert_int_eq(sscanf(line, "MACs=%llu weights=%u", &macs, &weights), 2);
-        ck_assert_msg(config_net(&net, path, NULL) == 0, "%s", error_text());
+        ck_assert_msg(config_net(&net, path, (Resolution){0}) == 0, "%s", error_text());
         ck_assert_msg(net_macs(&net) == macs, "%s: %llu MACs", path, (unsigned long long)net_macs(&net));
         ck_assert_uint_eq(net_weights(&net), weights);
         free(line);

@@ -183,7 +183,7 @@ TEST(mcunet_vww1_has_the_live_bytes_of_the_reference)
     Net net;
     const char *path = shared_file("facts/nets/mcunet-5fps_vww.yaml");
     SKIP_WITHOUT(path);
-    ck_assert_msg(config_net(&net, path, NULL) == 0, "%s", error_text());
+    ck_assert_msg(config_net(&net, path, (Resolution){0}) == 0, "%s", error_text());
     has_live(&net, 96000, 89600, 89600);
 }
 END
@@ -203,7 +203,7 @@ TEST(live_bytes_are_the_activation_sizes_of_the_zoo)
         char name[128];
         snprintf(name, sizeof name, "facts/nets/%s.yaml", zoo[i].name);
         SKIP_WITHOUT(shared_file(name));
-        ck_assert_msg(config_net(&net, shared_file(name), NULL) == 0, "%s", error_text());
+        ck_assert_msg(config_net(&net, shared_file(name), (Resolution){0}) == 0, "%s", error_text());
         tensor_graph_of_net(&net, &g);
         ck_assert_uint_eq(tensor_graph_live(&g, SHARE_NOTHING), zoo[i].act_sum);
     }

@@ -145,7 +145,7 @@ TEST(mcunet_vww1_has_the_arena_of_the_reference)
     Net net;
     const char *path = shared_file("facts/nets/mcunet-5fps_vww.yaml");
     SKIP_WITHOUT(path);
-    ck_assert_msg(config_net(&net, path, NULL) == 0, "%s", error_text());
+    ck_assert_msg(config_net(&net, path, (Resolution){0}) == 0, "%s", error_text());
     ck_assert_uint_eq(arena_of(&net), 96000);
 }
 END

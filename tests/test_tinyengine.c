@@ -186,9 +186,8 @@ static void read_net(const char *name, int resolution, Net *net)
 {
     char path[160];
     snprintf(path, sizeof path, "facts/nets/%s.yaml", name);
-    Resolution other = {(uint16_t)resolution, (uint16_t)resolution};
-    ck_assert_msg(config_net(net, shared_file(path), resolution ? &other : NULL) == 0, "%s",
-                  error_text());
+    Resolution r = {(uint16_t)resolution, (uint16_t)resolution};
+    ck_assert_msg(config_net(net, shared_file(path), r) == 0, "%s", error_text());
 }
 
 /* mcunetv2-large-se-r224, the blocks of its file: in, mid, out, kernel, stride, width of the SE. */
