@@ -87,7 +87,7 @@ void pipeline_sweep(const Job *job, Sweep *s)
              100.0 * best->feasible / best->samples);
 }
 
-void pipeline_resolutions(const Space *space, const Choices *c, char text[RESOLUTIONS_TEXT])
+void pipeline_resolutions_text(const Space *space, const Choices *c, char text[RESOLUTIONS_TEXT])
 {
     char *p = text, *end = text + RESOLUTIONS_TEXT;
     for (int i = 0; i < c->n; i++) {
@@ -227,7 +227,7 @@ static int open_sizes(Pipeline *p)
     }
     p->data = p->size[p->n_sizes - 1];
     p->has_data = true;
-    pipeline_resolutions(&p->job.space, c, text);
+    pipeline_resolutions_text(&p->job.space, c, text);
     if (c->n > 1)
         log_info("data: the resolution is a gene, %s; all images at each take %s", text,
                  text_bytes(bytes));

@@ -44,7 +44,7 @@ typedef struct {
 void pipeline_sweep(const Job *job, Sweep *s);
 /* "24x24, 28x28 and 32x32" */
 #define RESOLUTIONS_TEXT 128
-void pipeline_resolutions(const Space *space, const Choices *c, char text[RESOLUTIONS_TEXT]);
+void pipeline_resolutions_text(const Space *space, const Choices *c, char text[RESOLUTIONS_TEXT]);
 int pipeline_record_sweep(Results *db, int64_t run, const Space *space, const Sweep *s);
 
 /* -1 with errorf() when the job's schedule is one that is never executed. */

@@ -51,7 +51,7 @@ int pipeline_summary(Pipeline *p)
     if (pipeline_winner(p, &row) != 0)
         return -1;
     char at[RESOLUTIONS_TEXT];
-    pipeline_resolutions(&job->space, &p->resolutions, at);
+    pipeline_resolutions_text(&job->space, &p->resolutions, at);
     const Cost *cost = &p->winner.cost;
     printf("Run %lld '%s' on %s\n", (long long)p->run, job->name, job->target.name);
     printf("Space: %s, width %g at %s\n", job->space.name, job->space.width[p->width], at);
