@@ -102,8 +102,8 @@ typedef struct {
 typedef struct {
     const Supernet *supernet; /* whose subnets are trained, or NULL */
     const Net *inside;        /* the network trained inside wider ones, or NULL */
-    const Dataset *sizes; /* one, or of each of the supernet's resolutions */
-    const Dataset *data;  /* of this step */
+    const Dataset *sizes;     /* of each of the supernet's resolutions */
+    const Dataset *data;      /* of this step, first the largest */
     const TrainOptions *o;
     int shard_size, n_subnets, n_tasks, threads;
     int64_t per_epoch;
@@ -118,16 +118,11 @@ typedef struct {
     Model sum;
 } Trainer;
 
-static const Dataset *largest_of(const Trainer *r)
-{
-    return &r->sizes[r->supernet ? r->supernet->resolutions.n - 1 : 0];
-}
-
 /* Completes a Trainer that knows what is trained. */
 static void trainer_init(Trainer *r, const TrainState *t, int n)
 {
     const TrainOptions *o = r->o;
-    const Dataset *d = r->data = largest_of(r);
+    const Dataset *d = r->data;
     int batch = n < o->batch ? n : o->batch;
     int shards = o->shards < batch ? o->shards : batch;
     assert(n > 0 && o->batch > 0 && o->shards > 0 && o->threads > 0);
@@ -397,11 +392,13 @@ bool train(TrainState *t, const Supernet *supernet, const Dataset *d, const int 
            const TrainOptions *o, const TrainHooks *hooks)
 {
     assert(!supernet || o->sandwich || !o->distill);
-    return run(&(Trainer){.supernet = supernet, .sizes = d, .o = o}, t, index, n, hooks);
+    const Dataset *largest = supernet ? &d[supernet->resolutions.n - 1] : d;
+    return run(&(Trainer){.supernet = supernet, .sizes = d, .data = largest, .o = o}, t, index, n,
+               hooks);
 }
 
 bool train_inside(TrainState *t, const Net *net, const Dataset *d, const int *index, int n,
                   const TrainOptions *o, const TrainHooks *hooks)
 {
-    return run(&(Trainer){.inside = net, .sizes = d, .o = o}, t, index, n, hooks);
+    return run(&(Trainer){.inside = net, .data = d, .o = o}, t, index, n, hooks);
 }
