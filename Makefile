@@ -69,7 +69,7 @@ $(BUILD)/nn/%.o $(BUILD)/tests/bench_training.o: CFLAGS += -ffp-contract=fast $(
 $(BUILD)/runtime/%.o: CFLAGS += -Wconversion $(call VECTORS,256) $(ARCH)
 $(BUILD)/quant/%.o: CFLAGS += -Wconversion
 $(BUILD)/base/file.o: CFLAGS += -DTHIMBLE_SOURCE_DIR='"$(CURDIR)"'
-$(BUILD)/cli/cmd_version.o $(BUILD)/cli/cmd_search.o: CFLAGS += -DTHIMBLE_COMMIT='"$(COMMIT)"'
+$(BUILD)/cli/cmd_version.o $(BUILD)/cli/job_run.o: CFLAGS += -DTHIMBLE_COMMIT='"$(COMMIT)"'
 
 # The host's int8 kernels, one source for each instruction set; which is run, evaluator/host_isa.c
 # finds out on the machine. gcc 12 else moves each sum twice in every turn of the inner loops.

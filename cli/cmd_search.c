@@ -4,10 +4,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "cli/job_args.h"
+#include "cli/job_run.h"
 #include "cli/pipeline.h"
-#include "cli/summary.h"
-#include "cli/version.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,89 +84,6 @@ static bool is_run(const char *what)
     return !what || strcmp(what, "last") == 0 || strspn(what, "0123456789") == strlen(what);
 }
 
-/* A run's own job, with threads as asked now. */
-static int job_of_run(Results *r, int64_t run, int threads, Job *job)
-{
-    RunRow row;
-    if (results_run_get(r, run, &row) != 0)
-        return -1;
-    char *name = xasprintf("config of run %lld", (long long)run);
-    int status = config_parse(job, row.config, name);
-    free(name);
-    results_run_release(&row);
-    job->threads = threads;
-    return status == 0 ? config_resolve(job) : -1;
-}
-
-/* The config without what never changes the result. */
-static char *identity(const Job *job)
-{
-    Job same = *job;
-    same.threads = 1;
-    same.checkpoint = 1;
-    return config_text(&same);
-}
-
-/* The newest run of exactly this job, 0 when there is none. */
-static int find_run(Results *r, const Job *job, int64_t *run)
-{
-    char *wanted = identity(job);
-    int status = results_run_last(r, run);
-    for (; status == 0 && *run > 0; --*run) {
-        RunRow row;
-        Job other;
-        int got = results_run_get(r, *run, &row);
-        bool same = false;
-        if (got == 0 && config_parse(&other, row.config, "stored config") == 0) {
-            char *text = identity(&other);
-            same = strcmp(text, wanted) == 0;
-            free(text);
-        }
-        if (got == 0)
-            results_run_release(&row);
-        if (same)
-            break;
-        status = got < 0 ? -1 : 0;
-    }
-    free(wanted);
-    return status;
-}
-
-/* Where the run's latencies come from, for whoever reads them in the database. */
-static int note_latency_model(Results *r, const Target *t)
-{
-    if (!t->latency.unit[0])
-        return 0;
-    char *coefficients = config_calibration(t);
-    CalibrationRow row = {.target = t->name,
-                          .unit = t->latency.unit,
-                          .coefficients = coefficients,
-                          .source = t->latency.source,
-                          .error = t->latency.error};
-    int status = results_calibration_put(r, &row);
-    free(coefficients);
-    return status;
-}
-
-static int new_run(Results *r, const Job *job, int64_t *run)
-{
-    char *config = config_text(job);
-    RunRow row = {.name = job->name,
-                  .state = "running",
-                  .phase = "space",
-                  .config = config,
-                  .target = job->target.name,
-                  .space = job->space.name,
-                  .version = THIMBLE_VERSION,
-                  .latency_unit = job->target.latency.unit,
-                  .policy = policy_name((Policy)job->plan.policy),
-                  .image = pipeline_image(job),
-                  .seed = (int64_t)job->seed};
-    int status = results_run_new(r, &row, run);
-    free(config);
-    return status == 0 ? note_latency_model(r, &job->target) : -1;
-}
-
 /* What the supernet's training has fixed comes from its run; the rest is the new job's. The
  * weights fit any resolution, so stage 1 chooses that again, at the supernet's width. */
 static int take_supernet(Results *r, int64_t from, Job *job)
@@ -176,7 +91,7 @@ static int take_supernet(Results *r, int64_t from, Job *job)
     Job trained;
     double width;
     int h, w;
-    if (job_of_run(r, from, job->threads, &trained) != 0)
+    if (job_run_config(r, from, job->threads, &trained) != 0)
         return -1;
     if (results_space_chosen(r, from, &width, &h, &w) != 0)
         return errorf("run %lld has not chosen its space yet", (long long)from);
@@ -227,46 +142,12 @@ static int load_job(const SearchArgs *a, Job *job)
     return a->supernet || data_classes(&job->data) > 0 ? EXIT_OK : EXIT_JOB;
 }
 
-static bool is_done(Results *r, int64_t run)
-{
-    RunRow row;
-    if (results_run_get(r, run, &row) != 0)
-        return false;
-    bool done = strcmp(row.state, "done") == 0;
-    results_run_release(&row);
-    return done;
-}
-
-/* What a run has predicted with other kernels' times, candidates to come cannot be compared with. */
-static bool may_go_on(Results *r, const Task *t)
-{
-    if (is_done(r, t->run) || config_check_runtime(&t->job.target) == 0)
-        return true;
-    char *why = xstrdup(error_text());
-    errorf("%s; then search its supernet again: --supernet %lld --set target=%s", why,
-           (long long)t->run, t->job.target.name);
-    free(why);
-    return false;
-}
-
-static int resume_run(Results *r, const SearchArgs *a, Task *t)
-{
-    if (a->job.n_sets > 0) {
-        errorf("a resumed run keeps its job: --set, --seed and --algorithm are for new runs");
-        return EXIT_USAGE;
-    }
-    if (command_run(r, a->what ? a->what : "last", &t->run) != 0)
-        return EXIT_JOB;
-    return job_of_run(r, t->run, a->job.threads, &t->job) == 0 && may_go_on(r, t) ? EXIT_OK
-                                                                                  : EXIT_JOB;
-}
-
 /* Without a file the job is that of the supernet's run, with options. */
 static int reuse_supernet(Results *r, const SearchArgs *a, bool has_job, Task *t)
 {
     if (command_run(r, a->supernet, &t->supernet) != 0)
         return EXIT_JOB;
-    if (!has_job && job_of_run(r, t->supernet, a->job.threads, &t->job) != 0)
+    if (!has_job && job_run_config(r, t->supernet, a->job.threads, &t->job) != 0)
         return EXIT_JOB;
     if (!has_job && config_set(&t->job, (const char *const *)a->job.set, a->job.n_sets) != 0)
         return EXIT_USAGE;
@@ -280,9 +161,9 @@ static int reuse_supernet(Results *r, const SearchArgs *a, bool has_job, Task *t
 static int find_task(Results *r, const SearchArgs *a, bool has_job, Task *t)
 {
     if (a->resume && has_job)
-        return find_run(r, &t->job, &t->run) == 0 ? EXIT_OK : EXIT_JOB;
+        return job_run_find(r, &t->job, NULL, &t->run) == 0 ? EXIT_OK : EXIT_JOB;
     if (a->resume)
-        return resume_run(r, a, t);
+        return job_run_resume(r, &a->job, a->what, &t->run, &t->job);
     if (a->supernet)
         return reuse_supernet(r, a, has_job, t);
     if (has_job)
@@ -291,44 +172,12 @@ static int find_task(Results *r, const SearchArgs *a, bool has_job, Task *t)
     return EXIT_USAGE;
 }
 
-static int do_phases(Pipeline *p)
-{
-    if (pipeline_space(p) != 0 || pipeline_data(p) != 0 || pipeline_train(p) != 0 ||
-        pipeline_search(p) != 0 || pipeline_finish(p) != 0)
-        return -1;
-    return pipeline_summary(p);
-}
-
-static int work(Results *r, const Job *job, int64_t run, const char *db)
-{
-    if (results_run_lock(r, run) != 0)
-        return -1;
-    log_info("run %lld in %s; when it is interrupted: thimble search --resume %lld", (long long)run,
-             db, (long long)run);
-    Pipeline *p = xcalloc(1, sizeof *p);
-    pipeline_init(p, job, r, run);
-    int status = do_phases(p);
-    char *why = xstrdup(error_text());
-    if (status != 0)
-        results_run_fail(r, run, why);
-    pipeline_release(p);
-    free(p);
-    results_run_unlock(r, run);
-    errorf("%s", why);
-    free(why);
-    return status;
-}
-
 static int do_task(Results *r, Task *t, const char *db)
 {
-    if (t->run > 0 && is_done(r, t->run)) {
-        printf("run %lld is done: thimble show %lld\n", (long long)t->run, (long long)t->run);
-        return EXIT_OK;
-    }
-    int status = t->run > 0 ? 0 : new_run(r, &t->job, &t->run);
+    int status = t->run > 0 ? 0 : job_run_new(r, &t->job, NULL, &t->run);
     if (status == 0 && t->supernet > 0)
         status = copy_supernet(r, t->supernet, t->run);
-    return status == 0 && work(r, &t->job, t->run, db) == 0 ? EXIT_OK : EXIT_JOB;
+    return status == 0 && job_run_work(r, &t->job, t->run, db, "search") == 0 ? EXIT_OK : EXIT_JOB;
 }
 
 int cmd_search(int argc, char **argv)

@@ -19,16 +19,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const char DOC[] =
     "The targets in configs/targets: cores, memory, what is kept for the application, and where "
-    "the "
-    "latency model comes from."
+    "the latency model comes from."
     "\vA job names one of them, a file of its own, or gives the keys in place.";
+
+#define COLUMNS(n) "%-14s  %-14s  %-14s  %8" n "  %8" n "  %7" n "  %7" n "  %4" n "  "
 
 static int print_target(const char *name)
 {
     Target t;
     if (config_target(&t, name) != 0)
         return -1;
-    printf("%-10s  %-10s  %-10s  %8llu  %8llu  %7llu  %7llu  %4llu  ", t.name, t.core,
+    printf(COLUMNS("llu"), t.name, t.core,
            t.machine[0] ? t.machine : "-", (unsigned long long)t.sram, (unsigned long long)t.flash,
            (unsigned long long)t.sram_reserve, (unsigned long long)t.flash_reserve,
            (unsigned long long)(t.clock_hz / 1000000));
@@ -46,8 +47,8 @@ int cmd_targets(int argc, char **argv)
     int n = config_names("targets", &names), status = 0;
     if (n < 0)
         return command_fail(EXIT_JOB);
-    printf("%-10s  %-10s  %-10s  %8s  %8s  %7s  %7s  %4s  %s\n", "name", "core", "machine",
-           "sram B", "flash B", "kept", "kept", "MHz", "latency model");
+    printf(COLUMNS("s") "%s\n", "name", "core", "machine", "sram B", "flash B", "kept", "kept", "MHz",
+           "latency model");
     for (int i = 0; i < n && status == 0; i++)
         status = print_target(names[i]);
     for (int i = 0; i < n; i++)

@@ -21,6 +21,7 @@ typedef struct {
 } Command;
 
 int cmd_search(int argc, char **argv);
+int cmd_train(int argc, char **argv);
 int cmd_space(int argc, char **argv);
 int cmd_runs(int argc, char **argv);
 int cmd_candidates(int argc, char **argv);

@@ -12,6 +12,7 @@
 
 static const Command commands[] = {
     {"search", "find, train and prove the best network for a target", cmd_search},
+    {"train", "one given network under a job's data and limits, to compare", cmd_train},
     {"space", "stage 1 alone: which width and resolution to search in", cmd_space},
     {"runs", "the runs in the database", cmd_runs},
     {"candidates", "the networks a run has evaluated", cmd_candidates},

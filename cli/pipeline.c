@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cli/given.h"
 #include "cli/schema.h"
 
 #include <assert.h>
@@ -43,6 +44,15 @@ void pipeline_release(Pipeline *p)
         data_release(&p->size[i]);
     free(p->fit);
     free(p->valid);
+}
+
+int pipeline_given(Pipeline *p)
+{
+    int found = given_get(p->db, p->run, &p->given);
+    p->is_given = found == 0;
+    if (p->is_given)
+        p->n_classes = net_output(&p->given)->out_c;
+    return found < 0 ? -1 : 0;
 }
 
 int pipeline_count_time(Pipeline *p)
@@ -181,14 +191,18 @@ static void scale_augmentation(Pipeline *p)
         phase[i]->augment.whole = space_pixels(&p->job.space, choices_largest(&p->resolutions));
 }
 
+int pipeline_classes(const DataOptions *data)
+{
+    int n = data_classes(data);
+    return n == 1 ? errorf("%s: there is one class, and nothing to tell it from", data->path) : n;
+}
+
 int pipeline_space(Pipeline *p)
 {
     Job *job = &p->job;
-    p->n_classes = data_classes(&job->data);
+    p->n_classes = pipeline_classes(&job->data);
     if (p->n_classes < 0 || pipeline_begin(p, "space") != 0)
         return -1;
-    if (p->n_classes == 1)
-        return errorf("%s: there is one class, and nothing to tell it from", job->data.path);
     if ((job->width > 0 ? take_given_space(p) : choose_space(p)) != 0)
         return -1;
     scale_augmentation(p);
@@ -210,27 +224,19 @@ static int open_size(Pipeline *p, Resolution r)
                : errorf("%s: the number of images changed", o->path);
 }
 
-static size_t bytes_of(const Dataset *d)
-{
-    return (size_t)d->n * (size_t)d->h * (size_t)d->w * (size_t)d->c;
-}
-
+/* A given network has one input, and no other may take its place. */
 static int open_sizes(Pipeline *p)
 {
+    if (p->is_given)
+        return open_size(p, (Resolution){p->given.h, p->given.w});
     const Choices *c = &p->resolutions;
     char text[RESOLUTIONS_TEXT];
-    size_t bytes = 0;
-    for (int i = 0; i < c->n; i++) {
+    for (int i = 0; i < c->n; i++)
         if (open_size(p, p->job.space.resolution[c->value[i]]) != 0)
             return -1;
-        bytes += bytes_of(&p->size[i].train) + bytes_of(&p->size[i].test);
-    }
-    p->data = p->size[p->n_sizes - 1];
-    p->has_data = true;
     pipeline_resolutions_text(&p->job.space, c, text);
     if (c->n > 1)
-        log_info("data: the resolution is a gene, %s; all images at each take %s", text,
-                 text_bytes(bytes));
+        log_info("data: the resolution is a gene, the images are there at %s", text);
     return 0;
 }
 
@@ -249,6 +255,8 @@ int pipeline_data(Pipeline *p)
     double start = clock_seconds();
     if (open_sizes(p) != 0)
         return -1;
+    p->data = p->size[p->n_sizes - 1];
+    p->has_data = true;
     const Dataset *train = &p->data.train;
     if (train->n == 0 || p->data.test.n == 0)
         return errorf("%s: there are %d training and %d test images; a search needs both", o->path,

@@ -7,6 +7,9 @@
  *     quantize   int8, accuracy through the runtime on the host
  *     measure    the exported C on the emulated board
  *
+ * A run that is given its network has neither space nor search: it trains that
+ * one as a winner is fine-tuned, and goes on with quantize.
+ *
  * Every phase leaves what it made in the database, and a phase that finds its
  * result there does not work again. So a job that was killed continues by
  * running the phases from the start. */
@@ -25,6 +28,8 @@ typedef struct {
     int64_t run;
     int width;             /* what stage 1 chose, indices into the space */
     Choices resolutions;   /* fewest pixels first */
+    Net given;             /* where the run trains one network alone (given.h), */
+    bool is_given;         /* which has its own input and knows no space */
     int n_classes;
     Data size[SPACE_MAX_CHOICES]; /* [n_sizes] the same images at each of the resolutions */
     int n_sizes;
@@ -49,6 +54,8 @@ int pipeline_record_sweep(Results *db, int64_t run, const Space *space, const Sw
 
 /* -1 with errorf() when the job's schedule is one that is never executed. */
 int pipeline_check(const Job *job);
+/* Of its data: two or more; -1 with errorf(). */
+int pipeline_classes(const DataOptions *data);
 /* Where its plan has the input image: "inside" the arena or "outside". */
 const char *pipeline_image(const Job *job);
 
@@ -61,11 +68,16 @@ void pipeline_release(Pipeline *p);
 int pipeline_open(Pipeline *p, Results *db, const char *what, const char *schedule,
                   CandidateRow *row);
 
+int pipeline_given(Pipeline *p);    /* whether the run has a network given, and which */
 int pipeline_space(Pipeline *p);    /* stage 1, recorded */
 int pipeline_data(Pipeline *p);     /* images at the chosen resolutions, split */
+/* Says what the hungriest of the phases to come takes, at most; -1 with errorf() when it is more
+ * than `free` bytes, memory_free()'s. The images are there already. */
+int pipeline_memory(const Pipeline *p, uint64_t free);
 int pipeline_train(Pipeline *p);    /* largest, then supernet; their weights become blobs */
 int pipeline_search(Pipeline *p);   /* winner */
 int pipeline_finish(Pipeline *p);   /* fine-tune, quantise, measure the winner */
+int pipeline_finish_given(Pipeline *p); /* the same with the given network, from random weights */
 
 /* The int8 model of a candidate of this run: the fine-tuned winner's as it was
  * stored, another's made now from the supernet's weights. -1 with errorf(). */

@@ -98,22 +98,22 @@ static int load_tflite(Profile *p, const char *path)
 
 /* --- any of them */
 
-static bool is_yaml(const char *what)
+bool profile_source_is_yaml(const char *what)
 {
     return ends_in(what, ".yaml") || ends_in(what, ".yml");
 }
 
 bool profile_source_is_run(const char *what)
 {
-    return !is_yaml(what) && !ends_in(what, ".tflite") && !strchr(what, '/') && !file_exists(what);
+    return !profile_source_is_yaml(what) && !ends_in(what, ".tflite") && !strchr(what, '/') && !file_exists(what);
 }
 
 static int load_net(Profile *p, const ProfileSource *source)
 {
     const char *what = source->what;
-    if (source->resolution.h && !is_yaml(what))
+    if (source->resolution.h && !profile_source_is_yaml(what))
         return errorf("--resolution is for a NET.yaml: %s has its own", what);
-    if (is_yaml(what))
+    if (profile_source_is_yaml(what))
         return config_net(&p->net, what, source->resolution);
     if (ends_in(what, ".tflite"))
         return load_tflite(p, what);

@@ -17,6 +17,7 @@ typedef struct {
     Resolution resolution; /* of a NET.yaml; 0x0: its own */
 } ProfileSource;
 
+bool profile_source_is_yaml(const char *what);
 /* Is it a network of a run, and no file? */
 bool profile_source_is_run(const char *what);
 

@@ -232,22 +232,23 @@ int report_host(const HostReport *r, Format format, FILE *out)
 static const char board_csv[] = "SELECT" GET("what") "AS what," GET("predicted") "AS predicted,"
     GET("measured") "AS measured," GET("unit") "AS unit FROM json_each(?1)";
 
+/* predicted: negative where it is not known. */
 static json_t *json_beside(const char *what, double predicted, double measured, const char *unit)
 {
-    return json_pack("{s:s, s:I, s:I, s:s}", "what", what, "predicted",
-                     (json_int_t)(predicted + 0.5), "measured", (json_int_t)measured, "unit", unit);
+    json_t *known = predicted < 0 ? json_null() : json_integer((json_int_t)(predicted + 0.5));
+    return json_pack("{s:s, s:o, s:I, s:s}", "what", what, "predicted", known, "measured",
+                     (json_int_t)measured, "unit", unit);
 }
 
 static json_t *json_board(const BoardReport *r)
 {
     const DeviceRun *d = r->device;
-    const Target *t = r->target;
+    BoardFigure figure[BOARD_FIGURES];
+    summary_figures(r->target, r->cost, d, figure);
     json_t *rows = json_array();
-    json_array_append_new(rows, json_beside("arena", r->cost->sram, d->arena, "bytes"));
-    json_array_append_new(rows, json_beside("flash", r->cost->flash, d->flash, "bytes"));
-    json_array_append_new(rows, json_beside("stack", t->code.stack, d->stack, "bytes"));
-    json_array_append_new(rows, json_beside("latency", r->cost->latency, (double)d->instructions,
-                                            "instructions"));
+    for (int i = 0; i < BOARD_FIGURES; i++)
+        json_array_append_new(rows, json_beside(figure[i].what, figure[i].predicted,
+                                                figure[i].measured, figure[i].unit));
     json_array_append_new(rows, json_beside("outputs equal", d->n_inputs, d->n_equal, "inputs"));
     json_array_append_new(rows, json_beside("canaries untouched", 1, d->canaries, "bool"));
     return rows;

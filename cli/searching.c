@@ -183,6 +183,8 @@ int pipeline_search(Pipeline *p)
 
 int pipeline_winner(Pipeline *p, CandidateRow *row)
 {
-    int found = results_candidate_by_hash(p->db, p->run, genotype_hash(&p->winner.genotype), row);
+    int found = p->is_given ? results_candidate_by_number(p->db, p->run, 0, row)
+                            : results_candidate_by_hash(p->db, p->run,
+                                                        genotype_hash(&p->winner.genotype), row);
     return found == 0 ? 0 : found < 0 ? -1 : errorf("the winner is not in the database");
 }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/given.h"
 #include "evaluator/host.h"
 
 #include <math.h>
@@ -163,9 +164,15 @@ static int judge(Pipeline *p, Model *m, const QModel *q, CandidateRow *row)
     if (host_accuracy(q, &p->job.plan, &p->data.test, 0, p->job.threads, &score) != 0)
         return -1;
     row->int8_accuracy = score.accuracy;
-    log_info("winner: test accuracy %.2f %% in float, %.2f %% in int8 on all %d images",
-             100 * row->test_accuracy, 100 * row->int8_accuracy, n);
+    log_info("%s: test accuracy %.2f %% in float, %.2f %% in int8 on all %d images",
+             p->is_given ? "network" : "winner", 100 * row->test_accuracy, 100 * row->int8_accuracy, n);
     return results_candidate_put(p->db, p->run, row);
+}
+
+/* Of the training and its checkpoint: a given network has nothing to be tuned yet. */
+static const char *name_of(const Pipeline *p)
+{
+    return p->is_given ? "train" : "finetune";
 }
 
 /* Inside wider networks, of which m alone is kept. */
@@ -176,7 +183,7 @@ static int finetune_inside(Pipeline *p, Model *m)
     Rng rng = rng_make(o->seed, 0);
     Model wide;
     netaug_widen(m, &o->netaug, &rng, &wide);
-    Training inside = {"finetune", &wide, .inside = &net, .o = o};
+    Training inside = {name_of(p), &wide, .inside = &net, .o = o};
     int status = pipeline_train_phase(p, &inside);
     model_release(m);
     supernet_slice(&wide, &net, m);
@@ -197,14 +204,14 @@ static int make_teacher(Pipeline *p, Model *teacher)
 static int finetune_with(Pipeline *p, Model *m, const Model *teacher)
 {
     p->job.finetune.teacher = teacher;
-    Training alone = {"finetune", m, .o = &p->job.finetune};
+    Training alone = {name_of(p), m, .o = &p->job.finetune};
     return netaug_widens(&p->job.finetune.netaug) ? finetune_inside(p, m)
                                                   : pipeline_train_phase(p, &alone);
 }
 
 static int finetune(Pipeline *p, Model *m)
 {
-    if (pipeline_begin(p, "finetune") != 0)
+    if (pipeline_begin(p, name_of(p)) != 0)
         return -1;
     if (p->job.finetune.teaching <= 0)
         return finetune_with(p, m, NULL);
@@ -216,10 +223,26 @@ static int finetune(Pipeline *p, Model *m)
     return status;
 }
 
+/* A winner's are those it was chosen by; a given network has none before it is trained. */
+static void score_given(Pipeline *p, Model *m, CandidateRow *row)
+{
+    AccuracyProtocol protocol = pipeline_scoring(p);
+    protocol.batches = 0;
+    free((char *)row->state);
+    row->state = xstrdup("done");
+    if (p->job.finetune.all_images)
+        return;
+    Accuracy a = accuracy_of(m, p->workspace[0], &protocol);
+    row->accuracy = a.accuracy;
+    row->fitness = p->job.score == SCORE_ACCURACY ? a.accuracy : exp(-a.cross_entropy);
+}
+
 static int finish_model(Pipeline *p, Model *m, CandidateRow *row)
 {
     if (finetune(p, m) != 0 || pipeline_begin(p, "quantize") != 0)
         return -1;
+    if (p->is_given)
+        score_given(p, m, row);
     QModel q;
     if (quantize(p, m, &q) != 0)
         return -1;
@@ -239,20 +262,38 @@ static int finish_model(Pipeline *p, Model *m, CandidateRow *row)
     return status;
 }
 
-int pipeline_finish(Pipeline *p)
+static int finish(Pipeline *p, Model *m)
 {
     CandidateRow row;
     if (pipeline_winner(p, &row) != 0)
         return -1;
-    Model m;
-    p->data = *pipeline_at(p, p->winner.genotype.resolution);
-    take_weights(p, &p->winner.genotype, &m);
-    int status = finish_model(p, &m, &row);
-    model_release(&m);
+    int status = finish_model(p, m, &row);
     results_candidate_release(&row);
     if (status == 0)
         status = pipeline_count_time(p);
     return status == 0 ? results_run_set(p->db, p->run, "done", "done") : -1;
+}
+
+int pipeline_finish(Pipeline *p)
+{
+    Model m;
+    p->data = *pipeline_at(p, p->winner.genotype.resolution);
+    take_weights(p, &p->winner.genotype, &m);
+    int status = finish(p, &m);
+    model_release(&m);
+    return status;
+}
+
+int pipeline_finish_given(Pipeline *p)
+{
+    Model m;
+    Rng rng = rng_make(p->job.seed, 9); /* as the largest network begins */
+    p->winner.cost = estimate(&p->given, &p->job.target, &p->job.plan);
+    model_init(&m, &p->given);
+    model_randomise(&m, &rng);
+    int status = finish(p, &m);
+    model_release(&m);
+    return status;
 }
 
 int pipeline_qmodel(Pipeline *p, const CandidateRow *row, QModel *q)
@@ -268,6 +309,9 @@ int pipeline_qmodel(Pipeline *p, const CandidateRow *row, QModel *q)
         return status;
     }
     Genotype g;
+    if (p->is_given)
+        return errorf("run %lld has not trained its network yet: thimble train --resume %lld",
+                      (long long)p->run, (long long)p->run);
     if (genotype_parse(&p->job.space, row->genotype, &g) != 0 || pipeline_data(p) != 0)
         return -1;
     if (results_blob_get(p->db, p->run, "supernet", &data, &size) != 0)
@@ -314,6 +358,10 @@ static int classes_of(Pipeline *p)
 int pipeline_net(Pipeline *p, const CandidateRow *row, Net *net)
 {
     Genotype g;
+    if (p->is_given) {
+        *net = p->given;
+        return 0;
+    }
     int n = classes_of(p);
     if (n < 0 || genotype_parse(&p->job.space, row->genotype, &g) != 0)
         return -1;
@@ -326,14 +374,17 @@ static int open_job(Pipeline *p, Results *db, int64_t run, const char *schedule,
 {
     RunRow row;
     Job job;
-    Genotype g;
+    Genotype g = {0};
+    Net given = {0};
     if (results_run_get(db, run, &row) != 0)
         return -1;
     int status = config_parse(&job, row.config, "the run's config");
     results_run_release(&row);
     Policy policy = (Policy)job.schedule;
-    if (status != 0 || (schedule && policy_parse(schedule, &policy) != 0) ||
-        genotype_parse(&job.space, genotype, &g) != 0)
+    if (status != 0 || (schedule && policy_parse(schedule, &policy) != 0))
+        return -1;
+    int found = given_get(db, run, &given);
+    if (found < 0 || (found == 1 && genotype_parse(&job.space, genotype, &g) != 0))
         return -1;
     job.schedule = (int)policy;
     if (config_resolve(&job) != 0 || pipeline_check(&job) != 0)
@@ -343,6 +394,8 @@ static int open_job(Pipeline *p, Results *db, int64_t run, const char *schedule,
     pipeline_init(p, &job, db, run);
     p->width = g.width;
     p->resolutions = (Choices){1, {g.resolution}};
+    p->given = given;
+    p->is_given = found == 0;
     return 0;
 }
 

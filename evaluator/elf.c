@@ -58,7 +58,8 @@ static const char *section_name(const Elf *e, const Elf32_Shdr *s)
     return at < e->size ? e->data + at : "";
 }
 
-int64_t elf_section_bytes(const char *path, const char *name)
+/* Of all sections of a name; NULL: of those that go to flash, each to a word's end. */
+static int64_t bytes_of(const char *path, const char *name)
 {
     Elf e;
     int64_t bytes = 0;
@@ -66,24 +67,21 @@ int64_t elf_section_bytes(const char *path, const char *name)
         return -1;
     for (int i = 0; i < e.head.e_shnum; i++) {
         Elf32_Shdr s = section(&e, i);
-        if (strcmp(section_name(&e, &s), name) == 0)
+        if (name && strcmp(section_name(&e, &s), name) == 0)
             bytes += s.sh_size;
+        if (!name && (s.sh_flags & SHF_ALLOC) && s.sh_type == SHT_PROGBITS)
+            bytes += ((int64_t)s.sh_size + 3) / 4 * 4;
     }
     elf_close(&e);
     return bytes;
 }
 
+int64_t elf_section_bytes(const char *path, const char *name)
+{
+    return bytes_of(path, name);
+}
+
 int64_t elf_flash_bytes(const char *path)
 {
-    Elf e;
-    int64_t bytes = 0;
-    if (elf_open(&e, path) != 0)
-        return -1;
-    for (int i = 0; i < e.head.e_shnum; i++) {
-        Elf32_Shdr s = section(&e, i);
-        if ((s.sh_flags & SHF_ALLOC) && s.sh_type == SHT_PROGBITS)
-            bytes += ((int64_t)s.sh_size + 3) / 4 * 4;
-    }
-    elf_close(&e);
-    return bytes;
+    return bytes_of(path, NULL);
 }

@@ -35,7 +35,7 @@ ALWAYS_INLINE Range range_of(const HostLayer *l)
 ALWAYS_INLINE Sums scaled(Sums x, const Finish *f)
 {
     x = sums_high_mul(sums_left(x, f->left), f->multiplier);
-    x = sums_right(sums_sub(x, sums_and(sums_is_negative(x), f->more)), f->right);
+    x = sums_right(sums_sub(x, sums_is_negative(x) & f->more), f->right);
     return sums_right(sums_add(x, f->more), f->more);
 }
 

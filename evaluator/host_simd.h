@@ -33,83 +33,89 @@ ALWAYS_INLINE uint32_t four_bytes(const uint8_t *p)
 #endif
 
 #if defined(__AVX512VNNI__)
-enum { LANES = 16, TILE_PIXELS = 8, TILE_VECTORS = 3 }; /* 28 registers of 32 */
-typedef __m512i Sums;
+enum { LANES = 16 };
+#elif defined(__AVX2__)
+enum { LANES = 8 };
+#else
+enum { LANES = 4 };
+#endif
+typedef int32_t Sums __attribute__((vector_size(4 * LANES)));
+typedef uint32_t Wrapping __attribute__((vector_size(4 * LANES)));
 
 ALWAYS_INLINE Sums sums_all(int32_t x)
 {
-    return _mm512_set1_epi32(x);
+    return x - (Sums){0};
 }
+
+/* Sums may wrap on their way to one that fits. */
+ALWAYS_INLINE Sums sums_add(Sums a, Sums b)
+{
+    return (Sums)((Wrapping)a + (Wrapping)b);
+}
+
+ALWAYS_INLINE Sums sums_sub(Sums a, Sums b)
+{
+    return (Sums)((Wrapping)a - (Wrapping)b);
+}
+
+ALWAYS_INLINE Sums sums_mul(Sums a, Sums b)
+{
+    return (Sums)((Wrapping)a * (Wrapping)b);
+}
+
+ALWAYS_INLINE Sums sums_left(Sums a, Sums n)
+{
+    return (Sums)((Wrapping)a << (Wrapping)n);
+}
+
+ALWAYS_INLINE Sums sums_right(Sums a, Sums n)
+{
+    return a >> n;
+}
+
+/* 1 or 0. */
+ALWAYS_INLINE Sums sums_is_negative(Sums a)
+{
+    return (Sums)((Wrapping)a >> 31);
+}
+
+#if defined(__AVX512VNNI__)
+enum { TILE_PIXELS = 8, TILE_VECTORS = 3 }; /* 28 registers of 32 */
 
 ALWAYS_INLINE Sums sums_of_bytes(const uint8_t *p)
 {
-    return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+    return (Sums)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
 }
 
 /* The low bytes of the first n, which is a multiple of 4. */
 ALWAYS_INLINE void sums_store(uint8_t *p, Sums s, int n)
 {
-    __m128i bytes = _mm512_cvtepi32_epi8(s);
+    __m128i bytes = _mm512_cvtepi32_epi8((__m512i)s);
     if (n >= LANES)
         _mm_storeu_si128((__m128i *)p, bytes);
     else
         _mm_mask_storeu_epi8(p, (__mmask16)((1U << n) - 1), bytes);
 }
 
-ALWAYS_INLINE Sums sums_add(Sums a, Sums b)
-{
-    return _mm512_add_epi32(a, b);
-}
-
-ALWAYS_INLINE Sums sums_sub(Sums a, Sums b)
-{
-    return _mm512_sub_epi32(a, b);
-}
-
-ALWAYS_INLINE Sums sums_mul(Sums a, Sums b)
-{
-    return _mm512_mullo_epi32(a, b);
-}
-
 ALWAYS_INLINE Sums sums_min(Sums a, Sums b)
 {
-    return _mm512_min_epi32(a, b);
+    return (Sums)_mm512_min_epi32((__m512i)a, (__m512i)b);
 }
 
 ALWAYS_INLINE Sums sums_max(Sums a, Sums b)
 {
-    return _mm512_max_epi32(a, b);
-}
-
-ALWAYS_INLINE Sums sums_left(Sums a, Sums n)
-{
-    return _mm512_sllv_epi32(a, n);
-}
-
-ALWAYS_INLINE Sums sums_right(Sums a, Sums n)
-{
-    return _mm512_srav_epi32(a, n);
-}
-
-ALWAYS_INLINE Sums sums_and(Sums a, Sums b)
-{
-    return _mm512_and_si512(a, b);
-}
-
-/* 1 or 0. */
-ALWAYS_INLINE Sums sums_is_negative(Sums a)
-{
-    return _mm512_srli_epi32(a, 31);
+    return (Sums)_mm512_max_epi32((__m512i)a, (__m512i)b);
 }
 
 /* round(a * b / 2^31), halves up: tb_high_mul(). */
-ALWAYS_INLINE Sums sums_high_mul(Sums a, Sums b)
+ALWAYS_INLINE Sums sums_high_mul(Sums x, Sums y)
 {
+    const __m512i a = (__m512i)x, b = (__m512i)y;
     const __m512i half = _mm512_set1_epi64(1 << 30);
     __m512i even = _mm512_add_epi64(_mm512_mul_epi32(a, b), half);
     __m512i odd = _mm512_mul_epi32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32));
     odd = _mm512_add_epi64(odd, half);
-    return _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 31), 0xAAAA, _mm512_add_epi64(odd, odd));
+    return (Sums)_mm512_mask_mov_epi32(_mm512_srli_epi64(even, 31), 0xAAAA, _mm512_add_epi64(odd, odd));
 }
 
 typedef __m512i Quads, Weights;
@@ -142,27 +148,19 @@ ALWAYS_INLINE void quads_gather(uint8_t *to, const uint8_t *const row[4])
 
 ALWAYS_INLINE Sums sums_dot(Sums s, Quads x, Weights w)
 {
-    return _mm512_dpbusd_epi32(s, x, w);
+    return (Sums)_mm512_dpbusd_epi32((__m512i)s, x, w);
 }
 
 #elif defined(__AVX2__)
-enum { LANES = 8 };
-typedef __m256i Sums;
-
-ALWAYS_INLINE Sums sums_all(int32_t x)
-{
-    return _mm256_set1_epi32(x);
-}
-
 ALWAYS_INLINE Sums sums_of_bytes(const uint8_t *p)
 {
-    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+    return (Sums)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
 }
 
 /* The low bytes of the first n, which is a multiple of 4; all are 0..255. */
 ALWAYS_INLINE void sums_store(uint8_t *p, Sums s, int n)
 {
-    __m256i words = _mm256_packus_epi32(s, s), bytes = _mm256_packus_epi16(words, words);
+    __m256i words = _mm256_packus_epi32((__m256i)s, (__m256i)s), bytes = _mm256_packus_epi16(words, words);
     __m128i eight = _mm_unpacklo_epi32(_mm256_castsi256_si128(bytes),
                                        _mm256_extracti128_si256(bytes, 1));
     int32_t four = _mm_cvtsi128_si32(eight);
@@ -172,58 +170,24 @@ ALWAYS_INLINE void sums_store(uint8_t *p, Sums s, int n)
         memcpy(p, &four, sizeof four);
 }
 
-ALWAYS_INLINE Sums sums_add(Sums a, Sums b)
-{
-    return _mm256_add_epi32(a, b);
-}
-
-ALWAYS_INLINE Sums sums_sub(Sums a, Sums b)
-{
-    return _mm256_sub_epi32(a, b);
-}
-
-ALWAYS_INLINE Sums sums_mul(Sums a, Sums b)
-{
-    return _mm256_mullo_epi32(a, b);
-}
-
 ALWAYS_INLINE Sums sums_min(Sums a, Sums b)
 {
-    return _mm256_min_epi32(a, b);
+    return (Sums)_mm256_min_epi32((__m256i)a, (__m256i)b);
 }
 
 ALWAYS_INLINE Sums sums_max(Sums a, Sums b)
 {
-    return _mm256_max_epi32(a, b);
+    return (Sums)_mm256_max_epi32((__m256i)a, (__m256i)b);
 }
 
-ALWAYS_INLINE Sums sums_left(Sums a, Sums n)
+ALWAYS_INLINE Sums sums_high_mul(Sums x, Sums y)
 {
-    return _mm256_sllv_epi32(a, n);
-}
-
-ALWAYS_INLINE Sums sums_right(Sums a, Sums n)
-{
-    return _mm256_srav_epi32(a, n);
-}
-
-ALWAYS_INLINE Sums sums_and(Sums a, Sums b)
-{
-    return _mm256_and_si256(a, b);
-}
-
-ALWAYS_INLINE Sums sums_is_negative(Sums a)
-{
-    return _mm256_srli_epi32(a, 31);
-}
-
-ALWAYS_INLINE Sums sums_high_mul(Sums a, Sums b)
-{
+    const __m256i a = (__m256i)x, b = (__m256i)y;
     const __m256i half = _mm256_set1_epi64x(1 << 30);
     __m256i even = _mm256_add_epi64(_mm256_mul_epi32(a, b), half);
     __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
     odd = _mm256_add_epi64(odd, half);
-    return _mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_add_epi64(odd, odd), 0xAA);
+    return (Sums)_mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_add_epi64(odd, odd), 0xAA);
 }
 
 ALWAYS_INLINE void quads_gather(uint8_t *to, const uint8_t *const row[4])
@@ -253,7 +217,7 @@ ALWAYS_INLINE Quads quads_load(const uint8_t *p)
 
 ALWAYS_INLINE Sums sums_dot(Sums s, Quads x, Weights w)
 {
-    return _mm256_dpbusd_avx_epi32(s, x, w);
+    return (Sums)_mm256_dpbusd_avx_epi32((__m256i)s, x, w);
 }
 
 #else
@@ -282,17 +246,14 @@ ALWAYS_INLINE Quads quads_load(const uint8_t *p)
 
 ALWAYS_INLINE Sums sums_dot(Sums s, Quads x, Weights w)
 {
-    s = _mm256_add_epi32(s, _mm256_madd_epi16(x.even, w.even));
-    return _mm256_add_epi32(s, _mm256_madd_epi16(x.odd, w.odd));
+    s = sums_add(s, (Sums)_mm256_madd_epi16(x.even, w.even));
+    return sums_add(s, (Sums)_mm256_madd_epi16(x.odd, w.odd));
 }
 #endif
 
 #else
 /* Without vectors of a known kind: loops that any compiler knows. */
-enum { LANES = 4, TILE_PIXELS = 2, TILE_VECTORS = 1 };
-typedef struct {
-    int32_t of[LANES];
-} Sums;
+enum { TILE_PIXELS = 2, TILE_VECTORS = 1 };
 typedef struct {
     uint8_t of[LANES][4];
 } Quads;
@@ -303,13 +264,8 @@ typedef struct {
 #define EACH_LANE(expression)                                                                     \
     Sums r;                                                                                       \
     for (int i = 0; i < LANES; i++)                                                               \
-        r.of[i] = (int32_t)(expression);                                                          \
+        r[i] = (int32_t)(expression);                                                          \
     return r
-
-ALWAYS_INLINE Sums sums_all(int32_t x)
-{
-    EACH_LANE(x);
-}
 
 ALWAYS_INLINE Sums sums_of_bytes(const uint8_t *p)
 {
@@ -319,58 +275,22 @@ ALWAYS_INLINE Sums sums_of_bytes(const uint8_t *p)
 ALWAYS_INLINE void sums_store(uint8_t *p, Sums s, int n)
 {
     for (int i = 0; i < LANES && i < n; i++)
-        p[i] = (uint8_t)s.of[i];
-}
-
-/* Sums may wrap on their way to one that fits. */
-ALWAYS_INLINE Sums sums_add(Sums a, Sums b)
-{
-    EACH_LANE((uint32_t)a.of[i] + (uint32_t)b.of[i]);
-}
-
-ALWAYS_INLINE Sums sums_sub(Sums a, Sums b)
-{
-    EACH_LANE((uint32_t)a.of[i] - (uint32_t)b.of[i]);
-}
-
-ALWAYS_INLINE Sums sums_mul(Sums a, Sums b)
-{
-    EACH_LANE((uint32_t)a.of[i] * (uint32_t)b.of[i]);
+        p[i] = (uint8_t)s[i];
 }
 
 ALWAYS_INLINE Sums sums_min(Sums a, Sums b)
 {
-    EACH_LANE(a.of[i] < b.of[i] ? a.of[i] : b.of[i]);
+    EACH_LANE(a[i] < b[i] ? a[i] : b[i]);
 }
 
 ALWAYS_INLINE Sums sums_max(Sums a, Sums b)
 {
-    EACH_LANE(a.of[i] > b.of[i] ? a.of[i] : b.of[i]);
-}
-
-ALWAYS_INLINE Sums sums_left(Sums a, Sums n)
-{
-    EACH_LANE((uint32_t)a.of[i] << n.of[i]);
-}
-
-ALWAYS_INLINE Sums sums_right(Sums a, Sums n)
-{
-    EACH_LANE(a.of[i] >> n.of[i]);
-}
-
-ALWAYS_INLINE Sums sums_and(Sums a, Sums b)
-{
-    EACH_LANE(a.of[i] & b.of[i]);
-}
-
-ALWAYS_INLINE Sums sums_is_negative(Sums a)
-{
-    EACH_LANE(a.of[i] < 0);
+    EACH_LANE(a[i] > b[i] ? a[i] : b[i]);
 }
 
 ALWAYS_INLINE Sums sums_high_mul(Sums a, Sums b)
 {
-    EACH_LANE(((int64_t)a.of[i] * b.of[i] + (1 << 30)) >> 31);
+    EACH_LANE(((int64_t)a[i] * b[i] + (1 << 30)) >> 31);
 }
 
 ALWAYS_INLINE Quads quads_load(const uint8_t *p)
@@ -397,7 +317,7 @@ ALWAYS_INLINE void quads_gather(uint8_t *to, const uint8_t *const row[4])
 
 ALWAYS_INLINE Sums sums_dot(Sums s, Quads x, Weights w)
 {
-    EACH_LANE((uint32_t)s.of[i] + (uint32_t)(x.of[i][0] * w.of[i][0] + x.of[i][1] * w.of[i][1] +
+    EACH_LANE((uint32_t)s[i] + (uint32_t)(x.of[i][0] * w.of[i][0] + x.of[i][1] * w.of[i][1] +
                                              x.of[i][2] * w.of[i][2] + x.of[i][3] * w.of[i][3]));
 }
 #endif

@@ -1,8 +1,10 @@
 #include "nn/pass.h"
 
+#include "base/alloc.h"
 #include "nn/workspace.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* With running statistics a norm is a factor on the weights and a bias. Layers
@@ -120,7 +122,7 @@ static size_t most_channels(const Net *net)
     return most;
 }
 
-static void begin(Inference *f)
+static void lay_out(Inference *f)
 {
     size_t scratch = net_scratch(f->net), pair = 2 * most_channels(f->net);
     find_groups(f);
@@ -131,6 +133,11 @@ static void begin(Inference *f)
     f->weights = workspace_take(f->ws, f->model->n_params);
     f->scratch = workspace_take(f->ws, scratch > pair ? scratch : pair);
     place_values(f);
+}
+
+static void begin(Inference *f)
+{
+    lay_out(f);
     workspace_reserve(f->ws);
     tensor_init(workspace_tensor(f->ws, NET_IMAGE), f->net->c, ACT_NONE, false, NULL);
     for (int i = 0; i < f->net->n_layers; i++)
@@ -195,6 +202,18 @@ static void infer(Inference *f, const float *images, int n, float *logits)
             memcpy(logits + (size_t)i * classes, f->ws->block + f->value[f->net->n_layers - 1],
                    (size_t)some * classes * sizeof(float));
     }
+}
+
+size_t nn_infer_bytes(const Net *net, int n)
+{
+    Model m;
+    model_measure(&m, net);
+    Workspace *counted = xcalloc(1, sizeof *counted);
+    Inference f = {.ws = counted, .model = &m, .net = net, .n = n < BLOCK_IMAGES ? n : BLOCK_IMAGES};
+    lay_out(&f);
+    size_t bytes = workspace_room(counted->taken);
+    free(counted);
+    return bytes;
 }
 
 void nn_infer(const Model *m, Workspace *ws, const float *images, int n, float *logits)

@@ -35,8 +35,10 @@ static void place(Model *m, float *params, float *stats)
     }
 }
 
-static void count(Model *m)
+void model_measure(Model *m, const Net *net)
 {
+    memset(m, 0, sizeof *m);
+    m->net = *net;
     for (int i = 0; i < m->net.n_layers; i++) {
         const Layer *l = &m->net.layer[i];
         if (!op_has_weights((Op)l->op))
@@ -54,9 +56,7 @@ static void fill(float *p, int n, float value)
 
 void model_init(Model *m, const Net *net)
 {
-    memset(m, 0, sizeof *m);
-    m->net = *net;
-    count(m);
+    model_measure(m, net);
     m->params = xaligned((m->n_params + m->n_stats + 1) * sizeof(float));
     m->stats = m->params + m->n_params;
     place(m, m->params, m->stats);

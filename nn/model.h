@@ -30,6 +30,7 @@ typedef struct {
 
 #define NORM_EPSILON 1e-3f
 
+void model_measure(Model *m, const Net *net); /* n_params and n_stats alone, no arrays */
 void model_init(Model *m, const Net *net); /* zeroed; var is 1, gamma is 1 */
 void model_release(Model *m);
 /* He et al. 2015: normal, variance 2 / (kh kw in_c), for depthwise 2 / (kh kw); dense small;

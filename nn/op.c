@@ -75,6 +75,11 @@ static const struct {
     [OP_DENSE]       = {matmul_scratch,    matmul_forward,    matmul_backward},
 }; /* the others come with imported models, which are int8 already */
 
+bool op_trains(Op op)
+{
+    return operators[op].backward != NULL;
+}
+
 size_t op_scratch(const Layer *l)
 {
     return operators[l->op].scratch(l);

@@ -26,6 +26,7 @@ typedef struct {
     Share share[2];
 } Step;
 
+bool op_trains(Op op);
 size_t op_scratch(const Layer *l);
 size_t op_packed(const Layer *l); /* floats; 0: does not pack */
 void op_pack(const Layer *l, const float *w, float *packed);

@@ -1,9 +1,11 @@
 #include "nn/pass.h"
 
+#include "base/alloc.h"
 #include "nn/loss.h"
 #include "nn/workspace.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A training pass keeps every layer's raw output; gradients live from their
@@ -29,7 +31,8 @@ static size_t pixels_of(const Pass *p, int layer)
 
 static bool normed(const Pass *p, int layer)
 {
-    return p->model->layer[layer].gamma != NULL;
+    Op op = (Op)p->net->layer[layer].op;
+    return op_has_weights(op) && op != OP_DENSE;
 }
 
 static void find_wanted(Pass *p)
@@ -135,7 +138,30 @@ static void lay_out(Pass *p)
         find_owners(p);
         place_gradients(p);
     }
-    workspace_reserve(p->ws);
+}
+
+/* Of a pass that is laid out, but not run; before it come `floats`. */
+static size_t bytes_of(const Net *net, int n, bool backward, size_t floats)
+{
+    Workspace *counted = xcalloc(1, sizeof *counted);
+    Pass p = {.ws = counted, .net = net, .n = n, .backward = backward};
+    workspace_take(counted, floats);
+    lay_out(&p);
+    size_t bytes = workspace_room(counted->taken);
+    free(counted);
+    return bytes;
+}
+
+size_t nn_train_bytes(const Net *net, int n)
+{
+    return bytes_of(net, n, true, 0);
+}
+
+size_t nn_recalibrate_bytes(const Net *net, int n)
+{
+    Model m;
+    model_measure(&m, net);
+    return bytes_of(net, n, false, m.n_stats);
 }
 
 static void bind_tensor(Pass *p, int i)
@@ -172,6 +198,7 @@ static void begin(Pass *p, const float *images)
 {
     p->net = &p->model->net;
     lay_out(p);
+    workspace_reserve(p->ws);
     Tensor *image = workspace_tensor(p->ws, NET_IMAGE);
     tensor_init(image, p->net->c, ACT_NONE, false, NULL);
     image->raw = (float *)images; /* only read */
@@ -203,6 +230,11 @@ static void backward(Pass *p)
             tensor_grad_close(p->ws->step[i].out, pixels_of(p, i), g->gamma, g->beta);
         op_backward(&p->ws->step[i], p->n);
     }
+}
+
+bool nn_trains(Op op)
+{
+    return op_trains(op);
 }
 
 double nn_train_pass(const Model *m, Workspace *ws, const Lesson *lesson, Model *grad,

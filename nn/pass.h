@@ -12,6 +12,16 @@ typedef struct Workspace Workspace; /* activations and scratch; grows to the lar
 
 Workspace *workspace_new(void);
 void workspace_free(Workspace *ws);
+size_t workspace_bytes(const Workspace *ws);
+
+/* What a Workspace will have taken after each of the functions below, in bytes, by the very sums
+ * it is allocated by. It keeps the largest. */
+size_t nn_infer_bytes(const Net *net, int n);
+size_t nn_train_bytes(const Net *net, int n);
+size_t nn_recalibrate_bytes(const Net *net, int n);
+
+/* Whether an operator has floats at all: some come with imported models only, which are int8. */
+bool nn_trains(Op op);
 
 /* Logits [n][classes] with the model's running statistics. Any n. */
 void nn_infer(const Model *m, Workspace *ws, const float *images, int n, float *logits);

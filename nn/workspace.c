@@ -62,11 +62,26 @@ static float *on_huge_pages(void *memory, size_t bytes)
     return (float *)start;
 }
 
+static size_t block_bytes(size_t floats)
+{
+    return floats ? floats * sizeof(float) + HUGE_PAGE : 0;
+}
+
+size_t workspace_room(size_t floats)
+{
+    return sizeof(Workspace) + block_bytes(floats);
+}
+
+size_t workspace_bytes(const Workspace *ws)
+{
+    return workspace_room(ws->floats);
+}
+
 void workspace_reserve(Workspace *ws)
 {
     if (ws->taken > ws->floats) {
         free(ws->memory);
-        ws->memory = xmalloc(ws->taken * sizeof(float) + HUGE_PAGE);
+        ws->memory = xmalloc(block_bytes(ws->taken));
         ws->block = on_huge_pages(ws->memory, ws->taken * sizeof(float));
         ws->floats = ws->taken;
     }

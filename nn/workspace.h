@@ -29,6 +29,7 @@ size_t spans_place(Span *span, int n);
 
 size_t workspace_take(Workspace *ws, size_t floats); /* a place, aligned to 64 bytes */
 void workspace_reserve(Workspace *ws);               /* makes room for all that was taken */
+size_t workspace_room(size_t floats);                /* bytes of a Workspace with such a block */
 
 static inline Tensor *workspace_tensor(Workspace *ws, int layer)
 {

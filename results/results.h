@@ -78,7 +78,7 @@ int results_space_put(Results *r, int64_t run, const SpaceRow *row);
 /* The chosen one, of several that with the most MACs. 0 found, 1 none yet, -1 error. */
 int results_space_chosen(Results *r, int64_t run, double *width, int *h, int *w);
 
-/* --- training: one row an epoch of a phase ("largest", "supernet", "finetune") */
+/* --- training: one row an epoch of a phase ("largest", "supernet", "finetune", "train") */
 typedef struct {
     const char *phase;
     int epoch;

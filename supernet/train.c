@@ -118,11 +118,10 @@ typedef struct {
     Model sum;
 } Trainer;
 
-/* Completes a Trainer that knows what is trained. */
-static void trainer_init(Trainer *r, const TrainState *t, int n)
+/* The numbers of a Trainer that knows what is trained; returns the images of a step. */
+static size_t split_work(Trainer *r, int n)
 {
     const TrainOptions *o = r->o;
-    const Dataset *d = r->data;
     int batch = n < o->batch ? n : o->batch;
     int shards = o->shards < batch ? o->shards : batch;
     assert(n > 0 && o->batch > 0 && o->shards > 0 && o->threads > 0);
@@ -131,16 +130,65 @@ static void trainer_init(Trainer *r, const TrainState *t, int n)
     r->n_subnets = r->supernet ? o->subnets : r->inside ? 2 : 1;
     r->n_tasks = r->n_subnets * shards;
     r->per_epoch = steps_an_epoch(o, n);
+    return (size_t)r->shard_size * (size_t)shards;
+}
+
+/* Floats for the images of a step, then those for as many targets, or answers. */
+static size_t batch_floats(const Dataset *d, size_t images)
+{
+    return images * (size_t)d->h * (size_t)d->w * (size_t)d->c;
+}
+
+static size_t answer_floats(const Dataset *d, size_t images)
+{
+    return images * (size_t)d->n_classes;
+}
+
+static bool has_targets(const TrainOptions *o)
+{
+    return o->mixup > 0 || o->teacher;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+TrainBytes train_bytes(const Net *whole, const Supernet *supernet, const Net *inside,
+                       const Dataset *d, int n_examples, const TrainOptions *o)
+{
+    Model m;
+    Trainer r = {.supernet = supernet, .inside = inside, .data = d, .o = o};
+    size_t images = split_work(&r, n_examples), tasks = (size_t)r.n_tasks;
+    model_measure(&m, whole);
+    size_t momentum = m.n_params * sizeof(float), model = momentum + m.n_stats * sizeof(float);
+    size_t borrowed = supernet || inside ? (size_t)r.threads : 0;
+    size_t sets = (size_t)has_targets(o) + (supernet && o->distill);
+    TrainBytes b = {.weights = (3 + tasks + borrowed) * model + 2 * momentum + tasks * sizeof(Task),
+                    .batch = (batch_floats(d, images) + sets * answer_floats(d, images)) *
+                                 sizeof(float) +
+                             (images + (size_t)n_examples) * sizeof(int),
+                    .workspace = nn_train_bytes(whole, r.shard_size)};
+    if (o->teacher)
+        b.workspace = larger(b.workspace, nn_infer_bytes(&o->teacher->net, r.shard_size));
+    return b;
+}
+
+static void trainer_init(Trainer *r, const TrainState *t, int n)
+{
+    const TrainOptions *o = r->o;
+    const Dataset *d = r->data;
+    size_t images = split_work(r, n);
+    int shards = r->n_tasks / r->n_subnets;
     r->order = xmalloc(sizeof(int) * (size_t)n);
-    size_t image = (size_t)d->h * (size_t)d->w * (size_t)d->c;
-    r->images = xaligned(sizeof(float) * image * (size_t)(r->shard_size * shards));
-    r->labels = xcalloc((size_t)(r->shard_size * shards), sizeof(int));
+    r->images = xaligned(sizeof(float) * batch_floats(d, images));
+    r->labels = xcalloc(images, sizeof(int));
     if (r->supernet || r->inside)
         r->net = xcalloc((size_t)r->n_subnets, sizeof(Net));
-    if (o->mixup > 0 || o->teacher)
-        r->targets = xcalloc((size_t)(r->shard_size * shards * d->n_classes), sizeof(float));
+    if (has_targets(o))
+        r->targets = xcalloc(answer_floats(d, images), sizeof(float));
     if (r->supernet && o->distill)
-        r->answers = xcalloc((size_t)(r->shard_size * shards * d->n_classes), sizeof(float));
+        r->answers = xcalloc(answer_floats(d, images), sizeof(float));
     r->task = xcalloc((size_t)r->n_tasks, sizeof(Task));
     for (int i = 0; i < r->n_tasks; i++) {
         r->task[i].subnet = i / shards;

@@ -54,6 +54,16 @@ typedef struct {
     float *velocity;       /* [model->n_params] */
 } TrainState;
 
+/* The most that training takes, in bytes; with subnets it is as if each were the whole. */
+typedef struct {
+    size_t weights;   /* model, momentum, gradients, what subnets borrow; a checkpoint */
+    size_t batch;     /* images and what is right about them */
+    size_t workspace; /* of each thread */
+} TrainBytes;
+/* whole: the network, a supernet's largest or the widest around `inside`. */
+TrainBytes train_bytes(const Net *whole, const Supernet *supernet, const Net *inside,
+                       const Dataset *d, int n_examples, const TrainOptions *o);
+
 void train_state_init(TrainState *t, Model *model, const TrainOptions *o, int n_examples);
 void train_state_release(TrainState *t);
 /* To bytes and back (block yours to free); load: -1 with errorf() when the

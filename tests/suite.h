@@ -6,7 +6,8 @@
  * SUITE makes the file's main(), which runs every test in its own process
  * (check.h) and returns 0 when all passed. shared_file() finds the real data
  * sets and models of this project's workplace; a test that needs one that is
- * not there returns through SKIP_WITHOUT, which says so. */
+ * not there returns through SKIP_WITHOUT, which says so; one whose tools are
+ * not installed, through SKIP_LACKING. */
 #ifndef SUITE_H
 #define SUITE_H
 
@@ -52,6 +53,16 @@ static inline const char *shared_file(const char *name)
     do {                                                                                          \
         if (access(path, R_OK) != 0) {                                                            \
             printf("SKIPPED %s: %s is not there\n", __func__, path);                              \
+            return;                                                                               \
+        }                                                                                         \
+    } while (0)
+
+/* missing: a program that the test needs, or NULL. */
+#define SKIP_LACKING(missing)                                                                     \
+    do {                                                                                          \
+        const char *program = (missing);                                                          \
+        if (program) {                                                                            \
+            printf("SKIPPED %s: %s is not installed\n", __func__, program);                       \
             return;                                                                               \
         }                                                                                         \
     } while (0)

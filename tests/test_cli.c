@@ -67,6 +67,8 @@ typedef struct {
 #define DEMO "$T search configs/jobs/demo.yaml --db $D/t.db --quiet "
 #define IMAGES DEMO "--set data.format=images --set data.path=$D/"
 
+#define TRAIN "$T train --db $D/good.db --quiet "
+
 static const Bad bads[] = {
     /* arguments */
     {"$T", 2, "Usage: thimble COMMAND"},
@@ -126,6 +128,24 @@ static const Bad bads[] = {
     {"$T search --resume 1 --set seed=3 --db $D/good.db", 2, "a resumed run keeps its job"},
     {"$T query --db $D/good.db 'DELETE FROM run'", 1, ""},
     {"$T query --db $D/good.db 'SELECT sarm FROM candidate'", 1, "sarm"},
+    /* one network alone */
+    {"$T train", 2, "which NET? a NET.yaml, RUN:NUMBER or a genotype"},
+    {"$T train $D/net.yaml", 2, "on what? NET JOB.yaml"},
+    {"$T train a b c", 2, "'c' is one argument too many"},
+    {"$T train $D/net.yaml $D/none.yaml", 2, "cannot read"},
+    {TRAIN "$D/none.yaml demo", 1, "cannot read"},
+    {TRAIN "$D/two.yaml demo", 1, "two.yaml:5: block 0 takes 9 channels, but gets 8"},
+    {TRAIN "$D/net.yaml demo --set data.channels=1", 1, "net.yaml: it takes 3 channels, the data has 1"},
+    {TRAIN "$D/se.yaml demo", 1, "a lookup, is one that cannot be trained"},
+    {TRAIN "w0.5-r16x16/k9e4 demo", 1, "not a network of the space 'tiny'"},
+    {TRAIN "README.md demo", 1, "what is trained is a NET.yaml, a genotype, RUN:best or RUN:NUMBER"},
+    {TRAIN "1:999 demo", 1, "no candidate 999"},
+    {TRAIN "1:best demo --resolution 16", 1, "--resolution is for a NET.yaml"},
+    {TRAIN "$D/net.yaml demo --set limits.sram=1KiB", 1, "net does not fit: it takes 2,968 B (2.9 KiB) of SRAM, the limit is 1,024 B"},
+    {TRAIN "$D/net.yaml demo --set limits.macs=50k", 1, "89.8k of MACs, the limit is 50.0k"},
+    {TRAIN "$D/net.yaml demo --set train.finetune.teaching=0.5", 2, "there is no supernet whose largest network could teach"},
+    {TRAIN "--resume 99", 1, "there is no run 99"},
+    {TRAIN "--resume 1 --epochs 3", 2, "a resumed run keeps its job"},
     /* exporting */
     {"$T export 1:best --db $D/good.db -o $D/text", 1, "text"},
     {"$T run 1:best --db $D/good.db --on qemu:nothing", 1, "there is no targets/nothing.yaml"},
@@ -151,6 +171,17 @@ static void make_bad_things(void)
          "2> /dev/null");
 }
 
+/* A network by hand; the same with a slip, and with squeeze-and-excite. */
+static void make_nets(void)
+{
+    must("printf 'resolution: 16\ninput_channels: 3\nfirst_conv: {out: 8, k: 3, stride: 2}\nblocks:\n"
+         "  - {in: 8, mid: 24, out: 8, k: 3, stride: 1, residual: true, pw1: true}\n"
+         "  - {in: 8, mid: 32, out: 16, k: 5, stride: 2, pw1: true}\n"
+         "classifier: {in: 16, out: 3, bias: true}\n' > $D/net.yaml && "
+         "sed 's/in: 8, mid: 24/in: 9, mid: 24/' $D/net.yaml > $D/two.yaml && "
+         "sed 's/k: 5,/k: 5, se: 8,/' $D/net.yaml > $D/se.yaml");
+}
+
 /* Beside it only what data was read. */
 static bool one_sentence(const char *said)
 {
@@ -164,6 +195,7 @@ TEST(what_is_wrong_gets_one_clear_sentence_and_the_right_status)
 {
     folder();
     make_bad_things();
+    make_nets();
     bool show = getenv("SHOW_MESSAGES") != NULL;
     for (size_t i = 0; i < sizeof bads / sizeof *bads; i++) {
         const Bad *b = &bads[i];
@@ -205,6 +237,40 @@ TEST(a_killed_job_resumes_to_the_same_result)
     must("THIMBLE=$T tests/kill_resume.sh 1 --set train.finetune.teaching=0.5"
          " --set train.teacher.epochs=1 --set train.finetune.mixup=0.3"
          " --set train.finetune.all_images=true");
+}
+END
+
+/* Recorded, shown, exported and run as a search's winner is. */
+TEST(a_network_made_by_hand_is_trained_proved_and_kept_like_a_winner)
+{
+    folder();
+    make_nets();
+    must("COMMAND=\"train $D/net.yaml\" tests/small_job.sh $D/t.db > $D/said");
+    must("grep -q '^Network: net at 16x16, trained alone' $D/said");
+    must(COUNT("$D/t.db", "SELECT state = 'done' AND genotype = 'net' AND accuracy >= 0 AND int8_accuracy "
+                          ">= 0 AND sram = 2968 FROM candidate") "1");
+    must(COUNT("$D/t.db", "SELECT count(*) FROM epoch WHERE phase = 'train'") "2");
+    must("$T runs --db $D/t.db && $T candidates 1 --db $D/t.db && $T show 1:best --db $D/t.db && "
+         "$T run 1:best --db $D/t.db --images 20 && $T export 1:best -o $D/out --db $D/t.db && "
+         "$T profile 1:best --db $D/t.db");
+    must("test $($T export 1:best -o $D/out --db $D/t.db | wc -l) -gt 0 && test -s $D/out/model.c");
+    /* the same network again is the same run, trained from a run it is another with the same net */
+    must("COMMAND=\"train $D/net.yaml\" tests/small_job.sh $D/t.db --resume | grep -q 'run 1 is done'");
+    must("COMMAND='train 1:best' tests/small_job.sh $D/t.db --resume | grep -q 'run 1 is done'");
+    must("COMMAND='train 1:best' tests/small_job.sh $D/t.db --seed 2");
+    must(COUNT("$D/t.db", "SELECT count(DISTINCT hash) FROM candidate") "1");
+    must(COUNT("$D/t.db", "SELECT count(DISTINCT data) FROM blob WHERE name = 'int8:0'") "2");
+    no_folder();
+}
+END
+
+TEST(a_killed_training_of_one_network_resumes_to_the_same_result)
+{
+    folder();
+    make_nets();
+    must("THIMBLE=$T COMMAND=\"train $D/net.yaml\" tests/kill_resume.sh 1 --set train.finetune.epochs=9 "
+         "--set train.finetune.netaug.width=1.5");
+    no_folder();
 }
 END
 
@@ -301,6 +367,8 @@ TEST(an_exported_network_builds_and_answers_as_it_did_here)
         must("make -s -C $D/out");
         must("$T run 1:best --db $D/t.db --on qemu:cortex-m7");
         must("$T run 1:best --db $D/t.db --on qemu:cortex-m4 --schedule layerwise --images 2");
+        must("$T run 1:best --db $D/t.db --on qemu:cortex-m3 --images 1 > $D/m3");
+        must("grep -q \"latency  *- .*no calibration\" $D/m3");
     } else {
         printf("SKIPPED %s: arm-none-eabi-gcc or qemu-system-arm is not there\n", __func__);
     }
@@ -362,7 +430,7 @@ END
 
 TEST(every_command_explains_itself_on_one_screen)
 {
-    must("for c in search space runs candidates pareto show query export run calibrate targets version; do "
+    must("for c in search train space runs candidates pareto show query export run calibrate targets version; do "
          "n=$($T $c --help | wc -l); test $n -gt 3 -a $n -le 45 || { echo $c: $n lines; exit 1; }; done");
     must("$T --help | grep -q search && $T help > /dev/null && $T help space | grep -q classes");
     must("$T targets && $T version 2>/dev/null | grep -q OpenBLAS");
@@ -372,6 +440,8 @@ END
 
 SUITE(cli, what_is_wrong_gets_one_clear_sentence_and_the_right_status,
       one_thread_and_two_find_the_same_to_the_last_bit, a_killed_job_resumes_to_the_same_result,
+      a_network_made_by_hand_is_trained_proved_and_kept_like_a_winner,
+      a_killed_training_of_one_network_resumes_to_the_same_result,
       a_trained_supernet_serves_other_limits_and_the_random_baseline,
       of_several_resolutions_every_network_has_its_own,
       another_algorithm_in_the_same_supernet_has_sizes_of_its_own_and_as_many_evaluations,

@@ -15,15 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SKIP_WITHOUT_TOOLS                                                                         \
-    do {                                                                                           \
-        const char *missing = device_missing();                                                    \
-        if (missing) {                                                                             \
-            printf("SKIPPED %s: %s is not installed\n", __func__, missing);                        \
-            return;                                                                                \
-        }                                                                                          \
-    } while (0)
-
 /* One of every operator, kernels and strides that differ by axis, odd widths. */
 static void every_operator(Net *net)
 {
@@ -98,7 +89,7 @@ static void check_board(const char *core, const char *machine, Policy policy)
 
 TEST(all_boards_answer_as_the_host_does)
 {
-    SKIP_WITHOUT_TOOLS;
+    SKIP_LACKING(device_missing());
     check_board("cortex-m4", "mps2-an386", POLICY_LAYERWISE);
     check_board("cortex-m7", "mps2-an500", POLICY_INPLACE);
     check_board("cortex-m55", "mps3-an547", POLICY_LAYERWISE);
@@ -149,7 +140,7 @@ END
 
 TEST(counts_repeat)
 {
-    SKIP_WITHOUT_TOOLS;
+    SKIP_LACKING(device_missing());
     Target target = board("cortex-m4", "mps2-an386");
     DeviceRun a, b;
     Plan plan;
@@ -163,7 +154,7 @@ END
 
 TEST(the_code_of_all_kernels_is_the_firmwares_text)
 {
-    SKIP_WITHOUT_TOOLS;
+    SKIP_LACKING(device_missing());
     Target target = board("cortex-m7", "mps2-an500");
     DeviceRun run;
     Plan plan;
@@ -184,7 +175,7 @@ END
 
 TEST(the_flash_that_was_predicted_is_the_flash_that_is_linked)
 {
-    SKIP_WITHOUT_TOOLS;
+    SKIP_LACKING(device_missing());
     Target target = board("cortex-m4", "mps2-an386");
     DeviceRun run;
     Plan plan;
@@ -274,7 +265,7 @@ static void check_prediction(const Net *net, const Target *target, PlanOptions o
 
 TEST(what_is_predicted_of_random_networks_is_what_the_boards_take)
 {
-    SKIP_WITHOUT_TOOLS;
+    SKIP_LACKING(device_missing());
     bool same[2];
     Target target[] = {calibrated("cortex-m4", &same[0]), calibrated("cortex-m7", &same[1])};
     for (int i = 0; i < 12; i++) { /* both boards with all policies, in turn */
@@ -343,7 +334,7 @@ static void builds_and_checks_itself(const char *dir, const char *core, const ch
  * the options of a careful user and the float ABI of a project that uses the FPU. */
 TEST(an_exported_folder_builds_without_a_word_and_checks_itself)
 {
-    SKIP_WITHOUT_TOOLS;
+    SKIP_LACKING(device_missing());
     char dir[] = "/tmp/thimble-test-XXXXXX";
     const char *host[] = {"make", "-s", STRICT, "host", NULL};
     const char *run_m7[] = {"make", "-s", "run", NULL}; /* as board.mk says */
@@ -374,7 +365,7 @@ END
 
 TEST(one_wrong_weight_in_flash_fails_the_self_check_on_the_board)
 {
-    SKIP_WITHOUT_TOOLS;
+    SKIP_LACKING(device_missing());
     char dir[] = "/tmp/thimble-test-XXXXXX";
     ck_assert_ptr_nonnull(mkdtemp(dir));
     char *check = xasprintf("%s.c", dir);
@@ -395,7 +386,7 @@ END
 
 TEST(what_cannot_be_built_or_run_is_said)
 {
-    SKIP_WITHOUT_TOOLS;
+    SKIP_LACKING(device_missing());
     DeviceRun run;
     Plan plan;
     Target nowhere = board("cortex-m4", "");
@@ -443,7 +434,7 @@ static void gives(const char *dir, const char *tool, const char *script, const c
 
 TEST(a_board_that_hangs_faults_or_does_not_build_has_one_sentence)
 {
-    SKIP_WITHOUT_TOOLS;
+    SKIP_LACKING(device_missing());
     char dir[] = "/tmp/thimble-test-XXXXXX";
     const char *qemu = "qemu-system-arm", *gcc = "arm-none-eabi-gcc";
     const char *away[] = {"rm", "-rf", dir, NULL};

@@ -124,49 +124,17 @@ static void kernel_equals_reference(TbKernel *kernel, uint64_t seed, int times)
     printf("%s: %d random layers\n", op_name(op_of_kernel(kernel)), times);
 }
 
-TEST(conv_equals_the_reference)
+TEST(each_kernel_equals_the_reference)
 {
-    kernel_equals_reference(tb_conv_row, 1, shapes(150));
-}
-END
-
-TEST(depthwise_equals_the_reference)
-{
-    kernel_equals_reference(tb_depthwise_row, 2, shapes(200));
-}
-END
-
-TEST(pointwise_equals_the_reference)
-{
-    kernel_equals_reference(tb_pointwise_row, 3, shapes(200));
-}
-END
-
-TEST(add_equals_the_reference)
-{
-    kernel_equals_reference(tb_add_row, 4, shapes(100));
-}
-END
-
-TEST(pools_equal_the_reference)
-{
-    kernel_equals_reference(tb_avg_pool_row, 5, shapes(50));
-    kernel_equals_reference(tb_max_pool_row, 6, shapes(50));
-}
-END
-
-TEST(dense_equals_the_reference)
-{
-    kernel_equals_reference(tb_dense_row, 7, shapes(100));
-}
-END
-
-TEST(the_others_equal_the_reference)
-{
-    kernel_equals_reference(tb_mean_row, 8, shapes(50));
-    kernel_equals_reference(tb_gate_row, 9, shapes(50));
-    kernel_equals_reference(tb_lookup_row, 10, shapes(25));
-    kernel_equals_reference(tb_softmax_row, 11, shapes(25));
+    static const struct {
+        TbKernel *kernel;
+        int share; /* of a thousand layers in all */
+    } row[] = {{tb_conv_row, 150},    {tb_depthwise_row, 200}, {tb_pointwise_row, 200},
+               {tb_add_row, 100},     {tb_avg_pool_row, 50},   {tb_max_pool_row, 50},
+               {tb_dense_row, 100},   {tb_mean_row, 50},       {tb_gate_row, 50},
+               {tb_lookup_row, 25},   {tb_softmax_row, 25}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+        kernel_equals_reference(row[i].kernel, i + 1, shapes(row[i].share));
 }
 END
 
@@ -253,8 +221,6 @@ TEST(every_machine_has_the_portable_kernels_and_none_has_others_than_the_list)
 }
 END
 
-SUITE(host_kernels, conv_equals_the_reference, depthwise_equals_the_reference,
-      pointwise_equals_the_reference, add_equals_the_reference, pools_equal_the_reference,
-      dense_equals_the_reference, the_others_equal_the_reference,
-      many_channels_equal_the_reference, both_ways_to_an_output_equal_the_reference,
+SUITE(host_kernels, each_kernel_equals_the_reference, many_channels_equal_the_reference,
+      both_ways_to_an_output_equal_the_reference,
       every_machine_has_the_portable_kernels_and_none_has_others_than_the_list)

@@ -550,15 +550,6 @@ static void check_boards(const OnBoard *b, int n)
     free(board);
 }
 
-#define SKIP_WITHOUT_TOOLS                                                                         \
-    do {                                                                                           \
-        const char *missing = device_missing();                                                    \
-        if (missing) {                                                                             \
-            printf("SKIPPED %s: %s is not installed\n", __func__, missing);                        \
-            return;                                                                                \
-        }                                                                                          \
-    } while (0)
-
 TEST(a_cortex_m7_gives_the_golden_outputs_under_every_schedule)
 {
     static const char *const model[] = {"te_vww",        "vww_96_int8",            "ad01_int8",
@@ -567,7 +558,7 @@ TEST(a_cortex_m7_gives_the_golden_outputs_under_every_schedule)
     enum { MODELS = sizeof model / sizeof *model };
     static const Policy policy[] = {POLICY_LAYERWISE, POLICY_INPLACE, POLICY_STREAM};
     SKIP_WITHOUT(shared_model(model[0]));
-    SKIP_WITHOUT_TOOLS;
+    SKIP_LACKING(device_missing());
     OnBoard board[MODELS * 3];
     for (int i = 0; i < MODELS * 3; i++)
         board[i] = (OnBoard){.model = model[i / 3], .target = "cortex-m7", .policy = policy[i % 3],
@@ -579,7 +570,7 @@ END
 TEST(a_cortex_m4_does_too_and_with_the_image_outside)
 {
     SKIP_WITHOUT(shared_model("kws_ref_model"));
-    SKIP_WITHOUT_TOOLS;
+    SKIP_LACKING(device_missing());
     check_boards((OnBoard[]){{"kws_ref_model", "cortex-m4", POLICY_LAYERWISE, false, 2},
                              {"kws_ref_model", "cortex-m4", POLICY_INPLACE, false, 2},
                              {"kws_ref_model", "cortex-m4", POLICY_STREAM, true, 2}},
@@ -760,7 +751,7 @@ END
 
 TEST(run_compares_a_file_on_the_board_with_what_was_predicted)
 {
-    SKIP_WITHOUT_TOOLS;
+    SKIP_LACKING(device_missing());
     make_folder();
     char *model = put_model("m.tflite");
     Ran r = RUN(cmd_run, model, "--on", "qemu:cortex-m4", "--images", "3", "--image", "outside");

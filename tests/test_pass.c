@@ -645,6 +645,35 @@ TEST(ranges_are_the_extremes_of_every_layer)
 }
 END
 
+static void takes(Workspace *ws, size_t predicted)
+{
+    ck_assert_uint_eq(workspace_bytes(ws), predicted);
+    workspace_free(ws);
+}
+
+TEST(a_pass_takes_the_memory_that_was_predicted_for_it)
+{
+    Net net;
+    Case c;
+    tower(&net);
+    case_init(&c, &net, 80, 18);
+    float *logits = xmalloc(80 * (size_t)net_output(&net)->out_c * sizeof *logits);
+    for (int n = 1; n <= 80; n += 79) {
+        Workspace *ws[3] = {workspace_new(), workspace_new(), workspace_new()};
+        c.n = n;
+        Lesson lesson = lesson_of(&c, 0);
+        nn_train_pass(&c.model, ws[0], &lesson, &c.grad, NULL);
+        nn_recalibrate(&c.model, ws[1], c.images, n, 0);
+        nn_infer(&c.model, ws[2], c.images, n, logits);
+        takes(ws[0], nn_train_bytes(&net, n));
+        takes(ws[1], nn_recalibrate_bytes(&net, n));
+        takes(ws[2], nn_infer_bytes(&net, n));
+    }
+    free(logits);
+    case_release(&c);
+}
+END
+
 TEST(the_same_call_gives_the_same_bits_on_any_workspace)
 {
     Net net, other;
@@ -870,6 +899,7 @@ SUITE(pass, gradients_of_a_plain_convolution_agree_with_differences,
       inference_of_random_networks_equals_the_slow_one,
       inference_in_blocks_and_groups_equals_the_slow_one, a_batch_is_its_images_one_by_one,
       recalibration_averages_the_batches_statistics, ranges_are_the_extremes_of_every_layer,
+      a_pass_takes_the_memory_that_was_predicted_for_it,
       the_same_call_gives_the_same_bits_on_any_workspace,
       gradients_towards_a_teachers_answers_agree_with_differences,
       a_pass_tells_its_answers_and_they_teach_it_nothing_new,

@@ -4,6 +4,7 @@
 #include "nn/pass.h"
 #include "tests/suite.h"
 
+#include <malloc.h>
 #include <string.h>
 
 static Space example(void)
@@ -60,8 +61,18 @@ static void bench_release(Bench *b)
     data_release(&b->small);
 }
 
-typedef enum { ALONE, MIXED, TAUGHT, PLAIN, SANDWICH, DISTILL, SHRINKING, ELASTIC, N_RECIPES } Recipe;
+/* Bytes that are allocated now, by whichever allocator counts. */
+extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
 
+static size_t allocated(void)
+{
+    if (__sanitizer_get_current_allocated_bytes)
+        return __sanitizer_get_current_allocated_bytes();
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
+}
+
+typedef enum { ALONE, MIXED, TAUGHT, PLAIN, SANDWICH, DISTILL, SHRINKING, ELASTIC, N_RECIPES } Recipe;
 
 static TrainOptions recipe_options(Recipe recipe, int threads)
 {
@@ -110,6 +121,40 @@ TEST(weights_are_the_same_for_any_number_of_threads)
         ck_assert_uint_eq(one[recipe], trained(recipe, 3));
         for (int other = 0; other < recipe; other++)
             ck_assert_uint_ne(one[recipe], one[other]);
+    }
+}
+END
+
+/* In the first step, with a checkpoint in the making. */
+static bool weigh(void *ctx, const TrainState *t)
+{
+    size_t size;
+    void *saved = train_state_save(t, &size);
+    *(size_t *)ctx = allocated();
+    free(saved);
+    return false;
+}
+
+/* As predicted: of one network what is allocated, of subnets no more than that. */
+TEST(what_training_allocates_is_what_was_predicted)
+{
+    for (int recipe = 0; recipe < N_RECIPES; recipe++) {
+        Bench b;
+        TrainOptions o = recipe_options(recipe, 1);
+        size_t taken = 0;
+        TrainHooks hooks = {.ctx = &taken, .step = weigh};
+        bench_init(&b, &o);
+        const Model *m = &b.net.shared;
+        const Supernet *supernet = recipe < PLAIN ? NULL : &b.net;
+        o.teacher = recipe == TAUGHT ? m : NULL;
+        TrainBytes p = train_bytes(&m->net, supernet, NULL, &b.data.train, 96, &o);
+        size_t there = (2 * m->n_params + m->n_stats) * sizeof(float), before = allocated();
+        train(&b.state, supernet, data_for(&b, recipe), b.index, 96, &o, &hooks);
+        double predicted = (double)(p.weights + p.batch + p.workspace - there);
+        double share = (double)(taken - before) / predicted;
+        ck_assert_msg(share < 1.01 && share > (supernet ? 0.5 : 0.99), "recipe %d: %.4f of %.0f bytes",
+                      recipe, share, predicted);
+        bench_release(&b);
     }
 }
 END
@@ -385,6 +430,7 @@ TEST(the_loss_falls_and_every_image_is_seen_once_an_epoch)
 END
 
 SUITE(train, weights_are_the_same_for_any_number_of_threads,
+      what_training_allocates_is_what_was_predicted,
       a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened,
       a_step_trains_all_its_subnets_at_one_resolution_and_each_has_its_turn,
       a_network_inside_wider_ones_of_no_weight_learns_as_it_does_alone,

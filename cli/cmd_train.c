@@ -1,0 +1,146 @@
+#define _GNU_SOURCE
+#include "cli/command.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/job_run.h"
+#include "cli/pipeline.h"
+
+#include <stdlib.h>
+
+enum { OPT_DB = 'd', OPT_QUIET = 'q', OPT_RESUME = 256, OPT_EPOCHS, OPT_RESOLUTION };
+
+typedef struct {
+    JobArgs job;
+    const char *word[2]; /* NET JOB.yaml, or with --resume RUN, or nothing */
+    int n_words;
+    Resolution resolution;
+    const char *db;
+    bool resume;
+} TrainArgs;
+
+static const struct argp_option OPTIONS[] = {
+    {"epochs", OPT_EPOCHS, "N", 0, "same as --set train.finetune.epochs=N", 0},
+    {"resolution", OPT_RESOLUTION, "N|HxW", 0, "input of a NET.yaml [its own; raw data's shape]", 0},
+    {"db", OPT_DB, "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},
+    {"resume", OPT_RESUME, 0, 0,
+     "continue RUN, or the newest run of this very NET and JOB, or the newest run", 0},
+    {"quiet", OPT_QUIET, 0, 0, "no progress", 0},
+    {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    TrainArgs *a = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->job;
+        return 0;
+    case OPT_EPOCHS:
+        command_int(state, "--epochs", arg, 1, 100000);
+        job_args_add(&a->job, "train.finetune.epochs", arg, state);
+        return 0;
+    case OPT_RESOLUTION:
+        a->resolution = command_resolution(state, arg);
+        return 0;
+    case OPT_DB:
+        a->db = arg;
+        return 0;
+    case OPT_RESUME:
+        a->resume = true;
+        return 0;
+    case OPT_QUIET:
+        log_quiet(true);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->n_words == 2)
+            argp_error(state, "'%s' is one argument too many", arg);
+        a->word[a->n_words++] = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (a->n_words == 0 && !a->resume)
+            argp_error(state, "which NET? a NET.yaml, RUN:NUMBER or a genotype");
+        if (a->n_words == 1 && !a->resume)
+            argp_error(state, "on what? NET JOB.yaml, whose data, limits and target are taken");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const char DOC[] =
+    "Trains one network alone, from random weights, under a JOB.yaml's data, limits and target, as "
+    "`thimble search` trains its winner: by train.finetune, then int8, then proved on an emulated "
+    "board and recorded as the only candidate of a run. So a network made by hand compares with "
+    "a found one. NET is a YAML list of blocks (as for profile), whose classifier gets the data's "
+    "classes, RUN:best, RUN:NUMBER, or a genotype of the job's space. What it costs is said first; "
+    "beyond the limits it is not trained."
+    "\vExamples:\n"
+    "  thimble train mobilenetv2.yaml cifar10 --set data.path=data/cifar10 --epochs 30\n"
+    "  thimble train 1:best cifar10 --seed 2      the found network without its supernet\n"
+    "  thimble train --resume 3\n"
+    "  thimble show 3:best";
+
+/* What is to be done. */
+typedef struct {
+    Job job;
+    Given given;
+    int64_t run; /* the run to continue, 0 for a new one */
+} Task;
+
+/* What is wrong with job, network or data is said before a run is made for them. The exit
+ * status, as of all below. */
+static int load_task(const TrainArgs *a, Task *t)
+{
+    Job *job = &t->job;
+    if (config_load(job, a->word[1], (const char *const *)a->job.set, a->job.n_sets) != 0)
+        return EXIT_USAGE;
+    job->threads = a->job.threads ? a->job.threads : job->threads;
+    if (config_resolve(job) != 0 || pipeline_check(job) != 0)
+        return EXIT_USAGE;
+    if (job->finetune.teaching > 0) {
+        errorf("train.finetune.teaching: there is no supernet whose largest network could teach; "
+               "--set train.finetune.teaching=0");
+        return EXIT_USAGE;
+    }
+    if (given_load(&t->given, a->word[0], job, a->resolution, a->db) != 0)
+        return EXIT_JOB;
+    return given_fits(&t->given, job) == 0 ? EXIT_OK : EXIT_JOB;
+}
+
+static int do_task(Results *r, Task *t, const char *db)
+{
+    int status = t->run > 0 ? 0 : job_run_new(r, &t->job, &t->given, &t->run);
+    return status == 0 && job_run_work(r, &t->job, t->run, db, "train") == 0 ? EXIT_OK : EXIT_JOB;
+}
+
+int cmd_train(int argc, char **argv)
+{
+    TrainArgs a = {0};
+    const struct argp_child children[] = {{&job_args, 0, NULL, 0}, {0}};
+    command_parse(&(struct argp){.options = OPTIONS,
+                                 .parser = parse,
+                                 .args_doc = "NET JOB.yaml",
+                                 .doc = DOC,
+                                 .children = children},
+                  argc, argv, &a);
+    Task *t = xcalloc(1, sizeof *t);
+    Results *r = NULL;
+    const char *db = command_db(a.db);
+    bool has_job = a.n_words == 2;
+    int status = has_job ? load_task(&a, t) : EXIT_OK;
+    if (status == EXIT_OK && results_open(&r, db, false) != 0)
+        status = EXIT_JOB;
+    if (status == EXIT_OK && !has_job)
+        status = job_run_resume(r, &a.job, a.word[0], &t->run, &t->job);
+    else if (status == EXIT_OK && a.resume)
+        status = job_run_find(r, &t->job, &t->given, &t->run) == 0 ? EXIT_OK : EXIT_JOB;
+    if (status == EXIT_OK)
+        status = do_task(r, t, db);
+    if (status != EXIT_OK)
+        command_fail(status);
+    results_close(r);
+    free(t);
+    job_args_release(&a.job);
+    return status;
+}
