@@ -20,7 +20,8 @@ typedef struct {
     CommonOptions common;
     const char *schedule, *target, *image, *kernels, *svg;
     uint64_t sram;
-    int recompute, resolution;
+    int recompute;
+    Resolution resolution;
     bool all, front, check;
 } ProfileArgs;
 
@@ -36,7 +37,7 @@ static const struct argp_option OPTIONS[] = {
     {"sram", OPT_SRAM, "SIZE", 0,
      "the arena's limit, e.g. 16KiB; stream computes twice what it must to stay below", 0},
     {"recompute", OPT_RECOMPUTE, "PERCENT", 0, "stream: the least arena with so many more MACs", 0},
-    {"resolution", OPT_RESOLUTION, "N", 0, "of a NET.yaml [its own]", 0},
+    {"resolution", OPT_RESOLUTION, "N|HxW", 0, "of a NET.yaml [its own]", 0},
     {"format", 'f', "FORMAT", 0, "table, json or csv (the table of layers) [table]", 1},
     {"json", OPT_JSON, 0, 0, "same as -f json", 1},
     {"csv", OPT_CSV, 0, 0, "same as -f csv", 1},
@@ -89,7 +90,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->recompute = (int)command_int(state, "--recompute", arg, 1, 1000);
         return 0;
     case OPT_RESOLUTION:
-        a->resolution = (int)command_int(state, "--resolution", arg, 1, 1024);
+        a->resolution = command_resolution(state, arg);
         return 0;
     case OPT_JSON:
     case OPT_CSV:

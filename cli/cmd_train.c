@@ -14,14 +14,15 @@ enum { OPT_DB = 'd', OPT_QUIET = 'q', OPT_RESUME = 256, OPT_EPOCHS, OPT_RESOLUTI
 typedef struct {
     JobArgs job;
     const char *word[2]; /* NET JOB.yaml, or with --resume RUN, or nothing */
-    int n_words, resolution;
+    int n_words;
+    Resolution resolution;
     const char *db;
     bool resume;
 } TrainArgs;
 
 static const struct argp_option OPTIONS[] = {
     {"epochs", OPT_EPOCHS, "N", 0, "same as --set train.finetune.epochs=N", 0},
-    {"resolution", OPT_RESOLUTION, "N", 0, "input of a NET.yaml [its own; raw data's shape]", 0},
+    {"resolution", OPT_RESOLUTION, "N|HxW", 0, "input of a NET.yaml [its own; raw data's shape]", 0},
     {"db", OPT_DB, "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},
     {"resume", OPT_RESUME, 0, 0,
      "continue RUN, or the newest run of this very NET and JOB, or the newest run", 0},
@@ -40,7 +41,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         job_args_add(&a->job, "train.finetune.epochs", arg, state);
         return 0;
     case OPT_RESOLUTION:
-        a->resolution = (int)command_int(state, "--resolution", arg, 1, 1024);
+        a->resolution = command_resolution(state, arg);
         return 0;
     case OPT_DB:
         a->db = arg;

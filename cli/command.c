@@ -100,20 +100,33 @@ const char *command_kernels(struct argp_state *state, const char *text)
     return text;
 }
 
-uint64_t command_sram(struct argp_state *state, const char *text)
+/* The text as a job's YAML would have it; keys: the one, and the end. */
+static void read_as_key(struct argp_state *state, const Key *keys, const char *text, void *value)
 {
-    struct {
-        uint64_t sram;
-    } size = {0};
-    static const Key keys[] = {{.name = "--sram", .type = KEY_BYTES, .size = sizeof(uint64_t)},
-                               {.type = KEY_END}};
-    char *assignment = xasprintf("--sram=%s", text);
-    if (schema_set(assignment, keys, &size) != 0)
+    char *assignment = xasprintf("%s=%s", keys->name, text);
+    if (schema_set(assignment, keys, value) != 0)
         argp_error(state, "%s", error_text());
     free(assignment);
-    if (size.sram == 0 || size.sram > UINT32_MAX)
+}
+
+uint64_t command_sram(struct argp_state *state, const char *text)
+{
+    uint64_t sram = 0;
+    static const Key keys[] = {{.name = "--sram", .type = KEY_BYTES, .size = sizeof sram},
+                               {.type = KEY_END}};
+    read_as_key(state, keys, text, &sram);
+    if (sram == 0 || sram > UINT32_MAX)
         argp_error(state, "--sram: '%s' is no arena's size: from 1 byte to 4 GiB", text);
-    return size.sram;
+    return sram;
+}
+
+Resolution command_resolution(struct argp_state *state, const char *text)
+{
+    Resolution r = {0};
+    static const Key keys[] = {{.name = "--resolution", .type = KEY_PAIR, .size = sizeof r,
+                                .least = 1, .most = 1024}, {.type = KEY_END}};
+    read_as_key(state, keys, text, &r);
+    return r;
 }
 
 Format command_format(struct argp_state *state, const char *text)

@@ -10,6 +10,7 @@
 #include <argp.h>
 #include <stdint.h>
 
+#include "network/space.h"
 #include "results/results.h"
 
 enum { EXIT_OK = 0, EXIT_JOB = 1, EXIT_USAGE = 2 };
@@ -48,6 +49,8 @@ int64_t command_int(struct argp_state *state, const char *what, const char *text
 Format command_format(struct argp_state *state, const char *text);
 /* --sram: bytes of an arena, as the configs say sizes: 4096, 64KiB. */
 uint64_t command_sram(struct argp_state *state, const char *text);
+/* --resolution: a side, or high x wide, as the configs say them: 96, 49x10. */
+Resolution command_resolution(struct argp_state *state, const char *text);
 /* --image: outside or resident, and nothing else. */
 const char *command_image(struct argp_state *state, const char *text);
 const char *command_kernels(struct argp_state *state, const char *text); /* pairs, small */

@@ -28,7 +28,7 @@ void config_defaults(Job *job)
                               .synthetic_test = 1000,
                               .synthetic_classes = 10};
     job->validation = 0.1;
-    job->sweep = (SweepOptions){.samples = 1000, .min_feasible = 50};
+    job->sweep = (SweepOptions){.samples = 1000, .min_feasible = 50, .resolutions = 1};
     TrainOptions t = {.epochs = 30,
                       .batch = 128,
                       .shards = 2,
@@ -74,6 +74,17 @@ static int check_before_winner(const TrainOptions *o, const char *name)
     if (o->all_images)
         return errorf("train.%s: all_images is for finetune, after the candidates were scored", name);
     return check_phase(o, name);
+}
+
+static int check_resolutions(const Job *job)
+{
+    int n = job->sweep.resolutions;
+    if (n > 1 && job->data.format == DATA_RAW)
+        return errorf("stage1.resolutions: raw tensors have one shape, nothing scales them");
+    if (n > job->space.n_resolutions)
+        return errorf("stage1.resolutions: the space '%s' has %d, not %d", job->space.name,
+                      job->space.n_resolutions, n);
+    return 0;
 }
 
 static int find_fixed_space(Job *job)
@@ -196,7 +207,7 @@ int config_resolve(Job *job)
         check_phase(&job->teacher, "teacher") != 0 ||
         check_phase(&job->finetune, "finetune") != 0)
         return -1;
-    return space_check(&job->space) == 0 ? find_fixed_space(job) : -1;
+    return space_check(&job->space) == 0 && check_resolutions(job) == 0 ? find_fixed_space(job) : -1;
 }
 
 static int assign(Job *job, const char *const *sets, int n)

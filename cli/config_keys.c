@@ -166,6 +166,8 @@ static const Key data_keys[] = {
 static const Key sweep_keys[] = {
     VALUE("samples", KEY_INT, Job, sweep.samples, 1, 1e6, "networks a (width, resolution)"),
     VALUE("min_feasible", KEY_INT, Job, sweep.min_feasible, 1, 1e6, "fewer fitting networks do not count"),
+    VALUE("resolutions", KEY_INT, Job, sweep.resolutions, 1, SPACE_MAX_CHOICES,
+          "searched at once: the chosen one and its nearest"),
     VALUE("width", KEY_NUMBER, Job, width, 0, 8, "with resolution: no stage 1; 0: let it choose"),
     VALUE("resolution", KEY_PAIR, Job, resolution, 0, 1024, ""),
     {.type = KEY_END}};

@@ -17,7 +17,8 @@ typedef struct {
 
 typedef struct {
     char name[96];
-    int resolution, input_channels;
+    Resolution resolution;
+    int input_channels;
     struct {
         int out;
         Size2 k, stride;
@@ -70,7 +71,7 @@ static const Key classifier_keys[] = {
 
 static const Key net_keys[] = {
     VALUE("name", KEY_TEXT, BlockList, name, 0, 0, ""),
-    VALUE("resolution", KEY_INT, BlockList, resolution, 1, 1024, ""),
+    VALUE("resolution", KEY_PAIR, BlockList, resolution, 1, 1024, ""),
     VALUE("input_channels", KEY_INT, BlockList, input_channels, 1, 64, ""),
     {.name = "first_conv", .type = KEY_MAP, .sub = first_conv_keys},
     {.name = "blocks",
@@ -151,11 +152,11 @@ static int check_block(const Net *net, const Block *b, int number, int at, const
 static int build_net(Net *net, const BlockList *b, Resolution r, const YamlNode *root)
 {
     const YamlNode *blocks = yaml_get(root, "blocks");
-    if (!b->resolution || !b->input_channels || !b->first_conv.out || !b->classifier.out)
+    if (!b->resolution.h || !b->input_channels || !b->first_conv.out || !b->classifier.out)
         return errorf("%s: wants resolution, input_channels, first_conv, blocks and classifier",
                       root->file);
     if (!r.h)
-        r.h = r.w = (uint16_t)b->resolution;
+        r = b->resolution;
     net_begin(net, r.h, r.w, b->input_channels);
     int at = net_conv(net, NET_IMAGE, b->first_conv.out, b->first_conv.k, b->first_conv.stride,
                       (Act)b->first_conv.act);

@@ -17,10 +17,9 @@
 
 /* --- from wherever it is */
 
-static int load_file(Given *g, const char *path, const Job *job, int resolution)
+static int load_file(Given *g, const char *path, const Job *job, Resolution r)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    Resolution r = {(uint16_t)resolution, (uint16_t)resolution};
     if (job->data.format == DATA_RAW)
         r = (Resolution){(uint16_t)job->data.raw_h, (uint16_t)job->data.raw_w};
     snprintf(g->name, sizeof g->name, "%.*s", (int)(strrchr(name, '.') - name), name);
@@ -54,14 +53,14 @@ static int load_run(Given *g, const char *what, const char *db)
     return status;
 }
 
-static int load(Given *g, const char *what, const Job *job, int resolution, const char *db,
+static int load(Given *g, const char *what, const Job *job, Resolution r, const char *db,
                 int n_classes)
 {
     bool is_file = profile_source_is_yaml(what);
-    if (resolution && !is_file)
+    if (r.h && !is_file)
         return errorf("--resolution is for a NET.yaml: %s has its own", what);
     if (is_file)
-        return load_file(g, what, job, resolution);
+        return load_file(g, what, job, r);
     if (profile_source_is_run(what))
         return load_run(g, what, db);
     if (file_exists(what))
@@ -91,11 +90,11 @@ static int check(const Net *net, const Job *job)
     return 0;
 }
 
-int given_load(Given *g, const char *what, const Job *job, int resolution, const char *db)
+int given_load(Given *g, const char *what, const Job *job, Resolution r, const char *db)
 {
     int n_classes = pipeline_classes(&job->data);
     memset(g, 0, sizeof *g);
-    if (n_classes < 0 || load(g, what, job, resolution, db, n_classes) != 0)
+    if (n_classes < 0 || load(g, what, job, r, db, n_classes) != 0)
         return -1;
     if (take_classes(&g->net, n_classes) == 0 && check(&g->net, job) == 0)
         return 0;

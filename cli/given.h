@@ -16,9 +16,9 @@ typedef struct {
 } Given;
 
 /* A NET.yaml, a genotype of the job's space, or RUN:best or RUN:NUMBER of the database `db`.
- * resolution: of a NET.yaml, 0 for its own; raw data has its own anyway. -1 with errorf() when
+ * r: of a NET.yaml, {0} for its own; raw data has its own anyway. -1 with errorf() when
  * there is no such network, or it is none that can be trained on the job's data. */
-int given_load(Given *g, const char *what, const Job *job, int resolution, const char *db);
+int given_load(Given *g, const char *what, const Job *job, Resolution r, const char *db);
 /* A line of what it costs on stderr; -1 with errorf() when that is beyond the job's limits. */
 int given_fits(const Given *g, const Job *job);
 

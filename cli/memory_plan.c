@@ -92,7 +92,7 @@ static Need search_need(const Pipeline *p)
 {
     Net net;
     const Supernet *some = &p->supernet; /* only whether there is one matters */
-    Genotype g = genotype_largest(&p->job.space, p->width, p->resolution);
+    Genotype g = genotype_largest(&p->job.space, p->width, choices_largest(&p->resolutions));
     genotype_expand(&p->job.space, &g, p->n_classes, &net);
     Need most = training(p, "supernet", &net, &p->job.supernet, some);
     keep_larger(&most, training(p, "largest", &net, &p->job.largest, NULL));
@@ -108,7 +108,9 @@ static double mib(size_t bytes)
 
 int pipeline_memory(const Pipeline *p, uint64_t free)
 {
-    size_t images = image_bytes(&p->data.train) + image_bytes(&p->data.test);
+    size_t images = 0;
+    for (int i = 0; i < p->n_sizes; i++)
+        images += image_bytes(&p->size[i].train) + image_bytes(&p->size[i].test);
     Need n = p->is_given ? given_training(p) : search_need(p);
     char left[48] = "";
     if (free < UINT64_MAX)

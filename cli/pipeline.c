@@ -7,6 +7,7 @@
 #include "cli/given.h"
 #include "cli/schema.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,8 +40,8 @@ void pipeline_release(Pipeline *p)
     free(p->workspace);
     if (p->has_supernet)
         supernet_release(&p->supernet);
-    if (p->has_data)
-        data_release(&p->data);
+    for (int i = 0; i < p->n_sizes; i++)
+        data_release(&p->size[i]);
     free(p->fit);
     free(p->valid);
 }
@@ -96,6 +97,16 @@ void pipeline_sweep(const Job *job, Sweep *s)
              100.0 * best->feasible / best->samples);
 }
 
+void pipeline_resolutions_text(const Space *space, const Choices *c, char text[RESOLUTIONS_TEXT])
+{
+    char *p = text, *end = text + RESOLUTIONS_TEXT;
+    for (int i = 0; i < c->n; i++) {
+        Resolution r = space->resolution[c->value[i]];
+        const char *before = i == 0 ? "" : i < c->n - 1 ? ", " : " and ";
+        p += snprintf(p, (size_t)(end - p), "%s%dx%d", before, r.h, r.w);
+    }
+}
+
 int pipeline_record_sweep(Results *db, int64_t run, const Space *space, const Sweep *s)
 {
     int status = results_begin(db);
@@ -110,7 +121,7 @@ int pipeline_record_sweep(Results *db, int64_t run, const Space *space, const Sw
                         .mean_macs = r->mean_macs,
                         .cdf = r->cdf,
                         .n_cdf = r->feasible ? SWEEP_CDF : 0,
-                        .chosen = i == s->best};
+                        .chosen = sweep_chose(s, r)};
         status = results_space_put(db, run, &row);
     }
     return status == 0 ? results_commit(db) : -1;
@@ -120,11 +131,27 @@ static int find_pair(Pipeline *p, double width, Resolution r)
 {
     const Space *s = &p->job.space;
     for (p->width = 0; p->width < s->n_widths; p->width++)
-        for (p->resolution = 0; p->resolution < s->n_resolutions; p->resolution++)
+        for (int i = 0; i < s->n_resolutions; i++)
             if (s->width[p->width] > width - 1e-9 && s->width[p->width] < width + 1e-9 &&
-                s->resolution[p->resolution].h == r.h && s->resolution[p->resolution].w == r.w)
-                return 0;
+                s->resolution[i].h == r.h && s->resolution[i].w == r.w)
+                return i;
     return errorf("the space '%s' has no width %g at %dx%d", s->name, width, r.h, r.w);
+}
+
+/* Given by the job, or by the run whose supernet is searched. */
+static int take_given_space(Pipeline *p)
+{
+    const Job *job = &p->job;
+    int resolution = find_pair(p, job->width, job->resolution), status = 0;
+    if (resolution < 0)
+        return -1;
+    p->resolutions = space_near(&job->space, resolution, job->sweep.resolutions, ~0U);
+    for (int i = 0; i < p->resolutions.n && status == 0; i++) {
+        Resolution r = job->space.resolution[p->resolutions.value[i]];
+        SpaceRow given = {.width = job->width, .h = r.h, .w = r.w, .chosen = true};
+        status = results_space_put(p->db, p->run, &given);
+    }
+    return status;
 }
 
 static int no_space_fits(const Job *job, const Sweep *s)
@@ -139,6 +166,31 @@ static int no_space_fits(const Job *job, const Sweep *s)
         text_bytes(job->limits.flash), most);
 }
 
+static int choose_space(Pipeline *p)
+{
+    Job *job = &p->job;
+    Sweep *s = xcalloc(1, sizeof *s);
+    job->sweep.n_classes = p->n_classes;
+    pipeline_sweep(job, s);
+    int status = pipeline_record_sweep(p->db, p->run, &job->space, s);
+    if (status == 0 && s->best < 0)
+        status = no_space_fits(job, s);
+    if (status == 0) {
+        p->width = s->row[s->best].width;
+        p->resolutions = s->resolutions;
+    }
+    free(s);
+    return status;
+}
+
+/* Pixels in a job are those of the largest pictures. */
+static void scale_augmentation(Pipeline *p)
+{
+    TrainOptions *phase[] = {&p->job.largest, &p->job.supernet, &p->job.teacher, &p->job.finetune};
+    for (size_t i = 0; i < sizeof phase / sizeof *phase; i++)
+        phase[i]->augment.whole = space_pixels(&p->job.space, choices_largest(&p->resolutions));
+}
+
 int pipeline_classes(const DataOptions *data)
 {
     int n = data_classes(data);
@@ -151,40 +203,59 @@ int pipeline_space(Pipeline *p)
     p->n_classes = pipeline_classes(&job->data);
     if (p->n_classes < 0 || pipeline_begin(p, "space") != 0)
         return -1;
-    if (job->width > 0) { /* given by the job, or by the run whose supernet is searched */
-        SpaceRow given = {
-            .width = job->width, .h = job->resolution.h, .w = job->resolution.w, .chosen = true};
-        return results_space_put(p->db, p->run, &given) == 0
-                   ? find_pair(p, job->width, job->resolution)
-                   : -1;
-    }
-    Sweep *s = xcalloc(1, sizeof *s);
-    job->sweep.n_classes = p->n_classes;
-    pipeline_sweep(job, s);
-    int status = pipeline_record_sweep(p->db, p->run, &job->space, s);
-    if (status == 0 && s->best < 0)
-        status = no_space_fits(job, s);
-    if (status == 0) {
-        const SweepRow *best = &s->row[s->best];
-        p->width = best->width;
-        p->resolution = best->resolution;
-    }
-    free(s);
-    return status;
+    if ((job->width > 0 ? take_given_space(p) : choose_space(p)) != 0)
+        return -1;
+    scale_augmentation(p);
+    return 0;
 }
 
 /* --- data */
 
-int pipeline_data(Pipeline *p)
+static int open_size(Pipeline *p, Resolution r)
 {
-    Resolution r = p->is_given ? (Resolution){p->given.h, p->given.w}
-                               : p->job.space.resolution[p->resolution];
     DataOptions *o = &p->job.data;
     o->h = r.h;
     o->w = r.w;
-    double start = clock_seconds();
-    if (data_open(&p->data, o) != 0)
+    if (data_open(&p->size[p->n_sizes], o) != 0)
         return -1;
+    const Data *d = &p->size[p->n_sizes++];
+    return d->train.n == p->size[0].train.n && d->test.n == p->size[0].test.n
+               ? 0
+               : errorf("%s: the number of images changed", o->path);
+}
+
+/* A given network has one input, and no other may take its place. */
+static int open_sizes(Pipeline *p)
+{
+    if (p->is_given)
+        return open_size(p, (Resolution){p->given.h, p->given.w});
+    const Choices *c = &p->resolutions;
+    char text[RESOLUTIONS_TEXT];
+    for (int i = 0; i < c->n; i++)
+        if (open_size(p, p->job.space.resolution[c->value[i]]) != 0)
+            return -1;
+    pipeline_resolutions_text(&p->job.space, c, text);
+    if (c->n > 1)
+        log_info("data: the resolution is a gene, the images are there at %s", text);
+    return 0;
+}
+
+const Data *pipeline_at(const Pipeline *p, int resolution)
+{
+    int i = 0;
+    while (i < p->n_sizes && p->resolutions.value[i] != resolution)
+        i++;
+    assert(i < p->n_sizes);
+    return &p->size[i];
+}
+
+int pipeline_data(Pipeline *p)
+{
+    const DataOptions *o = &p->job.data;
+    double start = clock_seconds();
+    if (open_sizes(p) != 0)
+        return -1;
+    p->data = p->size[p->n_sizes - 1];
     p->has_data = true;
     const Dataset *train = &p->data.train;
     if (train->n == 0 || p->data.test.n == 0)

@@ -26,11 +26,14 @@ typedef struct {
     Job job;
     Results *db;
     int64_t run;
-    int width, resolution; /* what stage 1 chose, indices into the space */
+    int width;             /* what stage 1 chose, indices into the space */
+    Choices resolutions;   /* fewest pixels first */
     Net given;             /* where the run trains one network alone (given.h), */
     bool is_given;         /* which has its own input and knows no space */
     int n_classes;
-    Data data;
+    Data size[SPACE_MAX_CHOICES]; /* [n_sizes] the same images at each of the resolutions */
+    int n_sizes;
+    Data data;             /* borrowed of them: the largest, then the winner's */
     bool has_data;
     int *fit, n_fit;       /* training images that train; behind them in `fit` the others */
     int *valid, n_valid;   /* training images that score candidates, of the others */
@@ -45,6 +48,9 @@ typedef struct {
 
 /* Stage 1 of a job, with its progress and a line about its end on stderr. */
 void pipeline_sweep(const Job *job, Sweep *s);
+/* "24x24, 28x28 and 32x32" */
+#define RESOLUTIONS_TEXT 128
+void pipeline_resolutions_text(const Space *space, const Choices *c, char text[RESOLUTIONS_TEXT]);
 int pipeline_record_sweep(Results *db, int64_t run, const Space *space, const Sweep *s);
 
 /* -1 with errorf() when the job's schedule is one that is never executed. */
@@ -65,7 +71,7 @@ int pipeline_open(Pipeline *p, Results *db, const char *what, const char *schedu
 
 int pipeline_given(Pipeline *p);    /* whether the run has a network given, and which */
 int pipeline_space(Pipeline *p);    /* stage 1, recorded */
-int pipeline_data(Pipeline *p);     /* images at the chosen resolution, split */
+int pipeline_data(Pipeline *p);     /* images at the chosen resolutions, split */
 /* Says what the hungriest of the phases to come takes, at most; -1 with errorf() when it is more
  * than `free` bytes, memory_free()'s. The images are there already. */
 int pipeline_memory(const Pipeline *p, uint64_t free);
@@ -89,7 +95,8 @@ int pipeline_measure(Pipeline *p, const QModel *q, const CandidateRow *row, int 
 
 int pipeline_count_time(Pipeline *p);               /* adds the time since the last call */
 int pipeline_begin(Pipeline *p, const char *phase); /* notes the phase and the time */
-/* The images that recalibrate and score a candidate. */
+const Data *pipeline_at(const Pipeline *p, int resolution); /* the images, of an index */
+/* The images that recalibrate and score a candidate, as p->data has them. */
 AccuracyProtocol pipeline_scoring(Pipeline *p);
 /* What a training phase trains: a model; where it is shared, a supernet's networks, or one. */
 typedef struct {

@@ -111,11 +111,10 @@ bool profile_source_is_run(const char *what)
 static int load_net(Profile *p, const ProfileSource *source)
 {
     const char *what = source->what;
-    if (source->resolution && !profile_source_is_yaml(what))
+    if (source->resolution.h && !profile_source_is_yaml(what))
         return errorf("--resolution is for a NET.yaml: %s has its own", what);
     if (profile_source_is_yaml(what))
-        return config_net(&p->net, what,
-                          (Resolution){(uint16_t)source->resolution, (uint16_t)source->resolution});
+        return config_net(&p->net, what, source->resolution);
     if (ends_in(what, ".tflite"))
         return load_tflite(p, what);
     if (profile_source_is_run(what))

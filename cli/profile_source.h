@@ -7,13 +7,14 @@
 #define PROFILE_SOURCE_H
 
 #include "cli/profile.h"
+#include "network/space.h"
 #include "quant/tflite.h"
 
 typedef struct {
     const char *what;   /* as above */
     const char *db;     /* of a run; NULL: command_db()'s */
     const char *target; /* a name or a file; NULL: the run's, else stm32f746 */
-    int resolution;     /* of a NET.yaml; 0: its own */
+    Resolution resolution; /* of a NET.yaml; 0x0: its own */
 } ProfileSource;
 
 bool profile_source_is_yaml(const char *what);

@@ -33,8 +33,10 @@ AccuracyProtocol pipeline_scoring(Pipeline *p)
 Accuracy hunt_score(const Hunt *h, const Genotype *g, const AccuracyProtocol *protocol)
 {
     Model m;
+    AccuracyProtocol own = *protocol; /* at the candidate's resolution */
+    own.train = own.valid = &pipeline_at(h->p, g->resolution)->train;
     supernet_extract(&h->p->supernet, g, &m);
-    Accuracy a = accuracy_of(&m, h->p->workspace[omp_get_thread_num()], protocol);
+    Accuracy a = accuracy_of(&m, h->p->workspace[omp_get_thread_num()], &own);
     model_release(&m);
     return a;
 }
@@ -245,7 +247,7 @@ int pipeline_search(Pipeline *p)
     if (pipeline_begin(p, "search") != 0)
         return -1;
     o->width = p->width;
-    o->resolution = p->resolution;
+    o->resolutions = p->resolutions;
     o->n_classes = p->n_classes;
     Hunt h = {.p = p,
               .protocol = pipeline_scoring(p),

@@ -63,8 +63,9 @@ int summary_device(const Target *t, const Cost *cost, const DeviceRun *d)
 static void print_found(Pipeline *p, const CandidateRow *row)
 {
     const Job *job = &p->job;
-    Resolution r = job->space.resolution[p->resolution];
-    printf("Space: %s, width %g at %dx%d\n", job->space.name, job->space.width[p->width], r.h, r.w);
+    char at[RESOLUTIONS_TEXT];
+    pipeline_resolutions_text(&job->space, &p->resolutions, at);
+    printf("Space: %s, width %g at %s\n", job->space.name, job->space.width[p->width], at);
     print_front(p);
     printf("\nWinner: %s\n", row->genotype);
     printf("  candidate    %lld:%d, generation %d; best by %s on the validation images\n",

@@ -96,6 +96,9 @@ static void go_on(Phase *f, TrainState *t)
     Pipeline *p = f->p;
     int n = images_of(p, w->o);
     TrainHooks hooks = {.ctx = f, .step = on_step, .epoch = on_epoch};
+    Dataset sizes[SPACE_MAX_CHOICES];
+    for (int i = 0; i < p->n_sizes; i++)
+        sizes[i] = p->size[i].train;
     if (t->step > 0)
         log_info("%s: continues at step %lld of %lld", w->name, (long long)t->step,
                  (long long)t->steps);
@@ -103,7 +106,7 @@ static void go_on(Phase *f, TrainState *t)
     if (w->inside)
         train_inside(t, w->inside, &p->data.train, p->fit, n, w->o, &hooks);
     else
-        train(t, w->supernet, &p->data.train, p->fit, n, w->o, &hooks);
+        train(t, w->supernet, w->supernet ? sizes : &p->data.train, p->fit, n, w->o, &hooks);
     progress_end(&f->bar);
 }
 
@@ -133,7 +136,7 @@ int pipeline_train(Pipeline *p)
              supernet = {"supernet", shared, .supernet = &p->supernet, .o = &job->supernet};
     if (pipeline_begin(p, "train") != 0)
         return -1;
-    supernet_init(&p->supernet, &job->space, p->width, p->resolution, p->n_classes);
+    supernet_init(&p->supernet, &job->space, p->width, &p->resolutions, p->n_classes);
     p->has_supernet = true;
     void *data = NULL;
     size_t size;

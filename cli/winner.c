@@ -195,7 +195,7 @@ static int finetune_inside(Pipeline *p, Model *m)
 /* The largest network, from the supernet's weights on. */
 static int make_teacher(Pipeline *p, Model *teacher)
 {
-    Genotype g = genotype_largest(&p->job.space, p->width, p->resolution);
+    Genotype g = genotype_largest(&p->job.space, p->width, p->winner.genotype.resolution);
     Training training = {"teacher", teacher, .o = &p->job.teacher};
     take_weights(p, &g, teacher);
     return p->job.teacher.epochs > 0 ? pipeline_train_phase(p, &training) : 0;
@@ -277,6 +277,7 @@ static int finish(Pipeline *p, Model *m)
 int pipeline_finish(Pipeline *p)
 {
     Model m;
+    p->data = *pipeline_at(p, p->winner.genotype.resolution);
     take_weights(p, &p->winner.genotype, &m);
     int status = finish(p, &m);
     model_release(&m);
@@ -317,7 +318,7 @@ int pipeline_qmodel(Pipeline *p, const CandidateRow *row, QModel *q)
         return errorf("run %lld has no trained supernet yet", (long long)p->run);
     p->n_classes = p->data.train.n_classes;
     log_info("candidate %d was not fine-tuned: its weights are the supernet's", row->number);
-    supernet_init(&p->supernet, &p->job.space, g.width, g.resolution, p->n_classes);
+    supernet_init(&p->supernet, &p->job.space, p->width, &p->resolutions, p->n_classes);
     p->has_supernet = true;
     TrainState t;
     train_state_init(&t, &p->supernet.shared, &p->job.supernet, p->n_fit);
@@ -392,7 +393,7 @@ static int open_job(Pipeline *p, Results *db, int64_t run, const char *schedule,
         log_warn("%s", error_text());
     pipeline_init(p, &job, db, run);
     p->width = g.width;
-    p->resolution = g.resolution;
+    p->resolutions = (Choices){1, {g.resolution}};
     p->given = given;
     p->is_given = found == 0;
     return 0;

@@ -260,9 +260,23 @@ static void mask(const Augment *a, Rng *rng, const Picture *p)
     }
 }
 
-void augment_picture(const Augment *a, Rng *rng, const PictureShape *shape, const float *from,
+/* On half the side half as many pixels, so that it looks the same. */
+static Augment scaled_to(const PictureShape *shape, const Augment *a)
+{
+    Augment s = *a;
+    if (a->whole <= 0 || a->whole == shape->h * shape->w)
+        return s;
+    double side = sqrt((double)shape->h * shape->w / a->whole);
+    int *count[] = {&s.crop, &s.cutout, &s.slide, &s.blur, &s.mask_rows, &s.mask_columns};
+    for (size_t i = 0; i < sizeof count / sizeof *count; i++)
+        *count[i] = (int)lround(*count[i] * side);
+    return s;
+}
+
+void augment_picture(const Augment *meant, Rng *rng, const PictureShape *shape, const float *from,
                      float *to)
 {
+    Augment scaled = scaled_to(shape, meant), *a = &scaled;
     Picture p = {to, shape->h, shape->w, shape->c, shape->low, shape->high, 0};
     if (a->fill)
         p.blank = (float)between(p.low, p.high, rng);

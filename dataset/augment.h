@@ -35,6 +35,8 @@ typedef struct {
     double noise;        /* largest deviation of noise on every value */
     int mask_rows;       /* as many rows in a row at most are set to 0 (SpecAugment, time) */
     int mask_columns;    /* and columns (frequency) */
+    int whole;           /* pixels of the picture that is meant where something above counts pixels:
+                          * on another those are scaled by the ratio of sides; 0: they never are */
 } Augment;
 
 typedef struct {

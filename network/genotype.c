@@ -64,9 +64,12 @@ Genotype genotype_smallest(const Space *space, int width, int resolution)
     return genotype_extreme(space, width, resolution, false);
 }
 
-Genotype genotype_mutate(const Space *space, const Genotype *parent, double probability, Rng *rng)
+Genotype genotype_mutate(const Space *space, const Choices *resolutions, const Genotype *parent,
+                         double probability, Rng *rng)
 {
     Genotype g = empty(parent->width, parent->resolution);
+    if (resolutions->n > 1 && rng_uniform(rng) < probability)
+        g.resolution = draw(resolutions, rng);
     for (int s = 0; s < space->n_stages; s++) {
         const Stage *stage = &space->stage[s];
         g.depth[s] = rng_uniform(rng) < probability ? draw(&stage->depth, rng) : parent->depth[s];
@@ -85,6 +88,8 @@ Genotype genotype_cross(const Space *space, const Genotype *a, const Genotype *b
 {
     const Genotype *parent[2] = {a, b};
     Genotype g = empty(a->width, a->resolution);
+    if (a->resolution != b->resolution)
+        g.resolution = parent[rng_below(rng, 2)]->resolution;
     for (int s = 0; s < space->n_stages; s++) {
         g.depth[s] = parent[rng_below(rng, 2)]->depth[s];
         for (int i = 0; i < g.depth[s]; i++) {

@@ -28,10 +28,12 @@ Genotype genotype_sample(const Space *space, int width, int resolution, Rng *rng
 Genotype genotype_largest(const Space *space, int width, int resolution);
 Genotype genotype_smallest(const Space *space, int width, int resolution);
 /* Every gene is drawn again with the given probability (MCUNet: 0.1). Blocks
- * that a deeper stage gains are drawn too. Width and resolution stay. */
-Genotype genotype_mutate(const Space *space, const Genotype *g, double probability, Rng *rng);
-/* Uniform crossover: every gene from either parent. A stage's depth comes from
- * one of them, and blocks only one parent has come from that one. */
+ * that a deeper stage gains are drawn too. The width stays, and the resolution
+ * too unless there are several to draw it from. */
+Genotype genotype_mutate(const Space *space, const Choices *resolutions, const Genotype *g,
+                         double probability, Rng *rng);
+/* Uniform crossover: every gene from either parent, of one width. A stage's depth
+ * comes from one of them, and blocks only one parent has come from that one. */
 Genotype genotype_cross(const Space *space, const Genotype *a, const Genotype *b, Rng *rng);
 
 bool genotype_equal(const Genotype *a, const Genotype *b);

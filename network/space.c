@@ -3,12 +3,55 @@
 #include "base/error.h"
 #include "network/genotype.h"
 
+#include <assert.h>
+#include <math.h>
+
 int make_divisible(double channels, int divisor)
 {
     int rounded = (int)(channels + divisor / 2.0) / divisor * divisor;
     if (rounded < divisor)
         rounded = divisor;
     return rounded < 0.9 * channels ? rounded + divisor : rounded;
+}
+
+int space_pixels(const Space *space, int resolution)
+{
+    return space->resolution[resolution].h * space->resolution[resolution].w;
+}
+
+/* Of those whose bits are set, or -1; of equally near ones the smaller. */
+static int nearest(const Space *space, int resolution, unsigned open)
+{
+    double wanted = log(space_pixels(space, resolution)), least = INFINITY;
+    int best = -1;
+    for (int r = 0; r < space->n_resolutions; r++) {
+        double away = fabs(log(space_pixels(space, r)) - wanted);
+        if (open >> r & 1 && (away < least || (away == least && space_pixels(space, r) <
+                                                                    space_pixels(space, best)))) {
+            least = away;
+            best = r;
+        }
+    }
+    return best;
+}
+
+static void insert(const Space *space, Choices *c, int resolution)
+{
+    int at = c->n++;
+    for (; at > 0 && space_pixels(space, c->value[at - 1]) > space_pixels(space, resolution); at--)
+        c->value[at] = c->value[at - 1];
+    c->value[at] = (uint8_t)resolution;
+}
+
+Choices space_near(const Space *space, int resolution, int n, unsigned open)
+{
+    Choices near = {.n = 0};
+    assert(n > 0 && n <= SPACE_MAX_CHOICES);
+    for (int r = resolution; r >= 0 && near.n < n; r = nearest(space, resolution, open)) {
+        insert(space, &near, r);
+        open &= ~(1U << r);
+    }
+    return near;
 }
 
 static int layers_of_largest(const Space *space)

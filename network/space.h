@@ -7,7 +7,9 @@
  * configs/spaces/<name>.yaml.
  *
  * TinyNAS's stage 1 compares (width, resolution) pairs; the Space of a run
- * lists the candidates of both, and everything below takes the pair by index. */
+ * lists the candidates of both, and everything below takes the pair by index.
+ * The weights fit any resolution, so a run may search several at once, as
+ * Once-for-all does: Choices of indices, in which the resolution is a gene. */
 #ifndef SPACE_H
 #define SPACE_H
 
@@ -56,6 +58,17 @@ typedef struct {
 /* MobileNet's rule: to the nearest multiple of the divisor, never below it and
  * never losing more than 10 %. */
 int make_divisible(double channels, int divisor);
+
+static inline int choices_largest(const Choices *c)
+{
+    return c->value[c->n > 0 ? c->n - 1 : 0];
+}
+
+/* Pixels of an image. */
+int space_pixels(const Space *space, int resolution);
+/* That resolution and those nearest to it in pixels, as far as `open` has their bits: at most n,
+ * as indices, the fewest pixels first. */
+Choices space_near(const Space *space, int resolution, int n, unsigned open);
 
 /* -1 with errorf() when a list is empty, or the largest network of some
  * (width, resolution) has too many layers or an empty tensor. */

@@ -209,7 +209,8 @@ static char *quantiles(bool all, Format format)
 #define SPACES_TABLE                                                                               \
     "SELECT width, h, w, samples, feasible, round(100.0 * feasible / samples, 1) AS \"fits %%\"," \
     " round(mean_macs * 1e-6, 3) AS \"mean MMACs\"%s,"                                            \
-    " CASE WHEN chosen THEN 'best' WHEN feasible BETWEEN 1 AND ?2 - 1 THEN 'too few fit'"         \
+    " CASE WHEN chosen AND mean_macs < max(mean_macs) FILTER (WHERE chosen) OVER () THEN 'also'"  \
+    " WHEN chosen THEN 'best' WHEN feasible BETWEEN 1 AND ?2 - 1 THEN 'too few fit'"               \
     " ELSE '' END AS chosen"
 
 #define SPACES_DATA                                                                                \
@@ -233,7 +234,8 @@ int listing_spaces(Results *r, int64_t run, int min_feasible, bool cdf, Format f
 
 /* --- one run */
 
-#define THE_SPACE " FROM space AS s WHERE s.run = r.id AND s.chosen = 1 LIMIT 1)"
+#define THE_SPACE " FROM space AS s WHERE s.run = r.id AND s.chosen = 1 \
+                   ORDER BY s.mean_macs DESC LIMIT 1)"
 
 static const char RUN_KEYS[] =
     "SELECT r.id AS run, r.name, " RUN_STATE " AS state, r.error, r.phase, r.target, r.space,"
@@ -245,6 +247,8 @@ static const char RUN_KEYS[] =
     " (SELECT printf('width %g, %dx%d: %d of %d networks fit, on average %.2f M MACs', s.width, "
     "s.h,"
     " s.w, s.feasible, s.samples, s.mean_macs / 1e6)" THE_SPACE " AS \"chosen space\","
+    " (SELECT group_concat(h || 'x' || w, ', ') FROM (SELECT h, w FROM space AS s"
+    " WHERE s.run = r.id AND s.chosen ORDER BY h * w) HAVING count(*) > 1) AS resolutions,"
     " (SELECT printf('%,d done, %,d running, %,d failed', sum(state = 'done'), sum(state = "
     "'running'),"
     " sum(state = 'failed')) FROM candidate AS c WHERE c.run = r.id HAVING count(*) > 0)"

@@ -180,7 +180,7 @@ int results_space_put(Results *r, int64_t run, const SpaceRow *row)
 int results_space_chosen(Results *r, int64_t run, double *width, int *h, int *w)
 {
     sqlite3_stmt *statement;
-    if (store_prepare(r, "SELECT width, h, w FROM space WHERE run = ?1 AND chosen",
+    if (store_prepare(r, "SELECT width, h, w FROM space WHERE run = ?1 AND chosen ORDER BY mean_macs DESC",
                       (Value[]){integer(run), {0}}, &statement) != 0)
         return -1;
     int status = store_step(r, statement);

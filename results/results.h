@@ -71,11 +71,11 @@ typedef struct {
     double mean_macs;
     const double *cdf; /* [n_cdf] */
     int n_cdf;
-    bool chosen;
+    bool chosen; /* searched: one, or several resolutions of one width */
 } SpaceRow;
 /* Replaces the same (run, width, h, w). */
 int results_space_put(Results *r, int64_t run, const SpaceRow *row);
-/* The chosen one. 0 found, 1 none yet, -1 error. */
+/* The chosen one, of several that with the most MACs. 0 found, 1 none yet, -1 error. */
 int results_space_chosen(Results *r, int64_t run, double *width, int *h, int *w);
 
 /* --- training: one row an epoch of a phase ("largest", "supernet", "finetune", "train") */

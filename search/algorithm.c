@@ -85,10 +85,16 @@ static const Genotype *take(const Births *b, int place, int *number)
     return fits ? &b->all[*number].genotype : &b->stray[place - b->n_parents].genotype;
 }
 
+static Genotype mutant_of(Births *b, const Genotype *g)
+{
+    const EvolveOptions *o = b->options;
+    return genotype_mutate(b->space, &o->resolutions, g, o->mutation_rate, &b->rng);
+}
+
 static void mutate(Births *b, int place, Candidate *c)
 {
     const Genotype *g = take(b, place, &c->parent[0]);
-    c->genotype = genotype_mutate(b->space, g, b->options->mutation_rate, &b->rng);
+    c->genotype = mutant_of(b, g);
 }
 
 static bool draw_crossing(Births *b, int tournament, Candidate *c)
@@ -119,7 +125,7 @@ static bool draw_crossed_mutant(Births *b, int i, Candidate *c)
     else if (!draw_crossing(b, 2, c))
         return false;
     else
-        c->genotype = genotype_mutate(b->space, &c->genotype, b->options->mutation_rate, &b->rng);
+        c->genotype = mutant_of(b, &c->genotype);
     return true;
 }
 

@@ -106,12 +106,19 @@ static bool admit(Births *b, Candidate *c)
 
 /* ---- how they are drawn ---- */
 
+static int draw_resolution(Births *b)
+{
+    const Choices *c = &b->options->resolutions;
+    return c->n > 1 ? c->value[rng_below(&b->rng, c->n)] : c->value[0];
+}
+
 static bool bear_random(Births *b, int generation)
 {
     const EvolveOptions *o = b->options;
     for (int i = 0; i < RANDOM_DRAWS && !b->exhausted; i++) {
         Candidate c = {.generation = generation, .parent = {-1, -1}};
-        c.genotype = genotype_sample(b->space, o->width, o->resolution, &b->rng);
+        int resolution = draw_resolution(b);
+        c.genotype = genotype_sample(b->space, o->width, resolution, &b->rng);
         if (admit(b, &c))
             return true;
     }

@@ -64,14 +64,15 @@ void evolve_evaluate(const EvolveHooks *h, const Candidate *bar, Candidate *all,
 static void measure_whole(Evolution *e)
 {
     const Births *b = &e->births;
+    const EvolveOptions *o = b->options;
     const Limits *l = b->limits;
-    Genotype g = genotype_largest(b->space, b->options->width, b->options->resolution);
+    Genotype g = genotype_largest(b->space, o->width, choices_largest(&o->resolutions));
     Candidate largest = {.cost = births_cost(b, &g)};
-    ParetoPoint p = pareto_point(&largest, b->options->costs);
+    ParetoPoint p = pareto_point(&largest, o->costs);
     for (int k = 0; k < PARETO_OBJECTIVES; k++)
         e->whole[k] = p.value[k];
 #define X(flag, word, field)                                                                       \
-    if (l->field > 0 && b->options->costs & PARETO_##flag)                                         \
+    if (l->field > 0 && o->costs & PARETO_##flag)                                                  \
         e->whole[1 + PARETO_INDEX_##flag] = (double)l->field;
     PARETO_COSTS(X)
 #undef X
@@ -143,13 +144,14 @@ static void report(const Evolution *e, int generation, int first, bool ends)
 static int nothing_fits(const Births *b)
 {
     const EvolveOptions *o = b->options;
-    Genotype g = genotype_smallest(b->space, o->width, o->resolution);
+    Genotype g = genotype_smallest(b->space, o->width, o->resolutions.value[0]);
     Cost c = births_cost(b, &g);
-    Resolution r = b->space->resolution[o->resolution];
+    Resolution r = b->space->resolution[g.resolution];
     return errorf("none of %lld networks of the space '%s' fits at width %g, resolution "
-                  "%dx%d: the smallest takes %u bytes of SRAM, %u of flash and %llu MACs",
-                  (long long)b->drawn, b->space->name, b->space->width[o->width], r.h, r.w, c.sram,
-                  c.flash, (unsigned long long)c.macs);
+                  "%dx%d%s: the smallest takes %u bytes of SRAM, %u of flash and %llu MACs",
+                  (long long)b->drawn, b->space->name, b->space->width[o->width], r.h, r.w,
+                  o->resolutions.n > 1 ? " or more" : "", c.sram, c.flash,
+                  (unsigned long long)c.macs);
 }
 
 static bool time_is_up(const Evolution *e)

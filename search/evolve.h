@@ -58,7 +58,8 @@ typedef struct {
     double seconds;       /* the generation in which they pass is the last; 0: no bound */
     int threads;
     uint64_t seed;
-    int width, resolution; /* the space stage 1 chose */
+    int width;             /* the space stage 1 chose, as indices */
+    Choices resolutions;   /* fewest pixels first; of several each genotype has its own */
     int n_classes;
     PlanOptions plan;
 } EvolveOptions;

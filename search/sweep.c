@@ -67,6 +67,26 @@ static int best_row(const Sweep *sweep, int min_feasible)
     return best;
 }
 
+static Choices near_best(const Space *space, const SweepOptions *o, const Sweep *sweep)
+{
+    const SweepRow *best = &sweep->row[sweep->best];
+    unsigned open = 0;
+    for (int i = 0; i < sweep->n; i++) {
+        const SweepRow *row = &sweep->row[i];
+        if (row->width == best->width && row->feasible > 0 && row->feasible >= o->min_feasible)
+            open |= 1U << row->resolution;
+    }
+    return space_near(space, best->resolution, o->resolutions > 0 ? o->resolutions : 1, open);
+}
+
+bool sweep_chose(const Sweep *sweep, const SweepRow *row)
+{
+    bool among = false;
+    for (int i = 0; i < sweep->resolutions.n; i++)
+        among |= sweep->resolutions.value[i] == row->resolution;
+    return among && row->width == sweep->row[sweep->best].width;
+}
+
 void sweep_run(const Space *space, const Target *target, const Limits *limits,
                const SweepOptions *options, Sweep *sweep)
 {
@@ -90,4 +110,6 @@ void sweep_run(const Space *space, const Target *target, const Limits *limits,
         }
     }
     sweep->best = best_row(sweep, options->min_feasible);
+    if (sweep->best >= 0)
+        sweep->resolutions = near_best(space, options, sweep);
 }

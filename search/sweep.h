@@ -7,7 +7,10 @@
  * that a plan which computes rows twice to fit gains nothing by it.
  *
  * The paper leaves the least share of fitting networks open; a mean over a
- * handful is noise, so a pair counts only from min_feasible networks on. */
+ * handful is noise, so a pair counts only from min_feasible networks on.
+ *
+ * A run may search several resolutions of the best width at once: the best one
+ * and those nearest to it, of all that count. */
 #ifndef SWEEP_H
 #define SWEEP_H
 
@@ -20,6 +23,7 @@
 typedef struct {
     int samples;      /* networks a space [1000] */
     int min_feasible; /* fewer fitting networks than this and the space does not count [50] */
+    int resolutions;  /* to search, at most; SPACE_MAX_CHOICES at most, 0 is 1 [1] */
     int n_classes;
     int threads;
     uint64_t seed;
@@ -38,11 +42,14 @@ typedef struct {
 
 typedef struct {
     int n, best; /* best: index of the chosen row, -1 when no space counts */
+    Choices resolutions; /* to search at its width, with its own; fewest pixels first */
     SweepRow row[SWEEP_MAX];
 } Sweep;
 
 /* The same result for any number of threads. Never fails; look at best. */
 void sweep_run(const Space *space, const Target *target, const Limits *limits,
                const SweepOptions *options, Sweep *sweep);
+/* Whether the row's space is searched. */
+bool sweep_chose(const Sweep *sweep, const SweepRow *row);
 
 #endif

@@ -56,15 +56,16 @@ bool shrink_opens(const Shrink *shrink, ShrinkGene gene, int64_t step, int64_t s
     return false;
 }
 
-void subnets_draw(const Supernet *s, const Space *open, bool sandwich, Rng *rng, Net *net, int n)
+void subnets_draw(const Supernet *s, const Space *open, int resolution, bool sandwich, Rng *rng,
+                  Net *net, int n)
 {
     assert(n > 1 || !sandwich);
     for (int i = 0; i < n; i++) {
-        Genotype g = genotype_sample(open, s->width, s->resolution, rng);
+        Genotype g = genotype_sample(open, s->width, resolution, rng);
         if (sandwich && i == 0)
-            g = genotype_largest(open, s->width, s->resolution);
+            g = genotype_largest(open, s->width, resolution);
         if (sandwich && i == n - 1)
-            g = genotype_smallest(open, s->width, s->resolution);
+            g = genotype_smallest(open, s->width, resolution);
         genotype_expand(open, &g, s->n_classes, &net[i]);
     }
 }

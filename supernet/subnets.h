@@ -32,7 +32,9 @@ Space shrink_open(const Space *space, const Shrink *shrink, int64_t step, int64_
 /* Does a gene open right before this step, while others were trained before it? */
 bool shrink_opens(const Shrink *shrink, ShrinkGene gene, int64_t step, int64_t steps);
 
-/* n networks of the open part of s's space; the sandwich wants two at least. */
-void subnets_draw(const Supernet *s, const Space *open, bool sandwich, Rng *rng, Net *net, int n);
+/* n networks of the open part of s's space, all at one resolution (an index); the sandwich wants
+ * two at least. */
+void subnets_draw(const Supernet *s, const Space *open, int resolution, bool sandwich, Rng *rng,
+                  Net *net, int n);
 
 #endif

@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-void supernet_init(Supernet *s, const Space *space, int width, int resolution, int n_classes)
+void supernet_init(Supernet *s, const Space *space, int width, const Choices *resolutions,
+                   int n_classes)
 {
+    assert(resolutions->n > 0);
     *s = (Supernet){
-        .space = *space, .width = width, .resolution = resolution, .n_classes = n_classes};
-    Genotype largest = genotype_largest(space, width, resolution);
+        .space = *space, .width = width, .resolutions = *resolutions, .n_classes = n_classes};
+    Genotype largest = genotype_largest(space, width, choices_largest(resolutions));
     Net net;
     genotype_expand(space, &largest, n_classes, &net);
     model_init(&s->shared, &net);

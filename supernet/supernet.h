@@ -3,7 +3,7 @@
  * The shared weights are those of the largest network of a (width, resolution)
  * (MCUNet App. D; Once-for-all): a smaller kernel is the larger one's centre,
  * fewer channels are the leading ones, fewer blocks the leading ones of their
- * stage. supernet_extract() hands out an ordinary nn model; recalibration,
+ * stage; at any resolution they are the same. supernet_extract() hands out an ordinary nn model; recalibration,
  * evaluation, fine-tuning and quantisation never hear of weight sharing. */
 #ifndef SUPERNET_H
 #define SUPERNET_H
@@ -13,11 +13,13 @@
 
 typedef struct {
     Space space;
-    int width, resolution, n_classes;
-    Model shared; /* of the largest network */
+    int width, n_classes;
+    Choices resolutions; /* at least one, fewest pixels first */
+    Model shared;        /* of the largest network at the largest of them */
 } Supernet;
 
-void supernet_init(Supernet *s, const Space *space, int width, int resolution, int n_classes);
+void supernet_init(Supernet *s, const Space *space, int width, const Choices *resolutions,
+                   int n_classes);
 void supernet_release(Supernet *s);
 
 /* The network of g with its share of the weights and running statistics; the

@@ -129,7 +129,8 @@ typedef struct {
 typedef struct {
     const Supernet *supernet; /* whose subnets are trained, or NULL */
     const Net *inside;        /* the network trained inside wider ones, or NULL */
-    const Dataset *data;
+    const Dataset *sizes;     /* of each of the supernet's resolutions */
+    const Dataset *data;      /* of this step, first the largest */
     const TrainOptions *o;
     int shard_size, n_subnets, n_tasks, threads;
     int64_t per_epoch;
@@ -258,6 +259,15 @@ static void order_epoch(Trainer *r, int64_t epoch, const int *index, int n)
     rng_shuffle(&rng, r->order, n);
 }
 
+/* For all subnets of the step: the same pictures are the work of each. */
+static int draw_resolution(Trainer *r, Rng *rng)
+{
+    const Choices *c = &r->supernet->resolutions;
+    uint32_t place = c->n > 1 ? rng_below(rng, c->n) : 0;
+    r->data = &r->sizes[place];
+    return c->value[place];
+}
+
 static void draw_subnets(Trainer *r, TrainState *t, Rng *rng)
 {
     const TrainOptions *o = r->o;
@@ -268,7 +278,8 @@ static void draw_subnets(Trainer *r, TrainState *t, Rng *rng)
         if (o->average > 0) /* and so was the mean */
             model_copy(&t->mean, t->model);
     }
-    subnets_draw(r->supernet, &open, o->sandwich, rng, r->net, r->n_subnets);
+    int resolution = draw_resolution(r, rng);
+    subnets_draw(r->supernet, &open, resolution, o->sandwich, rng, r->net, r->n_subnets);
 }
 
 static void draw_nets(Trainer *r, TrainState *t)
@@ -471,7 +482,9 @@ bool train(TrainState *t, const Supernet *supernet, const Dataset *d, const int 
            const TrainOptions *o, const TrainHooks *hooks)
 {
     assert(!supernet || o->sandwich || !o->distill);
-    return run(&(Trainer){.supernet = supernet, .data = d, .o = o}, t, index, n, hooks);
+    const Dataset *largest = supernet ? &d[supernet->resolutions.n - 1] : d;
+    return run(&(Trainer){.supernet = supernet, .sizes = d, .data = largest, .o = o}, t, index, n,
+               hooks);
 }
 
 bool train_inside(TrainState *t, const Net *net, const Dataset *d, const int *index, int n,

@@ -7,6 +7,9 @@
  * others (BigNAS, in-place distillation): they learn its probabilities of the
  * same images instead of the labels.
  *
+ * Where a supernet has several resolutions, each step draws one for all of its
+ * subnets (Once-for-all); it has the same examples at each of them.
+ *
  * A step is a fixed list of tasks, (subnet, shard of the batch); each task
  * runs in one thread and the gradients are summed in the tasks' order. What a
  * step does follows from the seed and its number. So the weights are the same
@@ -81,8 +84,8 @@ typedef struct {
                   double rate);
 } TrainHooks;
 
-/* Trains on d's images `index` [n] from t->step on. supernet: whose subnets, or
- * NULL for t->model itself. True when all epochs are done, false when a hook stopped it. */
+/* Trains on d's images `index` [n] from t->step on. supernet: whose subnets, and then d has a
+ * Dataset for each of its resolutions, or NULL for t->model itself. True when all epochs are done, false when a hook stopped it. */
 bool train(TrainState *t, const Supernet *supernet, const Dataset *d, const int *index, int n,
            const TrainOptions *o, const TrainHooks *hooks);
 

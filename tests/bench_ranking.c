@@ -202,7 +202,7 @@ static void rank(Bench *b, const char *name, const Model *largest, TrainOptions 
 {
     Supernet s;
     double start = clock_seconds(), nearness[NETWORKS], accuracy[NETWORKS];
-    supernet_init(&s, &b->space, 0, 0, b->data.train.n_classes);
+    supernet_init(&s, &b->space, 0, &(Choices){1, {0}}, b->data.train.n_classes);
     model_copy(&s.shared, largest);
     train_model(b, &s.shared, &s, &o);
     double seconds = clock_seconds() - start;
@@ -230,7 +230,7 @@ static void rank_recipes(Bench *b)
     Supernet s;
     TrainOptions o = b->o;
     Rng rng = rng_make(o.seed, 2);
-    supernet_init(&s, &b->space, 0, 0, b->data.train.n_classes);
+    supernet_init(&s, &b->space, 0, &(Choices){1, {0}}, b->data.train.n_classes);
     model_randomise(&s.shared, &rng);
     o.epochs = (o.epochs + 1) / 2;
     o.shards = 2;

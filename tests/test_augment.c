@@ -52,10 +52,30 @@ END
 
 TEST(a_picture_follows_from_its_generator_alone)
 {
-    Augment all = {3, true, 2, 2, true, true, 0.5, 2, 0.5, 0.5, 0.3, 30, 1, 0.5, 0.5, 0.5, 90, 0.2, 0.1, 3, 2};
+    Augment all = {3, true, 2, 2, true, true, 0.5, 2, 0.5, 0.5, 0.3, 30, 1, 0.5, 0.5, 0.5, 90, 0.2, 0.1, 3, 2, 0};
     Pair a = augmented(&all, 1), b = augmented(&all, 1), c = augmented(&all, 2);
     ck_assert_mem_eq(a.to, b.to, sizeof a.to);
     ck_assert_mem_ne(a.to, c.to, sizeof a.to);
+}
+END
+
+/* The same on a picture of a quarter of the pixels as half the numbers say. */
+TEST(pixels_are_those_of_the_picture_that_was_meant)
+{
+    Augment plain = {.crop = 2, .slide = 2, .cutout = 3, .mask_rows = 1, .mask_columns = 2, .blur = 1};
+    Augment meant = {.crop = 4, .slide = 4, .cutout = 6, .mask_rows = 2, .mask_columns = 4, .blur = 2,
+                     .whole = 4 * H * W};
+    Augment same = plain;
+    same.whole = H * W;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        Pair a = augmented(&plain, seed), b = augmented(&meant, seed), c = augmented(&same, seed);
+        ck_assert_mem_eq(a.to, b.to, sizeof a.to);
+        ck_assert_mem_eq(a.to, c.to, sizeof a.to);
+        meant.whole = 0;
+        b = augmented(&meant, seed);
+        ck_assert_mem_ne(a.to, b.to, sizeof a.to);
+        meant.whole = 4 * H * W;
+    }
 }
 END
 
@@ -319,7 +339,8 @@ TEST(what_comes_in_from_outside_may_have_any_gray)
 END
 
 SUITE(augment, a_picture_of_which_nothing_is_asked_stays_as_it_is,
-      a_picture_follows_from_its_generator_alone, a_slide_moves_rows_and_the_edge_may_be_repeated,
+      a_picture_follows_from_its_generator_alone, pixels_are_those_of_the_picture_that_was_meant,
+      a_slide_moves_rows_and_the_edge_may_be_repeated,
       a_warped_plane_is_the_plane_where_each_pixel_came_from,
       colours_keep_their_gray_and_all_change_alike,
       so_many_pictures_become_gray_as_were_asked_for,

@@ -320,6 +320,39 @@ TEST(a_trained_supernet_serves_other_limits_and_the_random_baseline)
 }
 END
 
+/* The winner's resolution, and how many candidates have another. */
+#define ITS_OWN "substr(genotype, 1, instr(genotype, '/'))"
+#define OTHERS                                                                                     \
+    " FROM candidate WHERE run = 1 AND " ITS_OWN " <> (SELECT " ITS_OWN                            \
+    " FROM candidate WHERE id = (SELECT winner FROM run WHERE id = 1))"
+
+#define ELASTIC                                                                                    \
+    "--set stage1.resolutions=3 --set data.channels=1 "                                            \
+    "--set 'space.resolutions=[20x32, 28x16, 36x12, 16x16]' --set stage1.min_feasible=10"
+
+/* Wide, tall and gray besides. */
+TEST(of_several_resolutions_every_network_has_its_own)
+{
+    folder();
+    must("tests/small_job.sh $D/t.db --threads 1 " ELASTIC " > $D/said 2>&1 || { cat $D/said; exit 1; }");
+    must("grep -q '^Space: tiny, width .* at 36x12, 28x16 and 20x32$' $D/said");
+    must("$T show 1 --db $D/t.db | grep -q '^resolutions  *36x12, 28x16, 20x32$'");
+    must("tests/small_job.sh $D/2.db --threads 2 " ELASTIC);
+    must("(" RESULT("$D/t.db") ") > $D/1; (" RESULT("$D/2.db") ") > $D/2; test -s $D/1 && cmp $D/1 $D/2");
+    must(COUNT("$D/t.db", "SELECT count(DISTINCT " ITS_OWN ") FROM candidate") "3");
+    must("o=$($T query --db $D/t.db -f csv \"SELECT '1:' || min(number)" OTHERS "\" | tail -n 1 | tr -d '\\r'); "
+         "$T run $o --db $D/t.db --images 20 && $T export $o -o $D/out --db $D/t.db && make -s -C $D/out host");
+    must("$T run 1:best --db $D/t.db --images 20");
+    must("$T search --supernet 1 --quiet --db $D/t.db --set limits.sram=9KiB --set stage1.resolutions=2");
+    must(COUNT("$D/t.db", "SELECT count(*) FROM epoch WHERE run = 2 AND phase <> 'finetune'") "0");
+    must(COUNT("$D/t.db", "SELECT max(sram) <= 9216 AND count(DISTINCT " ITS_OWN ") = 2 FROM candidate "
+                          "WHERE run = 2") "1");
+    no_folder();
+    must("THIMBLE=$T tests/kill_resume.sh 1 --set stage1.resolutions=2 --set train.supernet.sandwich=true"
+         " --set train.finetune.teaching=0.5");
+}
+END
+
 #define STORED(run, key)                                                                           \
     "$T query --db $D/t.db -f csv 'SELECT config FROM run WHERE id = " #run "' | grep -q '^  " key "'"
 
@@ -439,6 +472,7 @@ SUITE(cli, what_is_wrong_gets_one_clear_sentence_and_the_right_status,
       a_network_made_by_hand_is_trained_proved_and_kept_like_a_winner,
       a_killed_training_of_one_network_resumes_to_the_same_result,
       a_trained_supernet_serves_other_limits_and_the_random_baseline,
+      of_several_resolutions_every_network_has_its_own,
       another_algorithm_in_the_same_supernet_has_sizes_of_its_own_and_as_many_evaluations,
       an_exported_network_builds_and_answers_as_it_did_here,
       a_streamed_winner_is_recorded_segment_by_segment,

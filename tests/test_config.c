@@ -280,6 +280,12 @@ static const Wrong wrongs[] = {
      "width and resolution are given both, or neither"},
     {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\nstage1: {width: 0.3, resolution: 16}",
      "has no width 0.3 at resolution 16x16"},
+    {"stage1: {resolutions: 9}", "resolutions: 9 is out of bounds, it must be 1 to 8"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\nstage1: {resolutions: 6}",
+     "stage1.resolutions: the space 'tiny' has 5, not 6"},
+    {"target: cortex-m7\nspace: speech\nstage1: {resolutions: 2}\n"
+     "data: {format: raw, path: x, raw: {height: 49, width: 10, channels: 1}}",
+     "stage1.resolutions: raw tensors have one shape"},
     {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\nstage2: {objectives: [macs]}",
      "accuracy is always one of them"},
     {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"

@@ -835,6 +835,52 @@ static void put_idx(const char *images, const char *labels, int n, int h, int w,
     free(file);
 }
 
+/* As the pictures that the files hold, h x w of 3 channels, become at other shapes. */
+static void check_shapes(DataFormat format, int h, int w)
+{
+    static const struct {
+        int h, w, c;
+    } shape[] = {{12, 40, 1}, {40, 12, 3}, {16, 20, 1}, {33, 32, 1}};
+    DataOptions o = options(format, h, w, 3);
+    Data whole = open_data(&o);
+    for (size_t s = 0; s < sizeof shape / sizeof *shape; s++) {
+        uint8_t want[40 * 40 * 3];
+        o = options(format, shape[s].h, shape[s].w, shape[s].c);
+        Data data = open_data(&o);
+        ck_assert_int_eq(data.train.n, whole.train.n);
+        for (int i = 0; i < data.train.n; i++) {
+            Picture p = {h, w, 3, (uint8_t *)picture(&whole.train, i)};
+            picture_fit(&p, o.h, o.w, o.c, want);
+            ck_assert_mem_eq(picture(&data.train, i), want, (size_t)(o.h * o.w * o.c));
+        }
+        data_release(&data);
+    }
+    data_release(&whole);
+}
+
+TEST(every_format_of_pictures_opens_wide_or_tall_and_gray)
+{
+    make_folder();
+    put_cifar("data_batch_1.bin", 10, 1);
+    put_cifar("test_batch.bin", 10, 9);
+    check_shapes(DATA_CIFAR10, 32, 32);
+    remove_folder();
+    make_folder();
+    for (uint64_t i = 0; i < 4; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s/%d.png", i % 2 ? "ant" : "cat", (int)i);
+        put_noise(name, 14, 30, i);
+    }
+    check_shapes(DATA_IMAGES, 14, 30);
+    remove_folder();
+    make_folder();
+    put_idx("train-images-idx3-ubyte", "train-labels-idx1-ubyte", 20, 15, 21, 3, 0);
+    put_idx("t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte", 10, 15, 21, 3, 0);
+    check_shapes(DATA_IDX, 15, 21);
+    remove_folder();
+}
+END
+
 TEST(idx_files_are_read_under_either_name)
 {
     make_folder();
@@ -1372,6 +1418,7 @@ SUITE(dataset, class_folders_are_read_sorted_and_to_the_bit,
       stretching_is_the_mean_under_a_triangle_to_any_shape,
       colour_becomes_luma_and_gray_is_repeated,
       cifar_batches_are_planes_of_colour_with_a_label_before, a_broken_cifar_file_is_named,
+      every_format_of_pictures_opens_wide_or_tall_and_gray,
       idx_files_are_read_under_either_name, a_broken_or_packed_idx_file_is_named,
       raw_tensors_keep_their_values_and_wrong_sizes_are_skipped,
       zero_and_scale_are_the_training_sets_mean_and_deviation,

@@ -43,7 +43,9 @@ static double resemblance(const Space *space, const Genotype *g, const Genotype 
 static double fitness(void *ctx, const Candidate *c)
 {
     const Log *log = ctx;
-    return resemblance(&log->space, &c->genotype, &log->planted);
+    bool gene = log->options.resolutions.n > 1;
+    return resemblance(&log->space, &c->genotype, &log->planted) +
+           0.2 * (gene && c->genotype.resolution == log->planted.resolution);
 }
 
 static void born(void *ctx, const Candidate *c)
@@ -85,7 +87,7 @@ static Log *log_new(uint64_t seed)
     log->options = (EvolveOptions){.population = 40, .parents = 10, .crossovers = 20,
                                    .mutations = 20, .mutation_rate = 0.1, .generations = 12,
                                    .costs = PARETO_SRAM | PARETO_MACS,
-                                   .threads = 1, .seed = seed, .width = 2, .resolution = 3,
+                                   .threads = 1, .seed = seed, .width = 2, .resolutions = {1, {3}},
                                    .n_classes = 10, .plan = {.policy = POLICY_INPLACE}};
     Rng rng = rng_make(seed, 77);
     log->planted = genotype_sample(&log->space, 2, 3, &rng);
@@ -572,6 +574,39 @@ TEST(costs_may_come_from_elsewhere)
 }
 END
 
+/* ---- resolutions ---- */
+
+TEST(of_several_resolutions_the_one_that_was_planted_is_found)
+{
+    for (int a = 0; a < N_ALGORITHMS; a++) {
+        Log *log = log_new(11);
+        Candidate winner;
+        int of[SPACE_MAX_RESOLUTIONS] = {0}, others = 0;
+        log->options.algorithm = (Algorithm)a;
+        log->options.resolutions = (Choices){3, {1, 3, 6}};
+        log->limits.sram = 300000; /* not all of the largest fit */
+        ck_assert_int_eq(run(log, NULL, &winner), 0);
+        ck_assert_int_eq(winner.genotype.resolution, 3);
+        for (int i = 0; i < log->evaluated; i++) {
+            const Candidate *c = &log->seen[i];
+            Target target = {.name = "none"};
+            Net net;
+            genotype_expand(&log->space, &c->genotype, 10, &net);
+            Cost cost = estimate(&net, &target, &log->options.plan);
+            ck_assert_int_eq(net.h, log->space.resolution[c->genotype.resolution].h);
+            ck_assert_uint_eq(c->cost.macs, cost.macs);
+            ck_assert_uint_eq(c->cost.sram, cost.sram);
+            of[c->genotype.resolution]++;
+        }
+        for (int r = 0; r < SPACE_MAX_RESOLUTIONS; r++)
+            others += r != 1 && r != 3 && r != 6 ? of[r] : 0;
+        ck_assert_int_eq(others, 0);
+        ck_assert(of[1] > 0 && of[3] > 0 && of[6] > 0);
+        free(log);
+    }
+}
+END
+
 /* ---- ends ---- */
 
 /* Two blocks, each of 2 kernels and 3 expansions: 36 networks in all. */
@@ -583,7 +618,7 @@ static void make_tiny(Log *log)
         log->space.stage[s].expansion = (Choices){3, {3, 4, 6}};
         log->space.stage[s].depth = (Choices){1, {1}};
     }
-    log->options.resolution = 0;
+    log->options.resolutions = (Choices){1, {0}};
     log->options.population = 10;
     log->options.crossovers = log->options.mutations = 8;
 }
@@ -655,6 +690,7 @@ SUITE(evolve, evolution_finds_what_was_planted_far_better_than_random_search,
       the_hypervolume_is_the_area_under_fitness_and_spared_macs,
       parents_are_the_front_of_nsga2_and_the_youngest_of_aging,
       limits_that_no_random_network_meets_are_reached_through_those_that_exceed_them_least,
+      of_several_resolutions_the_one_that_was_planted_is_found,
       a_budget_of_evaluations_is_kept_to_the_last_one,
       a_fitness_below_the_bar_may_be_any_below_it_and_only_evolution_has_a_bar,
       a_budget_of_seconds_ends_the_search_with_a_generation,

@@ -22,6 +22,8 @@ static Space example(void)
     return s;
 }
 
+static const Choices fixed = {1, {1}}, several = {2, {0, 1}};
+
 TEST(a_sample_is_in_its_space_and_its_text_names_it)
 {
     Space s = example();
@@ -46,7 +48,7 @@ TEST(children_are_in_the_space_and_have_their_parents_genes)
     for (int i = 0; i < 1000; i++) {
         Genotype a = genotype_sample(&s, 0, 1, &rng), b = genotype_sample(&s, 0, 1, &rng);
         Genotype child = genotype_cross(&s, &a, &b, &rng), same = genotype_cross(&s, &a, &a, &rng);
-        Genotype mutant = genotype_mutate(&s, &a, 0.1, &rng), still = genotype_mutate(&s, &a, 0, &rng);
+        Genotype mutant = genotype_mutate(&s, &fixed, &a, 0.1, &rng), still = genotype_mutate(&s, &fixed, &a, 0, &rng);
         ck_assert(genotype_in_space(&s, &child));
         ck_assert(genotype_in_space(&s, &mutant));
         ck_assert(genotype_equal(&same, &a));
@@ -64,13 +66,73 @@ TEST(a_tenth_of_the_genes_is_drawn_again)
     Rng rng = rng_make(3, 0);
     int changed = 0, genes = 0;
     for (int i = 0; i < 4000; i++) {
-        Genotype a = genotype_largest(&s, 0, 0), m = genotype_mutate(&s, &a, 0.1, &rng);
+        Genotype a = genotype_largest(&s, 0, 0), m = genotype_mutate(&s, &fixed, &a, 0.1, &rng);
+        ck_assert_int_eq(m.resolution, 0);
         for (int t = 0; t < s.n_stages; t++)
             for (int d = 0; d < m.depth[t]; d++, genes++)
                 changed += m.kernel[t][d] != a.kernel[t][d];
     }
     double share = (double)changed / genes; /* 0.1 drawn, 2 of 3 draws differ */
     ck_assert_double_eq_tol(share, 0.1 * 2 / 3, 0.005);
+}
+END
+
+TEST(where_there_are_several_the_resolution_is_a_gene_like_the_others)
+{
+    Space s = example();
+    Rng rng = rng_make(4, 0);
+    int changed = 0, from_b = 0;
+    for (int i = 0; i < 4000; i++) {
+        Genotype a = genotype_sample(&s, 0, 0, &rng), b = genotype_sample(&s, 0, 1, &rng);
+        Genotype m = genotype_mutate(&s, &several, &a, 0.3, &rng);
+        Genotype still = genotype_mutate(&s, &several, &a, 0, &rng);
+        Genotype child = genotype_cross(&s, &a, &b, &rng);
+        ck_assert(genotype_in_space(&s, &m) && genotype_in_space(&s, &child));
+        ck_assert(genotype_equal(&still, &a));
+        ck_assert_int_eq(m.width, 0);
+        changed += m.resolution != a.resolution;
+        from_b += child.resolution == b.resolution;
+    }
+    ck_assert_double_eq_tol(changed / 4000.0, 0.3 / 2, 0.02); /* half of the draws differ */
+    ck_assert_double_eq_tol(from_b / 4000.0, 0.5, 0.03);
+}
+END
+
+/* What a run without the gene has always drawn. */
+TEST(of_one_resolution_no_draw_is_made)
+{
+    Space s = example();
+    Rng one = rng_make(5, 0), two = one;
+    Genotype a = genotype_largest(&s, 0, 1), b = genotype_smallest(&s, 0, 1);
+    Genotype same = genotype_mutate(&s, &fixed, &a, 0, &one);
+    for (int genes = 0; genes < 3 * (1 + 2 * 3); genes++) /* a number for each of 3 stages' genes */
+        rng_next(&two);
+    ck_assert(genotype_equal(&same, &a));
+    ck_assert_uint_eq(rng_next(&one), rng_next(&two));
+    genotype_cross(&s, &a, &b, &one);
+    ck_assert_int_eq(genotype_cross(&s, &b, &a, &one).resolution, 1);
+}
+END
+
+TEST(resolutions_near_another_are_nearest_in_pixels_and_fewest_first)
+{
+    Space s = {.n_resolutions = 6,
+               .resolution = {{64, 64}, {16, 16}, {48, 12}, {32, 32}, {28, 28}, {20, 20}}};
+    static const struct {
+        int resolution, n;
+        unsigned open;
+        Choices near;
+    } wanted[] = {{3, 1, ~0U, {1, {3}}},
+                  {3, 2, ~0U, {2, {4, 3}}},
+                  {3, 3, ~0U, {3, {2, 4, 3}}}, /* 576 of 1,024 pixels are nearer than 400 */
+                  {3, 3, 1 | 1 << 3 | 1 << 5, {3, {5, 3, 0}}},
+                  {0, 3, ~0U, {3, {4, 3, 0}}},
+                  {1, 2, 1 << 1, {1, {1}}}, /* no other is open */
+                  {4, 8, ~0U, {6, {1, 5, 2, 4, 3, 0}}}};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        Choices near = space_near(&s, wanted[i].resolution, wanted[i].n, wanted[i].open);
+        ck_assert_msg(memcmp(&near, &wanted[i].near, sizeof near) == 0, "case %zu", i);
+    }
 }
 END
 
@@ -117,4 +179,7 @@ END
 
 SUITE(genotype, a_sample_is_in_its_space_and_its_text_names_it,
       children_are_in_the_space_and_have_their_parents_genes, a_tenth_of_the_genes_is_drawn_again,
+      where_there_are_several_the_resolution_is_a_gene_like_the_others,
+      of_one_resolution_no_draw_is_made,
+      resolutions_near_another_are_nearest_in_pixels_and_fewest_first,
       a_wrong_text_is_refused_and_says_where, the_expanded_network_has_the_genotypes_shapes)

@@ -593,6 +593,9 @@ TEST(a_resolution_may_be_another)
                  "--json");
     ck_assert_int_eq(r->status, 0);
     HAS(r->out, "\"arena_resident_bytes\": 1280,");
+    r = RUN(net_path, "--schedule", "layerwise", "--resolution", "8x32", "--kernels", "small",
+            "--json");
+    HAS(r->out, "\"arena_resident_bytes\": 1280,"); /* as many pixels */
     remove_folder();
 }
 END
@@ -685,7 +688,8 @@ TEST(wrong_usage_is_said_in_one_line)
         {{"a.yaml", "--sram", "0"}, "--sram: '0' is no arena's size"},
         {{"a.yaml", "--sram", "16KiB", "--recompute", "5"}, "one budget at a time"},
         {{"a.yaml", "--schedule", "patch", "--front"}, "--front is for --schedule stream"},
-        {{"a.yaml", "--resolution", "0"}, "--resolution must be a whole number from 1"},
+        {{"a.yaml", "--resolution", "0"}, "--resolution: 0 is out of bounds, it must be 1 to 1024"},
+        {{"a.yaml", "--resolution", "8y8"}, "--resolution: '8y8' is not a size, like 3 or 10x4"},
         {{"a.yaml"}, "a.yaml: No such file"},
         {{"a.tflite"}, "a.tflite"},
         {{"Makefile"}, "Makefile: wants a NET.yaml, a MODEL.tflite, RUN:best or RUN:NUMBER"},

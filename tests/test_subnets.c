@@ -33,7 +33,7 @@ static void draw(const Supernet *s, bool sandwich, uint64_t seed, Net *net, int 
 {
     Rng rng = rng_make(seed, 0);
     memset(net, 0, sizeof *net * (size_t)n);
-    subnets_draw(s, &s->space, sandwich, &rng, net, n);
+    subnets_draw(s, &s->space, 0, sandwich, &rng, net, n);
 }
 
 TEST(random_subnets_are_those_of_the_space)
@@ -41,7 +41,7 @@ TEST(random_subnets_are_those_of_the_space)
     Space space = example();
     Supernet s;
     Net net[3];
-    supernet_init(&s, &space, 0, 0, CLASSES);
+    supernet_init(&s, &space, 0, &(Choices){1, {0}}, CLASSES);
     for (uint64_t seed = 0; seed < 50; seed++) {
         Rng rng = rng_make(seed, 0);
         draw(&s, false, seed, net, 3);
@@ -60,7 +60,7 @@ TEST(a_sandwich_begins_with_the_largest_and_ends_with_the_smallest)
     Space space = example();
     Supernet s;
     Net net[4];
-    supernet_init(&s, &space, 0, 0, CLASSES);
+    supernet_init(&s, &space, 0, &(Choices){1, {0}}, CLASSES);
     Genotype most = genotype_largest(&space, 0, 0), least = genotype_smallest(&space, 0, 0);
     Net largest = net_of(&space, &most), smallest = net_of(&space, &least);
     for (int n = 2; n <= 4; n++) {

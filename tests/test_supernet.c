@@ -36,7 +36,7 @@ TEST(the_largest_subnet_is_the_shared_network)
     Space space = example();
     Supernet s;
     Model m;
-    supernet_init(&s, &space, 0, 0, 5);
+    supernet_init(&s, &space, 0, &(Choices){1, {0}}, 5);
     Rng rng = rng_make(1, 0);
     fill(&s.shared, &rng);
     Genotype g = genotype_largest(&space, 0, 0);
@@ -67,7 +67,7 @@ TEST(a_subnet_has_the_centre_of_kernels_and_the_leading_channels)
 {
     Space space = example();
     Supernet s;
-    supernet_init(&s, &space, 0, 0, 5);
+    supernet_init(&s, &space, 0, &(Choices){1, {0}}, 5);
     Rng rng = rng_make(2, 0);
     fill(&s.shared, &rng);
     for (int n = 0; n < 30; n++) {
@@ -106,7 +106,7 @@ TEST(the_gradient_goes_back_where_the_weights_came_from)
 {
     Space space = example();
     Supernet s;
-    supernet_init(&s, &space, 0, 0, 5);
+    supernet_init(&s, &space, 0, &(Choices){1, {0}}, 5);
     Rng rng = rng_make(3, 0);
     for (int n = 0; n < 30; n++) {
         Genotype g = genotype_sample(&space, 0, 0, &rng);
@@ -134,7 +134,7 @@ TEST(sorted_channels_descend_and_compute_the_same)
     enum { IMAGES = 3, CLASSES = 5 };
     Space space = example();
     Supernet s;
-    supernet_init(&s, &space, 0, 0, CLASSES);
+    supernet_init(&s, &space, 0, &(Choices){1, {0}}, CLASSES);
     Rng rng = rng_make(4, 0);
     model_randomise(&s.shared, &rng);
     for (size_t i = 0; i < s.shared.n_stats; i++)

@@ -57,6 +57,32 @@ TEST(the_chosen_space_has_the_largest_mean_of_those_that_count)
 }
 END
 
+TEST(the_best_resolution_is_searched_with_the_nearest_that_count)
+{
+    static Sweep sweep;
+    Limits limits = {.sram = 288 * 1024, .flash = 960 * 1024};
+    SweepOptions o = options();
+    run(&limits, &o, &sweep);
+    ck_assert_int_eq(sweep.resolutions.n, 1);
+    ck_assert_int_eq(sweep.resolutions.value[0], sweep.row[sweep.best].resolution);
+    for (o.resolutions = 2; o.resolutions <= SPACE_MAX_CHOICES; o.resolutions++) {
+        run(&limits, &o, &sweep);
+        const SweepRow *best = &sweep.row[sweep.best];
+        int chosen = 0, count = 0;
+        for (int i = 0; i < sweep.n; i++) {
+            const SweepRow *row = &sweep.row[i];
+            bool counts = row->width == best->width && row->feasible >= 6;
+            ck_assert(!sweep_chose(&sweep, row) || counts);
+            chosen += sweep_chose(&sweep, row);
+            count += counts;
+        }
+        ck_assert(sweep_chose(&sweep, best));
+        ck_assert_int_eq(chosen, sweep.resolutions.n);
+        ck_assert_int_eq(chosen, count < o.resolutions ? count : o.resolutions);
+    }
+}
+END
+
 TEST(without_limits_everything_fits_and_the_largest_wins)
 {
     static Sweep sweep;
@@ -235,6 +261,7 @@ END
 
 SUITE(sweep, any_number_of_threads_finds_the_same,
       the_chosen_space_has_the_largest_mean_of_those_that_count,
+      the_best_resolution_is_searched_with_the_nearest_that_count,
       without_limits_everything_fits_and_the_largest_wins,
       mean_and_quantiles_are_those_of_the_fitting_samples, when_nothing_fits_there_is_no_best,
       of_equals_the_first_is_chosen, progress_is_told_after_each_space_whatever_the_threads,

@@ -10,8 +10,8 @@
 
 static Space example(void)
 {
-    Space s = {.name = "example", .in_c = 3, .divisor = 8, .n_widths = 1, .n_resolutions = 1,
-               .n_stages = 1, .width = {1}, .resolution = {{16, 16}}};
+    Space s = {.name = "example", .in_c = 3, .divisor = 8, .n_widths = 1, .n_resolutions = 2,
+               .n_stages = 1, .width = {1}, .resolution = {{16, 16}, {12, 10}}};
     s.stem.channels = 8;
     s.stem.kernel = square(3);
     s.stem.stride = square(2);
@@ -29,7 +29,8 @@ static TrainOptions options(int threads)
 }
 
 typedef struct {
-    Data data;
+    Data data, small; /* at 16x16, at 12x10 */
+    Dataset sizes[2]; /* of training, small first */
     int index[96];
     Supernet net;
     TrainState state;
@@ -41,9 +42,13 @@ static void bench_init(Bench *b, const TrainOptions *o)
                      .synthetic_train = 96, .synthetic_test = 10, .synthetic_classes = 4};
     Space space = example();
     ck_assert_msg(data_open(&b->data, &d) == 0, "%s", error_text());
+    d.h = 12, d.w = 10;
+    ck_assert_msg(data_open(&b->small, &d) == 0, "%s", error_text());
+    b->sizes[0] = b->small.train;
+    b->sizes[1] = b->data.train;
     for (int i = 0; i < 96; i++)
         b->index[i] = i;
-    supernet_init(&b->net, &space, 0, 0, 4);
+    supernet_init(&b->net, &space, 0, &(Choices){1, {0}}, 4);
     Rng rng = rng_make(5, 0);
     model_randomise(&b->net.shared, &rng);
     train_state_init(&b->state, &b->net.shared, o, 96);
@@ -54,6 +59,7 @@ static void bench_release(Bench *b)
     train_state_release(&b->state);
     supernet_release(&b->net);
     data_release(&b->data);
+    data_release(&b->small);
 }
 
 /* Bytes that are allocated now, by whichever allocator counts. */
@@ -77,6 +83,7 @@ typedef enum {
     DISTILL,
     SHRINKING,
     SHRINKING_AVERAGED,
+    ELASTIC,
     N_RECIPES
 } Recipe;
 
@@ -93,6 +100,15 @@ static TrainOptions recipe_options(Recipe recipe, int threads)
     return o;
 }
 
+/* On what the recipe trains. */
+static const Dataset *data_for(Bench *b, Recipe recipe)
+{
+    if (recipe != ELASTIC)
+        return &b->data.train;
+    b->net.resolutions = (Choices){2, {1, 0}};
+    return b->sizes;
+}
+
 static uint64_t trained(Recipe recipe, int threads)
 {
     Bench b;
@@ -102,8 +118,8 @@ static uint64_t trained(Recipe recipe, int threads)
     model_init(&teacher, &b.net.shared.net);
     model_copy(&teacher, &b.net.shared);
     o.teacher = recipe == TAUGHT ? &teacher : NULL;
-    ck_assert(train(&b.state, recipe < PLAIN ? NULL : &b.net, &b.data.train, b.index, 96, &o,
-                    NULL));
+    ck_assert(train(&b.state, recipe < PLAIN ? NULL : &b.net, data_for(&b, recipe), b.index, 96,
+                    &o, NULL));
     uint64_t hash = model_hash(&b.net.shared);
     model_release(&teacher);
     bench_release(&b);
@@ -150,7 +166,7 @@ TEST(what_training_allocates_is_what_was_predicted)
         if (o.average > 0)
             floats += m->n_params + m->n_stats;
         size_t there = floats * sizeof(float), before = allocated();
-        train(&b.state, supernet, &b.data.train, b.index, 96, &o, &hooks);
+        train(&b.state, supernet, data_for(&b, recipe), b.index, 96, &o, &hooks);
         double predicted = (double)(p.weights + p.batch + p.workspace - there);
         double share = (double)(taken - before) / predicted;
         ck_assert_msg(share < 1.01 && share > (supernet ? 0.5 : 0.99), "recipe %d: %.4f of %.0f bytes",
@@ -173,14 +189,14 @@ static uint64_t trained_in_parts(Recipe recipe, int stop)
     TrainOptions o = recipe_options(recipe, 2);
     TrainHooks hooks = {.ctx = &stop, .step = stop_soon};
     bench_init(&b, &o);
-    train(&b.state, recipe < PLAIN ? NULL : &b.net, &b.data.train, b.index, 96, &o, &hooks);
+    train(&b.state, recipe < PLAIN ? NULL : &b.net, data_for(&b, recipe), b.index, 96, &o, &hooks);
     void *saved = train_state_save(&b.state, &size);
     bench_release(&b);
     bench_init(&later, &o);
     ck_assert_msg(train_state_load(&later.state, saved, size) == 0, "%s", error_text());
     free(saved);
     ck_assert_int_eq(later.state.step, stop);
-    ck_assert(train(&later.state, recipe < PLAIN ? NULL : &later.net, &later.data.train,
+    ck_assert(train(&later.state, recipe < PLAIN ? NULL : &later.net, data_for(&later, recipe),
                     later.index, 96, &o, NULL));
     uint64_t hash = model_hash(&later.net.shared);
     bench_release(&later);
@@ -189,8 +205,8 @@ static uint64_t trained_in_parts(Recipe recipe, int stop)
 
 TEST(a_training_stopped_anywhere_goes_on_as_if_nothing_had_happened)
 {
-    const Recipe recipes[] = {SHRINKING, AVERAGED, SHRINKING_AVERAGED};
-    for (int i = 0; i < 3; i++) {
+    const Recipe recipes[] = {SHRINKING, AVERAGED, SHRINKING_AVERAGED, ELASTIC};
+    for (int i = 0; i < 4; i++) {
         uint64_t whole = trained(recipes[i], 2);
         for (int stop = 1 + i % 2; stop <= 9; stop += 2) /* of 9 steps */
             ck_assert_uint_eq(trained_in_parts(recipes[i], stop), whole);
@@ -279,6 +295,39 @@ TEST(a_checkpoint_without_a_mean_is_none_of_a_training_with_one)
     free(saved);
     bench_release(&without);
     bench_release(&with);
+}
+END
+
+/* Of one step, whose subnets are the largest and the smallest, at some of the resolutions. */
+static uint64_t after_a_step(const Choices *resolutions, const Dataset *sizes, uint64_t seed)
+{
+    Bench b;
+    TrainOptions o = recipe_options(SANDWICH, 1);
+    o.epochs = 1, o.batch = 96, o.subnets = 2, o.warm_up = 0, o.seed = seed;
+    bench_init(&b, &o);
+    b.net.resolutions = *resolutions;
+    ck_assert(train(&b.state, &b.net, sizes, b.index, 96, &o, NULL));
+    uint64_t hash = model_hash(&b.net.shared);
+    bench_release(&b);
+    return hash;
+}
+
+TEST(a_step_trains_all_its_subnets_at_one_resolution_and_each_has_its_turn)
+{
+    Bench b;
+    TrainOptions o = options(1);
+    int turns[2] = {0};
+    bench_init(&b, &o);
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        uint64_t small = after_a_step(&(Choices){1, {1}}, &b.sizes[0], seed);
+        uint64_t large = after_a_step(&(Choices){1, {0}}, &b.sizes[1], seed);
+        uint64_t drawn = after_a_step(&(Choices){2, {1, 0}}, b.sizes, seed);
+        ck_assert_uint_ne(small, large);
+        ck_assert(drawn == small || drawn == large);
+        turns[drawn == large]++;
+    }
+    ck_assert(turns[0] > 0 && turns[1] > 0);
+    bench_release(&b);
 }
 END
 
@@ -496,6 +545,7 @@ SUITE(train, weights_are_the_same_for_any_number_of_threads,
       an_average_is_of_the_steps_a_training_without_one_makes,
       channels_that_are_sorted_are_sorted_in_the_average,
       a_checkpoint_without_a_mean_is_none_of_a_training_with_one,
+      a_step_trains_all_its_subnets_at_one_resolution_and_each_has_its_turn,
       a_network_inside_wider_ones_of_no_weight_learns_as_it_does_alone,
       a_network_inside_wider_ones_is_the_same_for_any_number_of_threads,
       the_largest_subnet_teaches_the_others,
