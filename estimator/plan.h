@@ -52,6 +52,7 @@ typedef struct {
     X(BLOCK, "block")       /* an expansion, depthwise and projection, column by column      */   \
     X(CONV_PAIRS, "conv_pairs")           /* on pairs of int16, with scratch (runtime/tb.h)  */   \
     X(DEPTHWISE_PAIRS, "depthwise_pairs")                                                         \
+    X(DEPTHWISE_PLANES, "depthwise_planes") /* all rows at once, of whole tensors            */   \
     X(POINTWISE_PAIRS, "pointwise_pairs")
 
 enum {

@@ -90,11 +90,26 @@ static void pack_depthwise(const Layer *l, const int8_t *natural, int8_t *packed
     }
 }
 
+/* Row after row; at stride 2 each of an even number, so that pairs begin where words do. */
+static void pack_planes(const Layer *l, const int8_t *natural, int8_t *packed)
+{
+    uint32_t bytes = tb_depthwise_planes_weights(l->kw, l->sw, 1);
+    int row = l->sw == 1 ? l->kw : l->kw + 1, before = l->sw == 1 ? 0 : l->pad_left % 2;
+    memset(packed, 0, (size_t)bytes * l->in_c);
+    for (int c = 0; c < l->in_c; c++)
+        for (int y = 0; y < l->kh; y++)
+            for (int x = 0; x < l->kw; x++)
+                packed[c * (int)bytes + y * row + before + x] =
+                    natural[(y * l->kw + x) * l->in_c + c];
+}
+
 void constants_pack(const Layer *l, int kernel, const int8_t *natural, int8_t *packed)
 {
     assert(kernel >= N_OPS);
     if (kernel == STEP_DEPTHWISE_PAIRS)
         pack_depthwise(l, natural, packed);
+    else if (kernel == STEP_DEPTHWISE_PLANES)
+        pack_planes(l, natural, packed);
     else
         pack_channels(l, natural, packed);
 }

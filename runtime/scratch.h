@@ -97,6 +97,48 @@ static inline uint32_t tb_depthwise_pairs_scratch(uint32_t kh, uint32_t kw, uint
            4 * (1 + tb_depthwise_words(kh, kw, sw) + 4) + 16 * tiles + TB_RECORD_BYTES * records;
 }
 
+/* Of whole tensors one call makes all rows of a depthwise layer. It unpacks four channels into
+ * planes, each of some padded rows whose words are two columns; so many rows that they take about
+ * TB_PLANES_BYTES, the window's at least. Outputs begin in the half of a word that the code for their
+ * square is written for, and what a row's last tile is too long ends up in the next row. */
+enum { TB_PLANES_BYTES = 3072 };
+
+static inline int tb_depthwise_in_planes(uint32_t kh, uint32_t kw, uint32_t sh, uint32_t sw,
+                                         uint32_t pad_left, uint32_t out_w)
+{
+    return tb_depthwise_across(kh, kw, sw) && sh <= kh && out_w >= 3 &&
+           (sw == 2 || (pad_left + kw / 2) % 2 == 0);
+}
+
+/* Words of a plane's row; what the tiles read. */
+static inline uint32_t tb_planes_words(uint32_t k, uint32_t sw, uint32_t out_w)
+{
+    const uint32_t tiles = (out_w + 3) / 4;
+    return 2 * sw * (tiles - 1) + (sw == 1 ? (k + 5) / 4 * 2 : 3 + (k + 1) / 2);
+}
+
+/* Rows of output from the rows of input that are in a plane at a time. */
+static inline uint32_t tb_planes_block(uint32_t k, uint32_t sh, uint32_t words, uint32_t out_h)
+{
+    const uint32_t rows = TB_PLANES_BYTES / (16 * words), block = rows > k ? (rows - k) / sh + 1 : 1;
+    return block < out_h ? block : out_h;
+}
+
+/* Words of a channel's constants: its bias, its weights as pairs, and how its sums are scaled. */
+static inline uint32_t tb_planes_constants(uint32_t k, uint32_t sw)
+{
+    return 1 + (sw == 1 ? k * (k - 1) : k * (k + 1) / 2) + 4;
+}
+
+/* Constants and planes of four channels, and a row of outputs. */
+static inline uint32_t tb_depthwise_planes_scratch(uint32_t k, uint32_t sh, uint32_t sw,
+                                                   uint32_t out_h, uint32_t out_w)
+{
+    const uint32_t words = tb_planes_words(k, sw, out_w);
+    const uint32_t rows = (tb_planes_block(k, sh, words, out_h) - 1) * sh + k;
+    return 16 * (tb_planes_constants(k, sw) + rows * words) + (out_w + 3) / 4 * 4;
+}
+
 /* Packed weights of a convolution of so many taps: [pair of channels][pair of taps][4]. */
 static inline uint32_t tb_pairs_weights(uint32_t taps, uint32_t out_c)
 {
@@ -107,6 +149,12 @@ static inline uint32_t tb_depthwise_pairs_weights(uint32_t kh, uint32_t kw, uint
                                                   uint32_t c)
 {
     return (tb_depthwise_words(kh, kw, sw) + 1) / 2 * 4 * c;
+}
+
+/* A channel's rows one after the other; at stride 2 each is filled up to pairs. */
+static inline uint32_t tb_depthwise_planes_weights(uint32_t k, uint32_t sw, uint32_t c)
+{
+    return (k * (sw == 1 ? k : k + 1) + 3) / 4 * 4 * c;
 }
 
 /* The sums of a global pool that sees one row at a time. */

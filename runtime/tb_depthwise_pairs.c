@@ -8,12 +8,6 @@
  * instruction less for each output. */
 #include "tb_depthwise_tile.h"
 
-#ifdef __GNUC__
-#define TB_APART __attribute__((noinline))
-#else
-#define TB_APART
-#endif
-
 /* Neighbouring words of a plane: the first from the bytes at `at` in row a, and those of row b that
  * are as far in, or across the next pixel's; the others each a step further. A half of padding
  * stays where it is, for all words and channels. */

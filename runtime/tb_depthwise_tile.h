@@ -4,12 +4,18 @@
  * neighbouring words: each word is loaded once, and serves all sums it belongs to.
  * As assembly, since four sums, five weights and two words just fit into the
  * registers, and compilers spill; as C for cores without DSP. Weights are walked:
- * the pointer moves on. Private to tb_depthwise_pairs.c. */
+ * the pointer moves on. Private to the depthwise kernels. */
 #ifndef TB_DEPTHWISE_TILE_H
 #define TB_DEPTHWISE_TILE_H
 
 #include "scratch.h"
 #include "simd.h"
+
+#ifdef __GNUC__
+#define TB_APART __attribute__((noinline))
+#else
+#define TB_APART
+#endif
 
 /* Words of a plane lie in records: two of each of four channels, one after the other. */
 enum { TB_TILE = 4, TB_LANES = 4, TB_RECORD = TB_RECORD_BYTES / 4 };
