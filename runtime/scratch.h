@@ -101,7 +101,7 @@ static inline uint32_t tb_depthwise_pairs_scratch(uint32_t kh, uint32_t kw, uint
  * planes, each of some padded rows whose words are two columns; so many rows that they take about
  * TB_PLANES_BYTES, the window's at least. Outputs begin in the half of a word that the code for their
  * square is written for, and what a row's last tile is too long ends up in the next row. */
-enum { TB_PLANES_BYTES = 3072 };
+enum { TB_PLANES_BYTES = 3072, TB_PLANES_WALK = 10 };
 
 static inline int tb_depthwise_in_planes(uint32_t kh, uint32_t kw, uint32_t sh, uint32_t sw,
                                          uint32_t pad_left, uint32_t out_w)
@@ -127,7 +127,7 @@ static inline uint32_t tb_planes_block(uint32_t k, uint32_t sh, uint32_t words, 
 /* Words of a channel's constants: its bias, its weights as pairs, and how its sums are scaled. */
 static inline uint32_t tb_planes_constants(uint32_t k, uint32_t sw)
 {
-    return 1 + (sw == 1 ? k * (k - 1) : k * (k + 1) / 2) + 4;
+    return 1 + (sw == 1 ? k * (k - 1) : k * (k + 1) / 2) + TB_PLANES_WALK;
 }
 
 /* Constants and planes of four channels, and a row of outputs. */

@@ -26,6 +26,7 @@ typedef struct {
     int columns;         /* of the image that a row holds */
     int block;           /* rows of output while the plane's rows stay */
     int constants;       /* words of a channel's */
+    int weight_bytes;    /* of a channel, packed */
     int narrow;          /* the activation's range is narrower than an int8 */
     uint32_t padding;    /* four bytes of zero point */
     TbPair *weights;     /* [4][constants]: the bias, its pairs, and a TbPut */
@@ -33,16 +34,41 @@ typedef struct {
     int8_t *spare;       /* of a row of outputs, whole tiles */
 } Planes;
 
+/* What makes a channel's outputs, behind its weights, and on a core with assembly where it is: out,
+ * and the end of its row; from a row's end to the next row in the plane and in the output; bytes of
+ * a row; where to stop. */
+typedef struct {
+    TbPut put;
+#if TB_TILE_ASM
+    int8_t *out, *end;
+    int32_t x_step, out_step, out_row;
+    int8_t *last;
+#endif
+} Walk;
+
 /* Some rows of one channel. */
 typedef struct {
     const TbPair *x; /* the first row's first word */
-    const TbPair *w; /* the channel's constants */
+    TbPair *w;       /* the channel's constants */
     int8_t *out;
-    int rows, out_row; /* bytes from row to row of outputs */
-    int end;           /* bytes at which a row has ended */
+    int rows;
 } Part;
 
 /* ---- unpacking ---- */
+
+#if TB_TILE_ASM
+#define TB_PUT_WORDS /* of pixels r0 and r1 */                                                     \
+    "pkhbt r2, r0, r1, lsl #16\n"                                                                 \
+    "pkhtb r3, r1, r0, asr #16\n"                                                                 \
+    "sxtb16 r0, r2\n"                                                                             \
+    "sxtb16 r2, r2, ror #8\n"                                                                     \
+    "sxtb16 r1, r3\n"                                                                             \
+    "sxtb16 r3, r3, ror #8\n"                                                                     \
+    "str r0, [%[a]], #4\n"                                                                        \
+    "str r2, [%[b]], #4\n"                                                                        \
+    "str r1, [%[c]], #4\n"                                                                        \
+    "str r3, [%[d]], #4\n"
+#endif
 
 /* Four channels of two pixels, one word each. */
 TB_INLINE void put_words(TbPair *to, int lane, uint32_t a, uint32_t b)
@@ -54,94 +80,101 @@ TB_INLINE void put_words(TbPair *to, int lane, uint32_t a, uint32_t b)
     to[3 * lane] = tb_odd_bytes(high);
 }
 
-/* Four channels of n times four pixels, n > 0; lane: words between two channels' planes. */
-TB_INLINE void unpack_fours(TbPair *to, int lane, const int8_t *from, int step, int n)
+/* Four channels of n pixels, `step` bytes apart, the last alone with padding; lane: words between
+ * two channels' planes. */
+TB_INLINE void unpack_row(TbPair *to, int lane, const int8_t *from, int step, int n,
+                          uint32_t padding)
 {
 #if TB_TILE_ASM
     TbPair *b = to + lane, *c = b + lane, *d = c + lane;
-    __asm__ volatile("1: ldr r0, [%[from]]\n"
-                     "   ldr r1, [%[from], %[step]]\n"
-                     "   add %[from], %[from], %[step], lsl #1\n"
-                     "   ldr r2, [%[from]]\n"
-                     "   ldr r3, [%[from], %[step]]\n"
-                     "   add %[from], %[from], %[step], lsl #1\n"
-                     "   pkhbt r4, r0, r1, lsl #16\n"
-                     "   pkhtb r0, r1, r0, asr #16\n"
-                     "   pkhbt r5, r2, r3, lsl #16\n"
-                     "   pkhtb r1, r3, r2, asr #16\n"
-                     "   sxtb16 r2, r4\n"
-                     "   sxtb16 r3, r5\n"
-                     "   strd r2, r3, [%[a]], #8\n"
-                     "   sxtb16 r4, r4, ror #8\n"
-                     "   sxtb16 r5, r5, ror #8\n"
-                     "   strd r4, r5, [%[b]], #8\n"
-                     "   sxtb16 r2, r0\n"
-                     "   sxtb16 r3, r1\n"
-                     "   strd r2, r3, [%[c]], #8\n"
-                     "   sxtb16 r0, r0, ror #8\n"
-                     "   sxtb16 r1, r1, ror #8\n"
-                     "   subs %[n], %[n], #1\n"
-                     "   strd r0, r1, [%[d]], #8\n"
-                     "   bne 1b\n"
+    __asm__ volatile("subs %[n], %[n], #4\n"
+                     "blo 2f\n"
+                     "1: ldr r0, [%[from]]\n"
+                     "ldr r1, [%[from], %[step]]\n"
+                     "add %[from], %[from], %[step], lsl #1\n"
+                     "ldr r2, [%[from]]\n"
+                     "ldr r3, [%[from], %[step]]\n"
+                     "add %[from], %[from], %[step], lsl #1\n"
+                     "pkhbt r4, r0, r1, lsl #16\n"
+                     "pkhtb r0, r1, r0, asr #16\n"
+                     "pkhbt r5, r2, r3, lsl #16\n"
+                     "pkhtb r1, r3, r2, asr #16\n"
+                     "sxtb16 r2, r4\n"
+                     "sxtb16 r3, r5\n"
+                     "strd r2, r3, [%[a]], #8\n"
+                     "sxtb16 r4, r4, ror #8\n"
+                     "sxtb16 r5, r5, ror #8\n"
+                     "strd r4, r5, [%[b]], #8\n"
+                     "sxtb16 r2, r0\n"
+                     "sxtb16 r3, r1\n"
+                     "strd r2, r3, [%[c]], #8\n"
+                     "sxtb16 r0, r0, ror #8\n"
+                     "sxtb16 r1, r1, ror #8\n"
+                     "subs %[n], %[n], #4\n"
+                     "strd r0, r1, [%[d]], #8\n"
+                     "bhs 1b\n"
+                     "2: tst %[n], #2\n"
+                     "beq 3f\n"
+                     "ldr r0, [%[from]]\n"
+                     "ldr r1, [%[from], %[step]]\n"
+                     "add %[from], %[from], %[step], lsl #1\n" TB_PUT_WORDS
+                     "3: tst %[n], #1\n"
+                     "beq 4f\n"
+                     "ldr r0, [%[from]]\n"
+                     "ldr r1, %[padding]\n" TB_PUT_WORDS
+                     "4:\n"
                      : [from] "+r"(from), [a] "+r"(to), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d),
                        [n] "+r"(n)
-                     : [step] "r"(step)
+                     : [step] "r"(step), [padding] "m"(padding)
                      : "r0", "r1", "r2", "r3", "r4", "r5", "cc", "memory");
 #else
-    for (; n > 0; n--, to += 2, from += 4 * step) {
-        put_words(to, lane, tb_word(from), tb_word(from + step));
-        put_words(to + 1, lane, tb_word(from + 2 * step), tb_word(from + 3 * step));
-    }
+    for (; n > 1; n -= 2, from += 2 * step)
+        put_words(to++, lane, tb_word(from), tb_word(from + step));
+    if (n)
+        put_words(to, lane, tb_word(from), padding);
 #endif
 }
 
 /* Of a layer of fewer than four channels. */
-static TB_APART void unpack_few(const Planes *s, const int8_t *from, TbPair *to)
+static TB_APART void unpack_few(TbPair *to, int lane, const int8_t *from, int channels, int n,
+                                int8_t zero)
 {
-    const int channels = s->op->in_c, lane = s->rows * s->words;
     for (int c = 0; c < channels; c++)
-        for (int x = 0; x < s->columns; x += 2) {
+        for (int x = 0; x < n; x += 2) {
             const int8_t *p = from + x * channels + c;
-            to[c * lane + x / 2] = tb_pair(p[0], x + 1 < s->columns ? p[channels] : s->op->in_zero);
+            to[c * lane + x / 2] = tb_pair(p[0], x + 1 < n ? p[channels] : zero);
         }
 }
 
-/* Four channels of a row of the image; to: the word of its first two pixels. */
-static void unpack_row(const Planes *s, const int8_t *from, TbPair *to)
+static TB_APART void pad(TbPair *to, int n, uint32_t padding)
 {
-    const int step = s->op->in_c, lane = s->rows * s->words, fours = s->columns >> 2;
-    const int8_t *rest = from + 4 * fours * step;
-    if (step < TB_LANES) {
-        unpack_few(s, from, to);
-        return;
-    }
-    if (fours)
-        unpack_fours(to, lane, from, step, fours);
-    to += 2 * fours;
-    if (s->columns & 2) {
-        put_words(to++, lane, tb_word(rest), tb_word(rest + step));
-        rest += 2 * step;
-    }
-    if (s->columns & 1)
-        put_words(to, lane, tb_word(rest), s->padding);
-}
-
-static TB_APART void pad(const Planes *s, TbPair *to, int n)
-{
-    const TbPair pair = tb_even_bytes(s->padding);
+    const TbPair pair = tb_even_bytes(padding);
     for (int i = 0; i < n; i++)
         to[i] = pair;
 }
 
-/* The rows that the next outputs need too; n of them, `by` rows up. */
-static void move_up(const Planes *s, int by, int n)
+/* Padding for n rows of the planes from `first` on. */
+static void pad_rows(const Planes *s, int first, int n)
 {
     const int lane = s->rows * s->words;
+    for (int l = 0; n > 0 && l < TB_LANES; l++)
+        pad(s->planes + l * lane + first * s->words, n * s->words, s->padding);
+}
+
+/* The rows that the next outputs need too: the last n. */
+static TB_APART void move_up(const Planes *s, int n)
+{
+    typedef struct {
+        TbPair w[4];
+    } Four;
+    const int lane = s->rows * s->words, words = n * s->words;
     for (int l = 0; l < TB_LANES; l++) {
         TbPair *to = s->planes + l * lane;
-        const TbPair *from = to + by * s->words;
-        TB_UNROLL
-        for (int i = 0; i < n * s->words; i++)
+        const TbPair *from = to + lane - words;
+        int i = 0;
+        for (; i + 4 <= words; i += 4)
+            *(Four *)(to + i) = *(const Four *)(from + i);
+        for (; i < words; i++)
             to[i] = from[i];
     }
 }
@@ -149,71 +182,80 @@ static void move_up(const Planes *s, int by, int n)
 /* Rows [from, to) of the planes, the first of which is row y of the image, of four channels. */
 static TB_APART void unpack(const Planes *s, int channel, int y, int from, int to)
 {
-    const int lane = s->rows * s->words;
-    for (int i = from; i < to; i++) {
-        TbPair *row = s->planes + i * s->words;
-        if (y + i >= 0 && y + i < s->op->in_h)
-            unpack_row(s, s->in + (y + i) * s->in_row + channel, row + s->left);
-        else if (s->block < s->op->out_h) /* or nothing else has ever been there */
-            for (int l = 0; l < TB_LANES; l++)
-                pad(s, row + l * lane, s->words);
+    const int step = s->op->in_c, words = s->words, lane = s->rows * words, n = s->columns;
+    const int in_row = s->in_row, below = s->op->in_h - y; /* the first row below the image */
+    const int begin = from < -y ? (to < -y ? to : -y) : from, end = to < below ? to : below;
+    const int8_t *in = s->in + (y + begin) * in_row + channel;
+    TbPair *row = s->planes + begin * words + s->left;
+    const uint32_t padding = s->padding;
+    if (s->block < s->op->out_h) { /* or nothing else has ever been there */
+        pad_rows(s, from, begin - from);
+        pad_rows(s, end > from ? end : from, to - (end > from ? end : from));
     }
+    for (int i = begin; i < end; i++, in += in_row, row += words)
+        if (step >= TB_LANES)
+            unpack_row(row, lane, in, step, n, padding);
+        else
+            unpack_few(row, lane, in, step, n, s->op->in_zero);
 }
 
 /* ---- a channel's constants ---- */
 
-/* Of four weights the three pairs of neighbours, doubled or not. */
-TB_INLINE void put_neighbours(TbPair *to, const int8_t *w, int doubled)
+/* Four weights, doubled or not, as the even ones and the odd ones. */
+typedef struct {
+    TbPair even, odd;
+} Weights;
+
+TB_INLINE Weights four_weights(const int8_t *w, uint32_t doubled)
 {
-    const uint32_t four = tb_word(w), again = doubled ? four : 0;
-    const TbPair even = tb_add_even_bytes(tb_even_bytes(four), again);
-    const TbPair odd = tb_add_odd_bytes(tb_odd_bytes(four), again);
-    to[0] = tb_pair_lows(even, odd);
-    to[1] = tb_pair_low_high(odd, even);
-    to[2] = tb_pair_highs(even, odd);
+    const uint32_t four = tb_word(w), again = four & doubled;
+    Weights f = {tb_add_even_bytes(tb_even_bytes(four), again),
+                 tb_add_odd_bytes(tb_odd_bytes(four), again)};
+    return f;
 }
 
-/* Of k weights all pairs of neighbours, and of 3 one that the next row writes over. */
-TB_INLINE void put_weights(TbPair *to, const int8_t *w, int k, int stride, int doubled)
+/* Of four weights the three pairs of neighbours. */
+TB_INLINE void put_neighbours(TbPair *to, const int8_t *w, uint32_t doubled)
 {
-    if (stride == 1)
-        for (int y = 0; y < k; y++, to += k - 1, w += k) {
-            put_neighbours(to, w, doubled);
-            if (k > 3)
-                put_neighbours(to + k - 4, w + k - 4, doubled);
-        }
-    else
-        for (int i = 0; i < k * (k + 1); i += 4, to += 2, w += 4) {
-            const uint32_t four = tb_word(w), again = doubled ? four : 0;
-            const TbPair even = tb_add_even_bytes(tb_even_bytes(four), again);
-            const TbPair odd = tb_add_odd_bytes(tb_odd_bytes(four), again);
-            to[0] = tb_pair_lows(even, odd);
-            to[1] = tb_pair_highs(even, odd);
-        }
+    const Weights f = four_weights(w, doubled);
+    to[0] = tb_pair_lows(f.even, f.odd);
+    to[1] = tb_pair_low_high(f.odd, f.even);
+    to[2] = tb_pair_highs(f.even, f.odd);
 }
 
-TB_INLINE int is_quick(const TbOp *op, int channel)
+/* Of each row of k weights all pairs of neighbours, and of 3 one that the next writes over; at
+ * stride 2 pair after pair. */
+static TB_APART void put_weights(TbPair *to, const int8_t *w, int k, int stride, uint32_t doubled)
 {
-    return tb_is_quick(op->bias[channel], op->multiplier[channel], op->shift[channel]);
+    for (int y = 0; stride == 1 && y < k; y++, to += k - 1, w += k) {
+        put_neighbours(to, w, doubled);
+        if (k > 3)
+            put_neighbours(to + k - 4, w + k - 4, doubled);
+    }
+    for (int i = 0; stride == 2 && i < k * (k + 1); i += 4, to += 2, w += 4) {
+        const Weights f = four_weights(w, doubled);
+        to[0] = tb_pair_lows(f.even, f.odd);
+        to[1] = tb_pair_highs(f.even, f.odd);
+    }
 }
 
+TB_INLINE TbPut *put_of(const Planes *s, TbPair *w)
+{
+    return (TbPut *)(w + s->constants - TB_PLANES_WALK);
+}
+
+/* Afterwards its multiplier is 0 if its requantisation is not the quick one. */
 static TB_APART void prepare(const Planes *s, int channel, TbPair *w)
 {
     const TbOp *op = s->op;
-    const int k = op->kw, stride = op->sw, quick = is_quick(op, channel);
-    const int8_t *packed =
-        op->weights + channel * (int)tb_depthwise_planes_weights(op->kw, op->sw, 1);
-    TbPut *const put = (TbPut *)(w + s->constants) - 1;
-    w[0] = (uint32_t)op->bias[channel] << quick;
-    if (quick)
-        put_weights(w + 1, packed, k, stride, 1);
-    else
-        put_weights(w + 1, packed, k, stride, 0);
-    if (quick) {
-        const TbQuick q = tb_quick(op->multiplier[channel], op->shift[channel], op->out_zero);
-        put->multiplier = op->multiplier[channel], put->round = q.round, put->shift = q.shift;
-    }
-    put->out_c = op->out_c;
+    const int32_t bias = op->bias[channel], multiplier = op->multiplier[channel];
+    const int shift = op->shift[channel], quick = tb_is_quick(bias, multiplier, shift);
+    const TbQuick q = tb_quick(multiplier, shift, op->out_zero);
+    TbPut *const put = put_of(s, w);
+    w[0] = (uint32_t)bias << quick;
+    put_weights(w + 1, op->weights + channel * s->weight_bytes, op->kw, op->sw, -(uint32_t)quick);
+    put->multiplier = quick ? multiplier : 0;
+    put->round = q.round, put->shift = q.shift, put->out_c = op->out_c;
 }
 
 /* ---- sums ---- */
@@ -288,24 +330,58 @@ TB_INLINE int32_t sum_output(const TbPair *x, const TbPair *w, int words, int o,
 #define TB_MORE(row) TB_NEXT row(0, 1, 2)
 #define TB_MORE_2(row) TB_MORE(row) TB_MORE(row)
 
-/* The bias is in sum 3 until its turn comes. */
-#define TB_SQUARE(text)                                                                           \
-    __asm__ volatile("ldr %[s3], [%[w]], #4\n" text                                               \
+/* All tiles of some rows: w is behind the weights, at a Walk. The bias is in sum 3 until its turn
+ * comes; `back` takes x from a tile's last row to the next tile. */
+#define TB_SQUARE(rows, back)                                                                     \
+    __asm__ volatile("1: sub %[w], %[w], %[size]\n"                                               \
+                     "ldr %[s3], [%[w]], #4\n" rows                                               \
+                     "ldmia %[w], {r0, r1, r2, r3, r5}\n"                                         \
+                     TB_OUTPUT(0) "strb r4, [r5]\n"                                               \
+                     TB_OUTPUT(1) "strb r4, [r5, r3]\n"                                           \
+                     "add r5, r5, r3, lsl #1\n"                                                   \
+                     TB_OUTPUT(2) "strb r4, [r5]\n"                                               \
+                     TB_OUTPUT(3) "strb r4, [r5, r3]\n"                                           \
+                     "add r5, r5, r3, lsl #1\n"                                                   \
+                     "ldr r4, [%[w], #20]\n" back                                                 \
+                     "add %[x], %[x], %[tile]\n"                                                  \
+                     "cmp r5, r4\n"                                                               \
+                     "str r5, [%[w], #16]\n"                                                      \
+                     "blo 1b\n"                                                                   \
+                     "ldrd r0, r1, [%[w], #24]\n"                                                 \
+                     "ldrd r2, r3, [%[w], #32]\n"                                                 \
+                     "add r5, r5, r1\n"                                                           \
+                     "add r4, r4, r2\n"                                                           \
+                     "add %[x], %[x], r0\n"                                                       \
+                     "cmp r5, r3\n"                                                               \
+                     "strd r5, r4, [%[w], #16]\n"                                                 \
+                     "bne 1b\n"                                                                   \
                      : [s0] "=&r"(s0), [s1] "=&r"(s1), [s2] "=&r"(s2), [s3] "=&r"(s3),            \
                        [x] "+r"(x), [w] "+r"(w)                                                   \
-                     : [row] "r"(row)                                                             \
-                     : "r0", "r1", "r2", "r3", "r4", "r5", "memory")
-#define TB_SQUARE_3(row) TB_SQUARE(row(3, 3, 3) TB_MORE_2(row))
-#define TB_SQUARE_5(row) TB_SQUARE(row(3, 3, 3) TB_MORE_2(row) TB_MORE_2(row))
-#define TB_SQUARE_7(row) TB_SQUARE(row(3, 3, 3) TB_MORE_2(row) TB_MORE_2(row) TB_MORE_2(row))
+                     : [row] "r"(row), [size] "i"(4 * (1 + pairs)), [tile] "i"(8 * stride)        \
+                     : "r0", "r1", "r2", "r3", "r4", "r5", "cc", "memory")
+#define TB_BACK_2 "sub %[x], %[x], %[row], lsl #1\n"
+#define TB_BACK_4 "sub %[x], %[x], %[row], lsl #2\n"
+#define TB_SQUARE_3(row) TB_SQUARE(row(3, 3, 3) TB_MORE_2(row), TB_BACK_2)
+#define TB_SQUARE_5(row) TB_SQUARE(row(3, 3, 3) TB_MORE_2(row) TB_MORE_2(row), TB_BACK_4)
+#define TB_SQUARE_7(row)                                                                          \
+    TB_SQUARE(row(3, 3, 3) TB_MORE_2(row) TB_MORE_2(row) TB_MORE_2(row), TB_BACK_2 TB_BACK_4)
 #endif
 
-/* The sums of a tile; afterwards t->w is behind the weights. k, stride: constants. */
-TB_INLINE void sum_tile(TbTile *t, const TbPair *x, const TbPair *w, int words, int k, int stride)
+/* k, stride: constants. */
+TB_INLINE void make_part(const Planes *s, const Part *p, int k, int stride)
 {
+    const int pairs = k * (stride == 1 ? k - 1 : (k + 1) / 2);
+    const int tiles = (s->op->out_w + TB_TILE - 1) / TB_TILE, down = s->op->sh * s->words;
+    Walk *const walk = (Walk *)(p->w + 1 + pairs);
+    const int out_c = walk->put.out_c, out_row = s->op->out_w * out_c;
 #if TB_TILE_ASM
-    const int row = 4 * words;
+    const TbPair *x = p->x, *w = p->w + 1 + pairs;
+    const int row = 4 * s->words;
     int32_t s0, s1, s2, s3;
+    walk->out = p->out, walk->end = p->out + out_row;
+    walk->last = p->out + p->rows * out_row;
+    walk->x_step = 4 * (down - tiles * 2 * stride);
+    walk->out_step = out_row - tiles * TB_TILE * out_c, walk->out_row = out_row;
     if (k == 3 && stride == 1)
         TB_SQUARE_3(TB_ROW_31);
     else if (k == 3)
@@ -318,30 +394,14 @@ TB_INLINE void sum_tile(TbTile *t, const TbPair *x, const TbPair *w, int words, 
         TB_SQUARE_7(TB_ROW_71);
     else
         TB_SQUARE_7(TB_ROW_72);
-    t->s[0] = s0, t->s[1] = s1, t->s[2] = s2, t->s[3] = s3;
-    t->w = w;
 #else
-    for (int o = 0; o < TB_TILE; o++)
-        t->s[o] = sum_output(x, w, words, o, k, stride);
-    t->w = w + 1 + k * (stride == 1 ? k - 1 : (k + 1) / 2);
+    for (int y = 0; y < p->rows; y++)
+        for (int i = 0; i < tiles * TB_TILE; i++) {
+            const TbPair *x = p->x + y * down + i / TB_TILE * 2 * stride;
+            const int32_t sum = sum_output(x, p->w, s->words, i % TB_TILE, k, stride);
+            p->out[y * out_row + i * out_c] = tb_put_one(sum, &walk->put);
+        }
 #endif
-}
-
-/* k, stride: constants. */
-TB_INLINE void make_part(const Planes *s, const Part *p, int k, int stride)
-{
-    const TbPair *row = p->x;
-    int8_t *first = p->out;
-    for (int y = 0; y < p->rows; y++, row += s->op->sh * s->words, first += p->out_row) {
-        int8_t *out = first, *const end = first + p->end;
-        const TbPair *x = row;
-        do {
-            TbTile t;
-            sum_tile(&t, x, p->w, s->words, k, stride);
-            out = tb_tile_put(&t, out);
-            x += 2 * stride;
-        } while (out < end);
-    }
 }
 
 static TB_APART void make_3x3(const Planes *s, const Part *p)
@@ -412,17 +472,17 @@ static TB_APART void make_slowly(const Planes *s, const Part *p, int channel)
 }
 
 /* The last row of all, of whose last tile not all may be written: beside its place, and then there. */
-static TB_APART void make_last(const Planes *s, Part *p)
+static void make_last(const Planes *s, const Part *p)
 {
-    int8_t *const out = p->out, *const spare = s->spare;
-    TbPut *const put = (TbPut *)(p->w + s->constants) - 1;
-    const int out_c = s->op->out_c;
+    TbPut *const put = put_of(s, p->w);
+    const int out_c = s->op->out_c, n = s->op->out_w;
+    Part last = {p->x + p->rows * s->op->sh * s->words, p->w, s->spare, 1};
+    int8_t *to = p->out + p->rows * s->out_row;
     put->out_c = 1;
-    p->out = spare, p->rows = 1, p->end = s->op->out_w;
-    make(s, p);
+    make(s, &last);
     put->out_c = out_c;
-    for (int i = 0; i < s->op->out_w; i++)
-        out[i * out_c] = spare[i];
+    for (int i = 0; i < n; i++, to += out_c)
+        *to = s->spare[i];
 }
 
 static TB_APART void clamp(const TbOp *op, int8_t *out, int n)
@@ -432,28 +492,23 @@ static TB_APART void clamp(const TbOp *op, int8_t *out, int n)
 }
 
 /* Output rows [y, y + n) of a channel. */
-static void make_rows(const Planes *s, int channel, int lane, int y, int n)
+static TB_APART void make_rows(const Planes *s, int channel, int lane, int y, int n)
 {
     const TbOp *op = s->op;
     const int spills = op->out_w % TB_TILE && y + n == op->out_h;
-    int8_t *const out = s->out + y * s->out_row + channel;
-    Part p;
-    p.x = s->planes + lane * s->rows * s->words;
-    p.w = s->weights + lane * s->constants;
-    p.out = out, p.out_row = p.end = s->out_row, p.rows = n - spills;
-    if (!is_quick(op, channel)) {
-        p.rows = n;
+    Part p = {s->planes + lane * s->rows * s->words, s->weights + lane * s->constants,
+              s->out + y * s->out_row + channel, n};
+    if (put_of(s, p.w)->multiplier == 0) {
         make_slowly(s, &p, channel);
         return;
     }
+    p.rows -= spills;
     if (p.rows)
         make(s, &p);
-    if (spills) {
-        p.x += p.rows * op->sh * s->words, p.out += p.rows * s->out_row;
+    if (spills)
         make_last(s, &p);
-    }
     if (s->narrow)
-        clamp(op, out, n * op->out_w);
+        clamp(op, s->out + y * s->out_row + channel, n * op->out_w);
 }
 
 /* Channels [channel, channel + n), the last ones of the four from `first` on. */
@@ -466,7 +521,7 @@ static void make_channels(const Planes *s, int first, int channel, int n)
     for (int y = 0; y < op->out_h; y += s->block) {
         const int rows = op->out_h - y < s->block ? op->out_h - y : s->block;
         if (y > 0)
-            move_up(s, s->block * op->sh, kept);
+            move_up(s, kept);
         unpack(s, first, y * op->sh - op->pad_top, y > 0 ? kept : 0, (rows - 1) * op->sh + op->kh);
         for (int i = 0; i < n; i++)
             make_rows(s, channel + i, lane + i, y, rows);
@@ -487,12 +542,13 @@ void tb_depthwise_planes_rows(const TbOp *op, const TbRows *rows, void *scratch)
     s.left = (op->pad_left + 1) / 2;
     s.columns = s.words - s.left < (op->in_w + 1) / 2 ? 2 * (s.words - s.left) : op->in_w;
     s.constants = (int)tb_planes_constants(k, op->sw);
+    s.weight_bytes = (int)tb_depthwise_planes_weights(k, op->sw, 1);
     s.narrow = op->act_min > -128 || op->act_max < 127;
     s.padding = tb_four_bytes(op->in_zero);
     s.weights = (TbPair *)scratch;
     s.planes = s.weights + TB_LANES * s.constants;
     s.spare = (int8_t *)(s.planes + TB_LANES * s.rows * s.words);
-    pad(&s, s.planes, TB_LANES * s.rows * s.words);
+    pad(s.planes, TB_LANES * s.rows * s.words, s.padding);
     for (int channel = 0; channel < channels; channel += TB_LANES) {
         const int left = channels - channel, n = left < TB_LANES ? left : TB_LANES;
         make_channels(&s, channels < TB_LANES ? 0 : channel + n - TB_LANES, channel, n);

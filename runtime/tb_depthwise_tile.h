@@ -239,16 +239,19 @@ TB_INLINE int8_t tb_put_one(int32_t sum, const TbPut *p)
     return (int8_t)tb_saturate8(a >> p->shift);
 }
 
-/* Four outputs by the TbPut behind the weights; returns where the next one goes. */
-TB_INLINE int8_t *tb_tile_put(const TbTile *tile, int8_t *out)
-{
-    const TbPut *p = (const TbPut *)tile->w;
 #if TB_TILE_ASM
 #define TB_OUTPUT(s)                                                                              \
     "smmlar r4, %[s" #s "], r0, r1\n"                                                             \
     "add r4, r4, %[s" #s "], asr #31\n"                                                           \
     "asr r4, r4, r2\n"                                                                            \
     "ssat r4, #8, r4\n"
+#endif
+
+/* Four outputs by the TbPut behind the weights; returns where the next one goes. */
+TB_INLINE int8_t *tb_tile_put(const TbTile *tile, int8_t *out)
+{
+    const TbPut *p = (const TbPut *)tile->w;
+#if TB_TILE_ASM
     __asm__ volatile("ldmia %[p], {r0, r1, r2, r3}\n"
                      TB_OUTPUT(0) "strb r4, [%[out]]\n"
                      TB_OUTPUT(1) "strb r4, [%[out], r3]\n"
