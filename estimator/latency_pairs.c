@@ -67,3 +67,25 @@ void pairs_features(const Layer *l, int kernel, double rows, const PairsRow *row
     else
         tile_features(l, rows, row, features);
 }
+
+/* What a word that moves up costs of one that is unpacked, and the rest of a row of them; a row of
+ * outputs of a tile; and one that is made beside its place of a part. */
+#define MOVED 0.4
+#define ROW_WORDS 5
+#define ROW_TILES 0.3
+#define LAST_PART 2
+
+void planes_features(const Layer *l, double f[N_FEATURES])
+{
+    uint32_t k = l->kw, words = tb_planes_words(k, l->sw, l->out_w);
+    int block = (int)tb_planes_block(k, l->sh, words, l->out_h);
+    double blocks = (l->out_h + block - 1) / block, tiles = (double)((l->out_w + 3) / 4) * l->out_h;
+    double fours = (l->out_c + 3) / 4, c = l->out_c;
+    double loads = l->sw == 1 ? k / 2 + 2 : 4; /* of words and weights, a row of a tile */
+    f[FEATURE_CALL] = c * (blocks + LAST_PART * (l->out_w % 4 > 0));
+    f[FEATURE_ROW] = c * (3 + k * ((k + 2) / 4)); /* words of four weights */
+    f[FEATURE_PIXEL] = fours * l->in_h * ((l->in_w + 1) / 2 + ROW_WORDS) +
+                       fours * (blocks - 1) * (k - l->sh) * words * MOVED;
+    f[FEATURE_OUTPUT] = c * (tiles + ROW_TILES * l->out_h);
+    f[FEATURE_MAC] = c * tiles * k * (4 * ((k + 1) / 2) + loads);
+}

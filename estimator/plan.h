@@ -142,8 +142,12 @@ PlanSize plan_size(const Net *net, const Plan *plan);
 /* The same of a layer-by-layer plan, from the layers alone. */
 PlanSize plan_size_of_layers(const Net *net, const PlanOptions *options);
 
-/* The kernel of a layer: of pairs where there is one, unless only small ones are wanted. */
+/* The kernel of a layer whose rows flow: of pairs where there is one, unless only small ones are
+ * wanted; and of one that is alone on whole tensors, apart from each other or exactly the same. */
 int plan_kernel(const Layer *l, bool small);
+int plan_kernel_alone(const Layer *l, bool small);
+/* Of a layer-by-layer plan. */
+int plan_kernel_of_layers(const Net *net, const PlanOptions *options, int layer);
 /* Bytes of weights, or of a lookup's table, as that kernel wants them. */
 uint32_t plan_weights(const Layer *l, int kernel);
 

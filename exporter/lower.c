@@ -53,7 +53,7 @@ static void begin_segment(Lowering *x, int segment, int tile)
 static uint32_t add_op(Lowering *x, TbOp op, int step, int layer)
 {
     op.kernel = kernel_of[step];
-    op.block = op.block ? op.block : 1;
+    op.block = step == STEP_DEPTHWISE_PLANES ? TB_ALL_ROWS : op.block ? op.block : 1;
     x->out->op[x->n_ops] = op;
     x->out->op_from[x->n_ops] = (LoweredOp){(uint8_t)step, (int16_t)layer};
     x->out->segment[x->n_segments - 1].n++;

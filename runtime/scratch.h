@@ -130,13 +130,18 @@ static inline uint32_t tb_planes_constants(uint32_t k, uint32_t sw)
     return 1 + (sw == 1 ? k * (k - 1) : k * (k + 1) / 2) + TB_PLANES_WALK;
 }
 
-/* Constants and planes of four channels, and a row of outputs. */
+static inline uint32_t tb_planes_spare(uint32_t out_w)
+{
+    return out_w % 4 ? (out_w + 3) / 4 * 4 : 0;
+}
+
+/* Constants of four channels, a row of outputs that are no whole tiles, and planes. */
 static inline uint32_t tb_depthwise_planes_scratch(uint32_t k, uint32_t sh, uint32_t sw,
                                                    uint32_t out_h, uint32_t out_w)
 {
     const uint32_t words = tb_planes_words(k, sw, out_w);
     const uint32_t rows = (tb_planes_block(k, sh, words, out_h) - 1) * sh + k;
-    return 16 * (tb_planes_constants(k, sw) + rows * words) + (out_w + 3) / 4 * 4;
+    return 16 * (tb_planes_constants(k, sw) + rows * words) + tb_planes_spare(out_w);
 }
 
 /* Packed weights of a convolution of so many taps: [pair of channels][pair of taps][4]. */

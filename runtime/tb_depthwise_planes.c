@@ -30,8 +30,8 @@ typedef struct {
     int narrow;          /* the activation's range is narrower than an int8 */
     uint32_t padding;    /* four bytes of zero point */
     TbPair *weights;     /* [4][constants]: the bias, its pairs, and a TbPut */
-    TbPair *planes;      /* [4][rows][words] */
     int8_t *spare;       /* of a row of outputs, whole tiles */
+    TbPair *planes;      /* [4][rows][words] */
 } Planes;
 
 /* What makes a channel's outputs, behind its weights, and on a core with assembly where it is: out,
@@ -546,8 +546,8 @@ void tb_depthwise_planes_rows(const TbOp *op, const TbRows *rows, void *scratch)
     s.narrow = op->act_min > -128 || op->act_max < 127;
     s.padding = tb_four_bytes(op->in_zero);
     s.weights = (TbPair *)scratch;
-    s.planes = s.weights + TB_LANES * s.constants;
-    s.spare = (int8_t *)(s.planes + TB_LANES * s.rows * s.words);
+    s.spare = (int8_t *)(s.weights + TB_LANES * s.constants);
+    s.planes = (TbPair *)(void *)(s.spare + tb_planes_spare(op->out_w));
     pad(s.planes, TB_LANES * s.rows * s.words, s.padding);
     for (int channel = 0; channel < channels; channel += TB_LANES) {
         const int left = channels - channel, n = left < TB_LANES ? left : TB_LANES;
