@@ -146,6 +146,9 @@ PlanSize plan_size_of_layers(const Net *net, const PlanOptions *options);
  * wanted; and of one that is alone on whole tensors, apart from each other or exactly the same. */
 int plan_kernel(const Layer *l, bool small);
 int plan_kernel_alone(const Layer *l, bool small);
+/* Whether a depthwise on planes may write exactly over its input: of what it covers, its channel is
+ * in a plane by then. */
+bool plan_may_cover(const Layer *l);
 /* Of a layer-by-layer plan. */
 int plan_kernel_of_layers(const Net *net, const PlanOptions *options, int layer);
 /* Bytes of weights, or of a lookup's table, as that kernel wants them. */

@@ -286,6 +286,15 @@ static bool is_one_row(const Lowering *x, const Layer *l, const TbOp *op)
     return is_dense(in2, op->in_w, op->in_c) && may_write(out, in2, each);
 }
 
+/* All rows at once: on tensors without gaps, apart or of which each byte comes after the ones it
+ * follows from. */
+static bool may_make_all(const Lowering *x, const Layer *l, const TbOp *op)
+{
+    const TbTensor *in = &x->out->tensor[op->input], *out = &x->out->tensor[op->output];
+    return is_dense(in, op->in_w, op->in_c) && is_dense(out, op->out_w, op->out_c) && !op->back &&
+           may_write(out, in, plan_may_cover(l));
+}
+
 static uint32_t lower_layer(Lowering *x, const Pass *p, int i)
 {
     const Net *net = &x->q->net;
@@ -307,6 +316,7 @@ static uint32_t lower_layer(Lowering *x, const Pass *p, int i)
         op.in_w = op.out_w = (uint16_t)(op.in_h * op.in_w);
         op.in_h = op.out_h = 1;
     }
+    assert(x->plan->kernel[i] != STEP_DEPTHWISE_PLANES || may_make_all(x, l, &op));
     return add_op(x, op, x->plan->kernel[i], i);
 }
 

@@ -140,6 +140,25 @@ static inline bool is_for_planes(const TbOp *op)
            tb_depthwise_in_planes(op->kh, op->kw, op->sh, op->sw, op->pad_left, op->out_w);
 }
 
+/* Any layer that planes are for; its weights are yours to free. */
+static inline void draw_for_planes(Sample *s, Rng *rng)
+{
+    TbOp *op = &s->op;
+    draw_op(s, rng, tb_depthwise_row);
+    free(s->weights);
+    op->in_c = op->out_c = (uint16_t)between(rng, 1, rng_below(rng, 3) ? 9 : MOST_C);
+    do {
+        op->in_h = (uint16_t)between(rng, 1, 20);
+        op->in_w = (uint16_t)between(rng, 1, rng_below(rng, 4) ? 16 : 70);
+        draw_window(op, rng, 7);
+        op->kh = op->kw = (uint8_t)(3 + 2 * between(rng, 0, 2));
+        op->pad_top = (uint8_t)between(rng, 0, op->kh - 1);
+        op->pad_left = (uint8_t)between(rng, 0, op->kw - 1);
+    } while (!is_for_planes(op));
+    s->weights = draw_tensor(rng, (size_t)op->kh * op->kw * op->in_c);
+    op->weights = s->weights;
+}
+
 /* ---- writing cases ---- */
 
 static inline KernelCases kernel_cases_new(void)

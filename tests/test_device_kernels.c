@@ -50,6 +50,23 @@ static void add_family(Batch *b, Rng *rng, TbKernel *kernel, bool pairs)
     }
 }
 
+static void add_planes(Batch *b, Rng *rng)
+{
+    for (int i = 0; i < TIMES; i++) {
+        Sample s;
+        int32_t folded[MOST_C];
+        int8_t *packed;
+        draw_for_planes(&s, rng);
+        size_t n_out = (size_t)s.op.out_h * s.op.out_w * s.op.out_c;
+        int8_t *in = draw_tensor(rng, (size_t)s.op.in_h * s.op.in_w * s.op.in_c);
+        int8_t *expected = xmalloc(n_out);
+        slow_layer(&s.op, in, NULL, expected);
+        TbOp op = planes_op(&s.op, &packed, folded);
+        add(b, &op, in, NULL, expected);
+        free(packed), free(in), free(expected), free(s.weights);
+    }
+}
+
 /* A global pool, as the kernel that sums up rows does it. */
 static void add_sum_pools(Batch *b, Rng *rng)
 {
@@ -119,6 +136,7 @@ static void add_everything(Batch *b)
         add_family(b, &rng, with_pairs[i], true);
     for (size_t i = 0; i < sizeof single / sizeof *single; i++)
         add_family(b, &rng, single[i], false);
+    add_planes(b, &rng);
     add_sum_pools(b, &rng);
     add_wide_pools(b, &rng);
     add_blocks(b, &rng);
