@@ -13,18 +13,17 @@
 
 void pairs_row_add(PairsRow *row, const Layer *l, int kernel, int w)
 {
-    uint32_t kh = l->kh, kw = l->kw, sw = l->sw;
+    uint32_t k = l->kw, sw = l->sw;
     row->calls++;
     row->tiles += (w + 3) / 4;
     row->shorts += w % 4 == 1 || w % 4 == 2;
     if (kernel != STEP_DEPTHWISE_PAIRS)
         return;
-    uint32_t most = tb_depthwise_tiles(kh, kw, sw, (uint32_t)w);
+    uint32_t most = tb_depthwise_tiles(k, sw, (uint32_t)w);
     for (uint32_t left = ((uint32_t)w + 3) / 4; left > 0;) {
         uint32_t tiles = left < most ? left : most;
-        row->words += 2 * tb_depthwise_planes(kh, kw, sw) * tb_depthwise_records(kw, sw, tiles);
-        if (tb_depthwise_across(kh, kw, sw))
-            row->words += 2 * tb_depthwise_across_records(kw, sw, tiles);
+        row->words += 2 * tb_depthwise_planes(k, sw) * tb_depthwise_records(k, sw, tiles);
+        row->words += 2 * tb_depthwise_across_records(k, sw, tiles);
         row->strips++;
         left -= tiles;
     }
@@ -50,13 +49,12 @@ static void tile_features(const Layer *l, double rows, const PairsRow *row, doub
 
 static void depthwise_features(const Layer *l, double rows, const PairsRow *row, double *f)
 {
-    double words = tb_depthwise_words(l->kh, l->kw, l->sw), c = l->out_c;
-    bool across = tb_depthwise_across(l->kh, l->kw, l->sw);
+    double words = tb_depthwise_words(l->kw, l->sw), c = l->out_c;
     f[FEATURE_CALL] = rows * row->strips * c;
     f[FEATURE_ROW] = rows * row->strips * c * words;
     f[FEATURE_PIXEL] = rows * row->words * c;
     f[FEATURE_OUTPUT] = rows * row->tiles * c;
-    f[FEATURE_MAC] = rows * row->tiles * c * 4 * (across ? (l->kh * l->kw + 1) / 2 : words);
+    f[FEATURE_MAC] = rows * row->tiles * c * 4 * ((l->kh * l->kw + 1) / 2);
 }
 
 void pairs_features(const Layer *l, int kernel, double rows, const PairsRow *row,

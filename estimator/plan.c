@@ -77,7 +77,7 @@ int plan_kernel(const Layer *l, bool small)
     if (l->op == OP_POINTWISE && l->in_c <= PAIRS_TAPS)
         return STEP_POINTWISE_PAIRS;
     if (l->op == OP_DEPTHWISE && l->out_c == l->in_c && l->out_w >= PAIRS_WIDTH &&
-        tb_depthwise_across(l->kh, l->kw, l->sw))
+        tb_depthwise_square(l->kh, l->kw, l->sw))
         return STEP_DEPTHWISE_PAIRS;
     return l->op;
 }
@@ -119,7 +119,7 @@ uint32_t plan_scratch(const Layer *l, int kernel, int out_w)
     case STEP_POINTWISE_PAIRS:
         return tb_pointwise_pairs_scratch(l->in_c);
     case STEP_DEPTHWISE_PAIRS:
-        return tb_depthwise_pairs_scratch(l->kh, l->kw, l->sw, (uint32_t)out_w);
+        return tb_depthwise_pairs_scratch(l->kw, l->sw, (uint32_t)out_w);
     case STEP_DEPTHWISE_PLANES:
         return tb_depthwise_planes_scratch(l->kw, l->sh, l->sw, l->out_h, l->out_w);
     default:
@@ -134,7 +134,7 @@ uint32_t plan_weights(const Layer *l, int kernel)
     case STEP_POINTWISE_PAIRS:
         return tb_pairs_weights((uint32_t)l->kh * l->kw * l->in_c, l->out_c);
     case STEP_DEPTHWISE_PAIRS:
-        return plan_aligned(tb_depthwise_pairs_weights(l->kh, l->kw, l->sw, l->in_c));
+        return plan_aligned(tb_depthwise_pairs_weights(l->kw, l->sw, l->in_c));
     case STEP_DEPTHWISE_PLANES:
         return tb_depthwise_planes_weights(l->kw, l->sw, l->in_c);
     default:

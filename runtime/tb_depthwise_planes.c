@@ -136,7 +136,7 @@ TB_INLINE void unpack_row(TbPair *to, int lane, const int8_t *from, int step, in
 }
 
 /* Of a layer of fewer than four channels. */
-static TB_APART void unpack_few(TbPair *to, int lane, const int8_t *from, int channels, int n,
+static TB_APART void unpack_narrow(TbPair *to, int lane, const int8_t *from, int channels, int n,
                                 int8_t zero)
 {
     for (int c = 0; c < channels; c++)
@@ -146,7 +146,7 @@ static TB_APART void unpack_few(TbPair *to, int lane, const int8_t *from, int ch
         }
 }
 
-static TB_APART void pad(TbPair *to, int n, uint32_t padding)
+static TB_APART void fill(TbPair *to, int n, uint32_t padding)
 {
     const TbPair pair = tb_even_bytes(padding);
     for (int i = 0; i < n; i++)
@@ -158,7 +158,7 @@ static void pad_rows(const Planes *s, int first, int n)
 {
     const int lane = s->rows * s->words;
     for (int l = 0; n > 0 && l < TB_LANES; l++)
-        pad(s->planes + l * lane + first * s->words, n * s->words, s->padding);
+        fill(s->planes + l * lane + first * s->words, n * s->words, s->padding);
 }
 
 /* The rows that the next outputs need too: the last n. */
@@ -180,7 +180,7 @@ static TB_APART void move_up(const Planes *s, int n)
 }
 
 /* Rows [from, to) of the planes, the first of which is row y of the image, of four channels. */
-static TB_APART void unpack(const Planes *s, int channel, int y, int from, int to)
+static TB_APART void unpack_rows(const Planes *s, int channel, int y, int from, int to)
 {
     const int step = s->op->in_c, words = s->words, lane = s->rows * words, n = s->columns;
     const int in_row = s->in_row, below = s->op->in_h - y; /* the first row below the image */
@@ -196,7 +196,7 @@ static TB_APART void unpack(const Planes *s, int channel, int y, int from, int t
         if (step >= TB_LANES)
             unpack_row(row, lane, in, step, n, padding);
         else
-            unpack_few(row, lane, in, step, n, s->op->in_zero);
+            unpack_narrow(row, lane, in, step, n, s->op->in_zero);
 }
 
 /* ---- a channel's constants ---- */
@@ -245,7 +245,7 @@ TB_INLINE TbPut *put_of(const Planes *s, TbPair *w)
 }
 
 /* Afterwards its multiplier is 0 if its requantisation is not the quick one. */
-static TB_APART void prepare(const Planes *s, int channel, TbPair *w)
+static TB_APART void prepare_channel(const Planes *s, int channel, TbPair *w)
 {
     const TbOp *op = s->op;
     const int32_t bias = op->bias[channel], multiplier = op->multiplier[channel];
@@ -485,12 +485,6 @@ static void make_last(const Planes *s, const Part *p)
         *to = s->spare[i];
 }
 
-static TB_APART void clamp(const TbOp *op, int8_t *out, int n)
-{
-    for (; n > 0; n--, out += op->out_c)
-        *out = tb_clamp(*out, op->act_min, op->act_max);
-}
-
 /* Output rows [y, y + n) of a channel. */
 static TB_APART void make_rows(const Planes *s, int channel, int lane, int y, int n)
 {
@@ -508,7 +502,7 @@ static TB_APART void make_rows(const Planes *s, int channel, int lane, int y, in
     if (spills)
         make_last(s, &p);
     if (s->narrow)
-        clamp(op, s->out + y * s->out_row + channel, n * op->out_w);
+        tb_tile_clamp(op, s->out + y * s->out_row + channel, n * op->out_w);
 }
 
 /* Channels [channel, channel + n), the last ones of the four from `first` on. */
@@ -517,12 +511,12 @@ static void make_channels(const Planes *s, int first, int channel, int n)
     const TbOp *op = s->op;
     const int lane = channel - first, kept = op->kh - op->sh;
     for (int i = 0; i < n; i++)
-        prepare(s, channel + i, s->weights + (lane + i) * s->constants);
+        prepare_channel(s, channel + i, s->weights + (lane + i) * s->constants);
     for (int y = 0; y < op->out_h; y += s->block) {
         const int rows = op->out_h - y < s->block ? op->out_h - y : s->block;
         if (y > 0)
             move_up(s, kept);
-        unpack(s, first, y * op->sh - op->pad_top, y > 0 ? kept : 0, (rows - 1) * op->sh + op->kh);
+        unpack_rows(s, first, y * op->sh - op->pad_top, y > 0 ? kept : 0, (rows - 1) * op->sh + op->kh);
         for (int i = 0; i < n; i++)
             make_rows(s, channel + i, lane + i, y, rows);
     }
@@ -548,7 +542,7 @@ void tb_depthwise_planes_rows(const TbOp *op, const TbRows *rows, void *scratch)
     s.weights = (TbPair *)scratch;
     s.spare = (int8_t *)(s.weights + TB_LANES * s.constants);
     s.planes = (TbPair *)(void *)(s.spare + tb_planes_spare(op->out_w));
-    pad(s.planes, TB_LANES * s.rows * s.words, s.padding);
+    fill(s.planes, TB_LANES * s.rows * s.words, s.padding);
     for (int channel = 0; channel < channels; channel += TB_LANES) {
         const int left = channels - channel, n = left < TB_LANES ? left : TB_LANES;
         make_channels(&s, channels < TB_LANES ? 0 : channel + n - TB_LANES, channel, n);

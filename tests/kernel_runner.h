@@ -58,7 +58,7 @@ static inline uint32_t case_weights(const TbOp *op)
     if (op->kernel == tb_depthwise_row)
         return taps * out_c;
     if (op->kernel == tb_depthwise_pairs_row)
-        return tb_depthwise_pairs_weights(op->kh, op->kw, op->sw, out_c);
+        return tb_depthwise_pairs_weights(op->kw, op->sw, out_c);
     if (op->kernel == tb_depthwise_planes_rows)
         return tb_depthwise_planes_weights(op->kw, op->sw, out_c);
     if (is_pairs(op->kernel))
@@ -74,7 +74,7 @@ static __attribute__((noinline, unused)) uint32_t case_scratch(const TbOp *op)
     if (op->kernel == tb_pointwise_pairs_row)
         return tb_pointwise_pairs_scratch(op->in_c);
     if (op->kernel == tb_depthwise_pairs_row)
-        return tb_depthwise_pairs_scratch(op->kh, op->kw, op->sw, op->out_w);
+        return tb_depthwise_pairs_scratch(op->kw, op->sw, op->out_w);
     if (op->kernel == tb_depthwise_planes_rows)
         return tb_depthwise_planes_scratch(op->kw, op->sh, op->sw, op->out_h, op->out_w);
     if (op->kernel == tb_sum_pool_row)
@@ -140,8 +140,13 @@ static inline bool is_for_planes(const TbOp *op)
            tb_depthwise_in_planes(op->kh, op->kw, op->sh, op->sw, op->pad_left, op->out_w);
 }
 
-/* Any layer that planes are for; its weights are yours to free. */
-static inline void draw_for_planes(Sample *s, Rng *rng)
+static inline bool is_for_pairs(const TbOp *op)
+{
+    return op->in_c == op->out_c && tb_depthwise_square(op->kh, op->kw, op->sw);
+}
+
+/* Any depthwise layer that fits; its weights are yours to free. */
+static inline void draw_depthwise(Sample *s, Rng *rng, bool (*fits)(const TbOp *op))
 {
     TbOp *op = &s->op;
     draw_op(s, rng, tb_depthwise_row);
@@ -150,11 +155,9 @@ static inline void draw_for_planes(Sample *s, Rng *rng)
     do {
         op->in_h = (uint16_t)between(rng, 1, 20);
         op->in_w = (uint16_t)between(rng, 1, rng_below(rng, 4) ? 16 : 70);
-        draw_window(op, rng, 7);
         op->kh = op->kw = (uint8_t)(3 + 2 * between(rng, 0, 2));
-        op->pad_top = (uint8_t)between(rng, 0, op->kh - 1);
-        op->pad_left = (uint8_t)between(rng, 0, op->kw - 1);
-    } while (!is_for_planes(op));
+        draw_strides(op, rng);
+    } while (!fits(op));
     s->weights = draw_tensor(rng, (size_t)op->kh * op->kw * op->in_c);
     op->weights = s->weights;
 }

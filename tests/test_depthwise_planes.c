@@ -43,7 +43,7 @@ TEST(any_shape_equals_the_reference_apart_and_in_place)
     int covered = 0, in_blocks = 0;
     for (int i = 0; i < 2000; i++) {
         Sample s;
-        draw_for_planes(&s, &rng);
+        draw_depthwise(&s, &rng, is_for_planes);
         int8_t *in = draw_tensor(&rng, (size_t)s.op.in_h * s.op.in_w * s.op.in_c);
         planes_are_exact(&s.op, in, false, i);
         if (may_cover(&s.op))
