@@ -88,9 +88,10 @@ static bool pulls_image(const Net *net, const PlanOptions *o)
     return o->image_outside && net_last_reader(net, NET_IMAGE) == 0;
 }
 
+/* On three columns of pixels larger windows are mostly padding. */
 static bool fits_planes(const Layer *l)
 {
-    return l->op == OP_DEPTHWISE && l->out_c == l->in_c && l->pad_top < l->kh &&
+    return (l->out_w >= PAIRS_WIDTH || l->kw == 3) && l->op == OP_DEPTHWISE && l->out_c == l->in_c && l->pad_top < l->kh &&
            tb_depthwise_in_planes(l->kh, l->kw, l->sh, l->sw, l->pad_left, l->out_w);
 }
 

@@ -93,7 +93,7 @@ static inline uint32_t tb_depthwise_pairs_scratch(uint32_t k, uint32_t sw, uint3
  * planes, each of some padded rows whose words are two columns; so many rows that they take about
  * TB_PLANES_BYTES, the window's at least. Outputs begin in the half of a word that the code for their
  * square is written for, and what a row's last tile is too long ends up in the next row. */
-enum { TB_PLANES_BYTES = 3072, TB_PLANES_WALK = 10 };
+enum { TB_PLANES_BYTES = 4096, TB_PLANES_WALK = 12 };
 
 static inline int tb_depthwise_in_planes(uint32_t kh, uint32_t kw, uint32_t sh, uint32_t sw,
                                          uint32_t pad_left, uint32_t out_w)

@@ -271,7 +271,7 @@ TB_INLINE int8_t *tb_tile_put(const TbTile *tile, int8_t *out)
 }
 
 /* n outputs of a channel into the activation's range. */
-static inline TB_APART void tb_tile_clamp(const TbOp *op, int8_t *out, int n)
+TB_INLINE void tb_tile_clamp(const TbOp *op, int8_t *out, int n)
 {
     for (; n > 0; n--, out += op->out_c)
         *out = tb_clamp(*out, op->act_min, op->act_max);
