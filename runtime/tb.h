@@ -25,7 +25,7 @@ extern "C" {
 
 /* Raised by one whenever the tables below change their meaning or a kernel its speed: latency
  * models are fitted to one version and refused with another (`thimble calibrate`). */
-#define TB_VERSION 1
+#define TB_VERSION 2
 
 #define TB_ALIGN 4
 #define TB_MAX_ROWS 64    /* input rows one call may need: window rows <= TB_MAX_ROWS */
