@@ -10,7 +10,9 @@
  *     pointwise_pairs  a row's fours    the scales      gathered       pairs of        them
  *                                       looked at                      channels
  *     depthwise_pairs  channels of      their weights   words          tiles of a      dual
- *                      all strips       unpacked        unpacked       channel         multiply-adds */
+ *                      all strips       unpacked        unpacked       channel         multiply-adds
+ *     depthwise_planes parts of         weights of      words          the same        the same, and
+ *                      channels         all channels    unpacked                       loads */
 #ifndef LATENCY_PAIRS_H
 #define LATENCY_PAIRS_H
 
@@ -28,5 +30,7 @@ typedef struct {
 void pairs_row_add(PairsRow *row, const Layer *l, int kernel, int w);
 void pairs_features(const Layer *l, int kernel, double rows, const PairsRow *row,
                     double features[N_FEATURES]);
+/* Of all rows at once. */
+void planes_features(const Layer *l, double features[N_FEATURES]);
 
 #endif

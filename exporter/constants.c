@@ -60,19 +60,16 @@ static void add_pair(DepthwisePacker *p, int8_t low, int8_t high)
     p->n++;
 }
 
-/* Pairs of two rows, the columns in the order of their residue modulo the stride; where the last
- * row's lie across they are those from even columns, then those from odd ones. */
+/* Pairs of two rows, the columns in the order of their residue modulo the stride; and the last row's,
+ * those from even columns, then those from odd ones. */
 static void pack_depthwise_channel(DepthwisePacker *p)
 {
     const Layer *l = p->l;
-    bool across = tb_depthwise_across(l->kh, l->kw, l->sw);
     int last = l->kh - 1;
-    for (int y = 0; y < l->kh - across; y += 2)
+    for (int y = 0; y < last; y += 2)
         for (int residue = 0; residue < l->sw; residue++)
             for (int x = residue; x < l->kw; x += l->sw)
                 add_pair(p, tap_of(p, y, x), tap_of(p, y + 1, x));
-    if (!across)
-        return;
     for (int x = 0; x < l->kw - (l->sw == 1); x += 2)
         add_pair(p, tap_of(p, last, x), tap_of(p, last, x + 1));
     for (int x = 1; x < l->kw && l->sw == 1; x += 2)
@@ -81,13 +78,26 @@ static void pack_depthwise_channel(DepthwisePacker *p)
 
 static void pack_depthwise(const Layer *l, const int8_t *natural, int8_t *packed)
 {
-    uint32_t bytes = tb_depthwise_pairs_weights(l->kh, l->kw, l->sw, 1);
+    uint32_t bytes = tb_depthwise_pairs_weights(l->kw, l->sw, 1);
     memset(packed, 0, (size_t)bytes * l->in_c);
     for (int c = 0; c < l->in_c; c++) {
         DepthwisePacker p = {l, natural + c, packed + (size_t)c * bytes, 0};
         pack_depthwise_channel(&p);
-        assert(p.n == (int)tb_depthwise_words(l->kh, l->kw, l->sw));
+        assert(p.n == (int)tb_depthwise_words(l->kw, l->sw));
     }
+}
+
+/* Row after row; at stride 2 each of an even number, so that pairs begin where words do. */
+static void pack_planes(const Layer *l, const int8_t *natural, int8_t *packed)
+{
+    uint32_t bytes = tb_depthwise_planes_weights(l->kw, l->sw, 1);
+    int row = l->sw == 1 ? l->kw : l->kw + 1, before = l->sw == 1 ? 0 : l->pad_left % 2;
+    memset(packed, 0, (size_t)bytes * l->in_c);
+    for (int c = 0; c < l->in_c; c++)
+        for (int y = 0; y < l->kh; y++)
+            for (int x = 0; x < l->kw; x++)
+                packed[c * (int)bytes + y * row + before + x] =
+                    natural[(y * l->kw + x) * l->in_c + c];
 }
 
 void constants_pack(const Layer *l, int kernel, const int8_t *natural, int8_t *packed)
@@ -95,6 +105,8 @@ void constants_pack(const Layer *l, int kernel, const int8_t *natural, int8_t *p
     assert(kernel >= N_OPS);
     if (kernel == STEP_DEPTHWISE_PAIRS)
         pack_depthwise(l, natural, packed);
+    else if (kernel == STEP_DEPTHWISE_PLANES)
+        pack_planes(l, natural, packed);
     else
         pack_channels(l, natural, packed);
 }

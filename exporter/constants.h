@@ -12,7 +12,9 @@
  *                                   order of taps is that of runtime/tb_tile.h
  *     depthwise_pairs               [c][pairs / 2][4]: of rows 0 and 1, then of 2 and 3...; of two
  *                                   pairs the even and the odd bytes, as above; runtime/scratch.h
- *                                   says how many, pack_depthwise_channel() in which order */
+ *                                   says how many, pack_depthwise_channel() in which order
+ *     depthwise_planes              [c][kh][kw], of a channel a multiple of 4; at stride 2 rows are
+ *                                   one longer, by a zero where no column of a word's is */
 #ifndef CONSTANTS_H
 #define CONSTANTS_H
 

@@ -73,6 +73,7 @@ typedef struct {
     X(STEP_BLOCK, tb_block_rows)                                                                  \
     X(STEP_CONV_PAIRS, tb_conv_pairs_row)                                                         \
     X(STEP_DEPTHWISE_PAIRS, tb_depthwise_pairs_row)                                               \
+    X(STEP_DEPTHWISE_PLANES, tb_depthwise_planes_rows)                                            \
     X(STEP_POINTWISE_PAIRS, tb_pointwise_pairs_row)
 
 /* Allocates the tables, plan_size() entries each; lowered_release() frees them. -1 with

@@ -57,6 +57,8 @@ static const char *weights_shape(const Layer *l, int kernel)
 {
     if (kernel == STEP_DEPTHWISE_PAIRS)
         return "packed (tb_depthwise_pairs.c)";
+    if (kernel == STEP_DEPTHWISE_PLANES)
+        return "[c][kh][kw]";
     if (kernel >= N_OPS)
         return "[out_c / 2][taps / 2][4]";
     return l->op == OP_DEPTHWISE ? "[kh][kw][c]"

@@ -165,6 +165,17 @@ TB_INLINE TbPair tb_pair_highs(TbPair first, TbPair second)
 #endif
 }
 
+/* The low half of one, and the high half of the other. */
+TB_INLINE TbPair tb_pair_low_high(TbPair low, TbPair high)
+{
+#if TB_DSP
+    TB_DSP_2(p, "pkhbt %0, %1, %2", low, high);
+    return p;
+#else
+    return (low & 0xffffu) | (high & 0xffff0000u);
+#endif
+}
+
 /* sum + x.low * w.low + x.high * w.high */
 TB_INLINE int32_t tb_mac_pairs(TbPair x, TbPair w, int32_t sum)
 {

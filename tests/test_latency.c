@@ -221,8 +221,12 @@ static void count_pairs(const TbOp *op, int step, double *f)
     const Layer *l = &counting.net->layer[counting.lowered->op_from[op - counting.lowered->op].layer];
     PairsRow row = {0};
     double call[N_FEATURES];
-    pairs_row_add(&row, l, step, op->out_w);
-    pairs_features(l, step, 1, &row, call);
+    if (step == STEP_DEPTHWISE_PLANES) {
+        planes_features(l, call);
+    } else {
+        pairs_row_add(&row, l, step, op->out_w);
+        pairs_features(l, step, 1, &row, call);
+    }
     for (int i = 0; i < N_FEATURES; i++)
         f[i] += call[i];
 }
