@@ -94,6 +94,11 @@ uint32_t plan_scratch(const Layer *l, int kernel, int out_w)
     }
 }
 
+bool plan_packs_scales(int kernel)
+{
+    return kernel == STEP_CONV_PAIRS || kernel == STEP_POINTWISE_PAIRS;
+}
+
 uint32_t plan_weights(const Layer *l, int kernel)
 {
     switch (kernel) {

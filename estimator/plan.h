@@ -136,6 +136,7 @@ typedef struct {
     uint32_t n_ops, n_tensors, n_segments;
     uint32_t steps;   /* bit s is set when the kernel of operator or step s is used */
     uint32_t weights; /* bytes, every layer's a multiple of 4, as the kernels want them */
+    uint32_t scaled;  /* channels whose biases and scales are among these */
 } PlanSize;
 PlanSize plan_size(const Net *net, const Plan *plan);
 /* The same of a layer-by-layer plan, from the layers alone. */
@@ -143,6 +144,8 @@ PlanSize plan_size_of_layers(const Net *net, const PlanOptions *options);
 
 /* The kernel of a layer: of pairs where there is one, unless only small ones are wanted. */
 int plan_kernel(const Layer *l, bool small);
+/* Does that kernel have biases and scales among its weights? */
+bool plan_packs_scales(int kernel);
 /* Bytes of weights, or of a lookup's table, as that kernel wants them. */
 uint32_t plan_weights(const Layer *l, int kernel);
 

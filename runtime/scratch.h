@@ -97,10 +97,13 @@ static inline uint32_t tb_depthwise_pairs_scratch(uint32_t kh, uint32_t kw, uint
            4 * (1 + tb_depthwise_words(kh, kw, sw) + 4) + 16 * tiles + TB_RECORD_BYTES * records;
 }
 
-/* Packed weights of a convolution of so many taps: [pair of channels][pair of taps][4]. */
+/* Packed weights of a convolution of so many taps, with what its channels are scaled by: a word, and
+ * of each pair of channels [pair of taps][4] and biases, multipliers and shifts (tb_tile.h). */
+enum { TB_PAIRS_CONSTANTS = 20, TB_TILE_SHIFT = 64 };
+
 static inline uint32_t tb_pairs_weights(uint32_t taps, uint32_t out_c)
 {
-    return (out_c + 1) / 2 * ((taps + 1) / 2) * 4;
+    return 4 + (out_c + 1) / 2 * (TB_PAIRS_CONSTANTS + (taps + 1) / 2 * 4);
 }
 
 static inline uint32_t tb_depthwise_pairs_weights(uint32_t kh, uint32_t kw, uint32_t sw,

@@ -106,12 +106,15 @@ static inline TbOp pairs_op(const TbOp *natural, int8_t **packed, int32_t *folde
     l.kh = op.kh, l.kw = op.kw, l.sw = op.sw;
     op.kernel = apart ? tb_depthwise_pairs_row : conv ? tb_conv_pairs_row : tb_pointwise_pairs_row;
     *packed = xcalloc(case_weights(&op), 1);
+    const LayerConstants constants = {op.weights, op.bias, op.multiplier, op.shift, op.in_zero};
     constants_pack(&l, apart  ? STEP_DEPTHWISE_PAIRS
                        : conv ? STEP_CONV_PAIRS
                               : STEP_POINTWISE_PAIRS,
-                   natural->weights, *packed);
-    constants_fold(&l, natural->weights, natural->bias, op.in_zero, folded);
+                   &constants, *packed);
+    constants_fold(&l, &constants, folded);
     op.weights = *packed, op.bias = folded;
+    if (!apart)
+        op.bias = op.multiplier = NULL, op.shift = NULL;
     return op;
 }
 
