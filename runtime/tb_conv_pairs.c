@@ -34,11 +34,11 @@ TB_INLINE int padded_bytes(const TbOp *op)
 }
 
 /* Windows that are not all in the image are first put together, before the unpacked taps. */
-TB_INLINE void gather(const TbOp *op, const TbRows *rows, int x, int n, TbSpread spread, int pixels,
-                      TbWord *to)
+TB_INLINE void gather(const TbOp *op, const TbRows *rows, int x, int n, int pixels, TbWord *to)
 {
     const int in_c = op->in_c, kh = op->kh, taps = op->kw * in_c, fours = taps / 4;
     const int first = x * op->sw - op->pad_left, columns = (n - 1) * op->sw + op->kw;
+    const TbSpread spread = tb_tile_spread(n, op->sw * in_c);
     const int inside = first >= 0 && first + columns <= op->in_w;
     TbWord *left = to + kh * fours * 2 * pixels;
     int8_t *padded = (int8_t *)to - padded_bytes(op);
@@ -56,5 +56,5 @@ void tb_conv_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
     const int taps = op->kh * op->kw * op->in_c;
     TbWord *unpacked = (TbWord *)scratch + padded_bytes(op) / 4;
-    tb_tile_row(op, rows, unpacked, taps, op->sw * op->in_c, gather);
+    tb_tile_row(op, rows, unpacked, taps, gather);
 }

@@ -5,7 +5,7 @@
  * their own, three take one of four:
  *
  *     scratch   [pair of taps][1, 2 or 4 pixels]   a word each: two int16
- *     weights   a word: 1 when tb_tile_quick() can do all pairs of channels
+ *     weights   a word: 1 when all pairs of channels are quick
  *               [pair of channels], of channels a and b:
  *                   int32 bias a, bias b
  *                   [pair of taps] int16 256 * b + a of either tap
@@ -47,11 +47,12 @@ typedef struct {
     int8_t *out;                   /* the first pixel's */
     int32_t second, third, fourth; /* where the others are from there */
     int8_t *out_end;               /* out + channels */
-    const TbWord *x, *x_end;       /* unpacked taps */
+    TbWord *x, *x_end;             /* unpacked taps */
     const int8_t *weights;
     int32_t zero;                  /* 2 * out_zero + 1 */
     int32_t beyond;                /* bytes of a pair's weights that x_end is beyond their end */
     int pixels;                    /* 1, 2 or 4 */
+    int words;                     /* of weights: pairs of taps */
 } TbTile;
 
 /* The taps of four pixels. */
@@ -136,7 +137,7 @@ TB_INLINE void tb_tile_unpack_left(TbWord *left, int k, const TbTaps4 *from, int
  *
  * Four pixels: r4-r7 and r8-r11 are the sums of the even and the odd channel, r12 the weights, lr
  * the taps. Aligned, as ADR counts from a word's beginning and -O0 and -Os align to half-words. */
-__attribute__((aligned(4))) TB_APART void tb_tile_quick(const TbTile *tile)
+__attribute__((aligned(4))) TB_APART void tb_tile_four(const TbTile *tile)
 {
     register const TbTile *t __asm__("r0") = tile;
     __asm__ volatile(
@@ -404,74 +405,81 @@ __attribute__((aligned(4))) TB_APART void tb_tile_one(const TbTile *tile)
 
 /* ---- the same in C ------------------------------------------------------------------------- */
 
-/* One of two channels, as its constants lie among the weights. */
+/* Of two channels the constants that lie behind `words` words of weights. */
 typedef struct {
-    int32_t bias, multiplier, shift;
-} TbTileScale;
+    int32_t bias[2], multiplier[2], shift[2];
+} TbTileScales;
 
-TB_INLINE TbTileScale tb_tile_scale(const int8_t *weights, int words, int odd)
+TB_INLINE TbTileScales tb_tile_scales(const int8_t *weights, int words)
 {
     const int8_t *behind = weights + 8 + 4 * words;
-    const uint32_t shifts = tb_word(behind + 8);
-    const TbTileScale s = {(int32_t)tb_word(weights + 4 * odd),
-                           (int32_t)(tb_word(behind + 4 * odd) >> 1),
-                           odd ? tb_high(shifts) : tb_low(shifts)};
+    const int32_t a = (int32_t)tb_word(weights), b = (int32_t)tb_word(weights + 4);
+    const TbPair shifts = tb_word(behind + 8);
+    const int quick = tb_low(shifts) > 0;
+    const TbTileScales s = {{a, quick ? (b - a) >> 8 : b},
+                            {(int32_t)(tb_word(behind) >> 1), (int32_t)(tb_word(behind + 4) >> 1)},
+                            {tb_low(shifts), tb_high(shifts)}};
     return s;
 }
 
-/* The weights of channel b in a word. */
-TB_INLINE TbPair tb_tile_odd_weights(uint32_t w)
+/* The sums of two channels of so many pixels. */
+TB_INLINE void tb_tile_sums(int32_t sum[2][TB_TILE], const TbTile *t, int pixels)
 {
-    const TbPair a = tb_even_bytes(w);
-    return tb_pair((int8_t)((tb_low(w) - tb_low(a)) >> 8), (int8_t)((tb_high(w) - tb_high(a)) >> 8));
-}
-
-/* An output of a quick channel. */
-TB_INLINE int8_t tb_tile_shifted(int32_t scaled, int32_t power, int32_t zero)
-{
-    scaled += scaled >> 31;
-    return (int8_t)tb_limit(((int32_t)(((int64_t)scaled * power) >> 16) + zero) >> 1, -128, 127);
-}
-
-/* One channel of a tile, whatever its scale. */
-TB_INLINE void tb_tile_channel(const TbOp *op, const TbTile *t, int8_t *out, int words, int odd)
-{
-    const TbRequant r = tb_requant(op);
-    const int32_t to[TB_TILE] = {0, t->second, t->third, t->fourth};
-    TbTileScale s = tb_tile_scale(t->weights, words, odd);
-    if (odd && s.shift > 0)
-        s.bias = (s.bias - (int32_t)tb_word(t->weights)) >> 8;
-    for (int i = t->pixels - 1; i >= 0; i--) {
-        int32_t sum = s.bias;
-        for (int k = 0; k < words; k++) {
-            const uint32_t w = tb_word(t->weights + 8 + 4 * k);
-            const TbPair pair = odd ? tb_tile_odd_weights(w) : tb_even_bytes(w);
-            sum = tb_mac_pairs(t->x[k * t->pixels + i], pair, sum);
+    const int8_t *weights = t->weights + 8;
+    const TbWord *x = t->x, *const end = x + t->words * pixels;
+    for (; x < end; x += pixels, weights += 4) {
+        const uint32_t w = tb_word(weights);
+        const TbPair a = tb_even_bytes(w), b = tb_odd_bytes(tb_less_pairs(w, a));
+        for (int i = 0; i < pixels; i++) {
+            sum[0][i] = tb_mac_pairs(x[i], a, sum[0][i]);
+            sum[1][i] = tb_mac_pairs(x[i], b, sum[1][i]);
         }
-        if (s.shift > 0)
-            out[to[i]] = tb_tile_shifted(tb_high_mul(sum, s.multiplier), s.shift, t->zero);
-        else
-            out[to[i]] = tb_moved(&r, tb_scale(sum, s.multiplier, s.shift + TB_TILE_SHIFT));
     }
 }
 
-/* Bytes of two channels' weights and constants. */
-TB_INLINE int tb_tile_bytes(int words)
+/* Of a quick channel, or of any. */
+TB_INLINE int8_t tb_tile_output(const TbRequant *r, int32_t sum, int32_t multiplier, int32_t shift)
 {
-    return TB_PAIRS_CONSTANTS + 4 * words;
+    if (shift <= 0)
+        return tb_moved(r, tb_scale(sum, multiplier, shift + TB_TILE_SHIFT));
+    const int32_t scaled = tb_high_mul(sum, multiplier);
+    const int64_t product = (int64_t)(scaled + (scaled >> 31)) * shift;
+    return tb_moved(r, ((int32_t)(product >> 16) + 1) >> 1);
+}
+
+/* One or two channels of a tile, whatever their scale. */
+TB_INLINE void tb_tile_general(const TbOp *op, const TbTile *t, int8_t *out, int n)
+{
+    const TbRequant r = tb_requant(op);
+    const TbTileScales s = tb_tile_scales(t->weights, t->words);
+    const int32_t to[TB_TILE] = {0, t->second, t->third, t->fourth};
+    int32_t sum[2][TB_TILE];
+    for (int i = 0; i < TB_TILE; i++)
+        sum[0][i] = s.bias[0], sum[1][i] = s.bias[1];
+    if (t->pixels == TB_TILE)
+        tb_tile_sums(sum, t, TB_TILE);
+    else
+        tb_tile_sums(sum, t, t->pixels);
+    for (int i = 0; i < t->pixels; i++)
+        for (int j = 0; j < n; j++)
+            out[to[i] + j] = tb_tile_output(&r, sum[j][i], s.multiplier[j], s.shift[j]);
+}
+
+/* Points to the weights of so many channels more. */
+TB_INLINE void tb_tile_next(TbTile *t, int channels)
+{
+    t->weights += channels / 2 * (TB_PAIRS_CONSTANTS + 4 * t->words);
 }
 
 /* Channels c and c + 1, or the last one alone. */
-TB_APART void tb_tile_pair(TbTile *t, const TbOp *op, int8_t *out, int c, int words)
+TB_APART void tb_tile_pair(TbTile *t, const TbOp *op, int8_t *out, int c)
 {
-    const int n = op->out_c - c < 2 ? 1 : 2;
-    for (int odd = 0; odd < n; odd++)
-        tb_tile_channel(op, t, out + c + odd, words, odd);
-    t->weights += tb_tile_bytes(words);
+    tb_tile_general(op, t, out + c, op->out_c - c < 2 ? 1 : 2);
+    tb_tile_next(t, 2);
 }
 
 /* An even number of channels that are all quick. */
-TB_INLINE void tb_tile_quickly(TbTile *t, int8_t *out, int channels, int words)
+TB_INLINE void tb_tile_quickly(TbTile *t, int8_t *out, int channels)
 {
 #if TB_DSP
     t->out = out, t->out_end = out + channels;
@@ -480,31 +488,31 @@ TB_INLINE void tb_tile_quickly(TbTile *t, int8_t *out, int channels, int words)
     else if (t->pixels == 2)
         tb_tile_two(t);
     else
-        tb_tile_quick(t);
+        tb_tile_four(t);
 #else
     (void)out;
 #endif
-    t->weights += channels / 2 * tb_tile_bytes(words);
+    tb_tile_next(t, channels);
 }
 
-TB_INLINE int tb_tile_is_quick(const int8_t *weights, int words)
+/* Are the next two channels quick? */
+TB_INLINE int tb_tile_is_quick(const TbTile *t)
 {
-    return TB_DSP && (int16_t)tb_word(weights + 8 + 4 * words + 8) > 0;
+    return TB_DSP && tb_low(tb_word(t->weights + 8 + 4 * t->words + 8)) > 0;
 }
 
 /* All channels. */
-TB_INLINE void tb_tile_channels(TbTile *t, const TbOp *op, int8_t *out, int words)
+TB_INLINE void tb_tile_channels(TbTile *t, const TbOp *op, int8_t *out)
 {
     const int pairs = op->out_c & ~1, all = TB_DSP && tb_word(op->weights) != 0 && pairs > 0;
-    int c = all ? pairs : 0;
     t->weights = op->weights + 4;
     if (all)
-        tb_tile_quickly(t, out, pairs, words);
-    for (; c < op->out_c; c += 2)
-        if (c < pairs && tb_tile_is_quick(t->weights, words))
-            tb_tile_quickly(t, out + c, 2, words);
+        tb_tile_quickly(t, out, pairs);
+    for (int c = all ? pairs : 0; c < op->out_c; c += 2)
+        if (c < pairs && tb_tile_is_quick(t))
+            tb_tile_quickly(t, out + c, 2);
         else
-            tb_tile_pair(t, op, out, c, words);
+            tb_tile_pair(t, op, out, c);
 }
 
 /* Activations narrower than an int8. */
@@ -530,43 +538,41 @@ TB_INLINE TbSpread tb_tile_spread(int n, int step)
     return s;
 }
 
-/* Unpacks the windows of output pixels [x, x + n), n <= TB_TILE, which are `spread` apart, for a
- * tile of so many pixels, a constant. */
-typedef void TbTileGather(const TbOp *op, const TbRows *rows, int x, int n, TbSpread spread,
-                          int pixels, TbWord *to);
+/* Unpacks the windows of output pixels [x, x + n) for a tile of so many pixels, a constant. */
+typedef void TbTileGather(const TbOp *op, const TbRows *rows, int x, int n, int pixels, TbWord *to);
 
-/* n pixels from x on, in a tile of so many, a constant. */
-TB_INLINE void tb_tile_make(TbTile *t, const TbOp *op, const TbRows *rows, int x, int n, int pixels,
-                            TbWord *scratch, int taps, int step, TbTileGather *gather)
+/* The tile of n pixels from x on; `pixels` is a constant. */
+TB_INLINE void tb_tile_unpack_windows(TbTile *t, const TbOp *op, const TbRows *rows, int x, int n,
+                                      int pixels, TbTileGather *gather)
 {
-    const int words = tb_tile_pairs(taps), padded = tb_tile_padded(words, pixels);
+    const int padded = tb_tile_padded(t->words, pixels);
     const TbSpread to = tb_tile_spread(n, op->out_c);
+    TbWord *scratch = t->x;
     t->second = to.second, t->third = to.third, t->fourth = to.fourth;
     t->pixels = pixels;
-    t->x_end = scratch + padded * pixels, t->beyond = (padded - words) * 4;
-    for (int i = words * pixels; i < padded * pixels; i++)
+    t->x_end = scratch + padded * pixels, t->beyond = (padded - t->words) * 4;
+    for (int i = t->words * pixels; i < padded * pixels; i++)
         scratch[i] = 0;
-    gather(op, rows, x, n, tb_tile_spread(n, step), pixels, scratch);
+    gather(op, rows, x, n, pixels, scratch);
 }
 
-/* A row of output. A window is `taps` long, the next one `step` bytes on in the input. */
-TB_INLINE void tb_tile_row(const TbOp *op, const TbRows *rows, TbWord *scratch, int taps, int step,
+/* A row of output, of windows of so many taps. */
+TB_INLINE void tb_tile_row(const TbOp *op, const TbRows *rows, TbWord *scratch, int taps,
                            TbTileGather *gather)
 {
-    const int out_c = op->out_c, out_w = op->out_w, words = tb_tile_pairs(taps);
+    const int out_c = op->out_c, out_w = op->out_w;
     int8_t *out = rows->out[0];
     TbTile t;
-    t.x = scratch;
-    t.zero = 2 * op->out_zero + 1;
+    t.x = scratch, t.words = tb_tile_pairs(taps), t.zero = 2 * op->out_zero + 1;
     for (int x = 0; x < out_w; x += TB_TILE, out += TB_TILE * out_c) {
         const int n = out_w - x < TB_TILE ? out_w - x : TB_TILE;
         if (n > 2)
-            tb_tile_make(&t, op, rows, x, n, TB_TILE, scratch, taps, step, gather);
+            tb_tile_unpack_windows(&t, op, rows, x, n, TB_TILE, gather);
         else if (n == 2)
-            tb_tile_make(&t, op, rows, x, n, 2, scratch, taps, step, gather);
+            tb_tile_unpack_windows(&t, op, rows, x, n, 2, gather);
         else
-            tb_tile_make(&t, op, rows, x, n, 1, scratch, taps, step, gather);
-        tb_tile_channels(&t, op, out, words);
+            tb_tile_unpack_windows(&t, op, rows, x, n, 1, gather);
+        tb_tile_channels(&t, op, out);
     }
     tb_tile_clamp(op, rows->out[0]);
 }
