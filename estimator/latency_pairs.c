@@ -2,21 +2,24 @@
 
 #include "runtime/scratch.h"
 
-/* Instructions of tb_tile.h's loops for four pixels and for two; of its requantisation with and
- * without the rounding of what is negative, which a zero point of -128 makes needless; and of a last
- * channel alone, which goes without assembly. */
-#define SHORT_LOOP (9.0 / 13)
-#define ROUNDS_AWAY (66.0 / 74)
+/* Instructions of tb_tile.h for tiles of two pixels and of one, to those for four: gathering four
+ * taps, a turn of the loop, and what stands around it for two channels; and that without the rounding
+ * of what is negative, which a zero point of -128 makes needless. A last channel alone goes without
+ * assembly. */
+static const struct {
+    double gather, loop, ends;
+} two = {12.0 / 21, 6.5 / 12.2, 37.0 / 59}, one = {7.0 / 21, 3.75 / 12.2, 24.0 / 59};
+
+#define ROUNDS_AWAY (51.0 / 59)
 #define ALONE 3
-/* A call looks at its channels' scales; at so many as long as at all the rest. */
-#define CALL_CHANNELS 400.0
 
 void pairs_row_add(PairsRow *row, const Layer *l, int kernel, int w)
 {
     uint32_t kh = l->kh, kw = l->kw, sw = l->sw;
     row->calls++;
     row->tiles += (w + 3) / 4;
-    row->shorts += w % 4 == 1 || w % 4 == 2;
+    row->twos += w % 4 == 2;
+    row->ones += w % 4 == 1;
     if (kernel != STEP_DEPTHWISE_PAIRS)
         return;
     uint32_t most = tb_depthwise_tiles(kh, kw, sw, (uint32_t)w);
@@ -36,16 +39,24 @@ static bool rounds_away(const Layer *l)
     return l->act == ACT_NONE;
 }
 
+/* Tiles of all sizes in units of those of four pixels. */
+static double tiles_of(const PairsRow *row, double of_two, double of_one)
+{
+    return row->tiles - (1 - of_two) * row->twos - (1 - of_one) * row->ones;
+}
+
 static void tile_features(const Layer *l, double rows, const PairsRow *row, double *f)
 {
     double taps = (double)l->kh * l->kw * l->in_c, pairs = (int)(taps + 1) / 2;
     double channels = l->out_c / 2 + ALONE * (l->out_c % 2);
-    double tiles = rows * row->tiles, shorts = rows * row->shorts;
-    f[FEATURE_CALL] = tiles * l->kh * (l->kw * l->in_c % 4);
-    f[FEATURE_ROW] = rows * row->calls * (1 + l->out_c / CALL_CHANNELS);
-    f[FEATURE_PIXEL] = tiles * taps;
-    f[FEATURE_OUTPUT] = tiles * channels * (rounds_away(l) ? 1 : ROUNDS_AWAY);
-    f[FEATURE_MAC] = (tiles - (1 - SHORT_LOOP) * shorts) * channels * pairs;
+    double around = tiles_of(row, two.ends, one.ends);
+    if (!rounds_away(l))
+        around -= (1 - ROUNDS_AWAY) * (row->tiles - row->twos - row->ones);
+    f[FEATURE_CALL] = rows * row->tiles * l->kh * (l->kw * l->in_c % 4);
+    f[FEATURE_ROW] = rows * row->calls;
+    f[FEATURE_PIXEL] = rows * tiles_of(row, two.gather, one.gather) * taps;
+    f[FEATURE_OUTPUT] = rows * around * channels;
+    f[FEATURE_MAC] = rows * tiles_of(row, two.loop, one.loop) * channels * pairs;
 }
 
 static void depthwise_features(const Layer *l, double rows, const PairsRow *row, double *f)

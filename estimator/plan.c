@@ -60,6 +60,12 @@ uint32_t plan_overlap(const Layer *l)
     return PACK_APART;
 }
 
+/* A dense layer after a global pool. */
+static bool is_point(const Layer *l)
+{
+    return l->op == OP_DENSE && l->in_h * l->in_w == 1;
+}
+
 /* Taps an output sums up in one go; the kernels of pairs count on no more (runtime/simd.h). Rows of
  * depthwise outputs that are shorter than a tile go faster tap by tap, without those outside:
  * 5x5 on 3x3 pixels takes 119k instructions of 144 channels, 156k on pairs. And so do windows other than
@@ -72,7 +78,7 @@ int plan_kernel(const Layer *l, bool small)
         return l->op;
     if (l->op == OP_CONV && l->kh * l->kw * l->in_c <= PAIRS_TAPS)
         return STEP_CONV_PAIRS;
-    if (l->op == OP_POINTWISE && l->in_c <= PAIRS_TAPS)
+    if ((l->op == OP_POINTWISE || is_point(l)) && l->in_c <= PAIRS_TAPS)
         return STEP_POINTWISE_PAIRS;
     if (l->op == OP_DEPTHWISE && l->out_c == l->in_c && l->out_w >= PAIRS_WIDTH &&
         tb_depthwise_across(l->kh, l->kw, l->sw))
@@ -86,7 +92,7 @@ uint32_t plan_scratch(const Layer *l, int kernel, int out_w)
     case STEP_CONV_PAIRS:
         return tb_conv_pairs_scratch(l->kh, l->kw, l->sw, l->in_c);
     case STEP_POINTWISE_PAIRS:
-        return tb_pointwise_pairs_scratch(l->in_c);
+        return is_point(l) ? tb_point_scratch(l->in_c) : tb_pointwise_pairs_scratch(l->in_c);
     case STEP_DEPTHWISE_PAIRS:
         return tb_depthwise_pairs_scratch(l->kh, l->kw, l->sw, (uint32_t)out_w);
     default:

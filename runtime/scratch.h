@@ -27,6 +27,12 @@ static inline uint32_t tb_pointwise_pairs_scratch(uint32_t in_c)
     return 16 * ((in_c + 1) / 2);
 }
 
+/* Of a dense layer, which is a pointwise one of one pixel. */
+static inline uint32_t tb_point_scratch(uint32_t in_c)
+{
+    return ((in_c + 1) / 2 + 3) / 4 * 16;
+}
+
 /* A depthwise layer walks one strip of outputs after the other, in tiles of four.
  * Of the strip's window rows it unpacks four channels into planes, one for two rows
  * and each residue of the columns modulo the stride; a word is a column's pair. A
