@@ -1,7 +1,6 @@
 /* latency_pairs.h - what the kernels of pairs do, for the latency model. Private to estimator/.
  *
- * They work in tiles of four pixels, a convolution at the end of a row also in those of two and of
- * one. It gathers a tile's taps once and then makes two channels of it at a time; a depthwise layer unpacks four channels
+ * They work in tiles of four pixels, a convolution at the end of a row also in smaller ones. It gathers a tile's taps once and then makes two channels of it at a time; a depthwise layer unpacks four channels
  * of a strip of tiles, and makes them channel by channel. The features, in the five
  * places of latency.h:
  *
@@ -19,7 +18,7 @@
 /* Of a row of output, all its strips or patches together. */
 typedef struct {
     double calls, tiles;
-    double twos, ones; /* tiles of so many pixels among a convolution's */
+    double ends[4]; /* tiles of a convolution: [0] those of four pixels, [1] to [3] smaller */
     double strips; /* a depthwise layer goes over */
     double words;  /* it unpacks of a channel */
 } PairsRow;

@@ -29,6 +29,7 @@ static const struct {
     {"tb_tile_four", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},
     {"tb_tile_one", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},
     {"tb_tile_pair", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},
+    {"tb_tile_three", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},
     {"tb_tile_two", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},
     {"pad", 1u << STEP_CONV_PAIRS},
     {"add_runs", 1u << STEP_DEPTHWISE_PAIRS},     {"clamp", 1u << STEP_DEPTHWISE_PAIRS},

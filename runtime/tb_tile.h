@@ -1,10 +1,9 @@
 /* tb_tile.h - a convolution in tiles of four pixels and two channels.
  *
  * The taps of a tile's pixels are unpacked to int16 once, into scratch, and then
- * serve all channels; of the last pixels of a row one or two have tiles of
- * their own, three take one of four:
+ * serve all channels; what is left of a row has a tile of one to three:
  *
- *     scratch   [pair of taps][1, 2 or 4 pixels]   a word each: two int16
+ *     scratch   [pair of taps][pixel]   a word each: two int16
  *     weights   a word: 1 when all pairs of channels are quick
  *               [pair of channels], of channels a and b:
  *                   int32 bias a, bias b
@@ -51,14 +50,9 @@ typedef struct {
     const int8_t *weights;
     int32_t zero;                  /* 2 * out_zero + 1 */
     int32_t beyond;                /* bytes of a pair's weights that x_end is beyond their end */
-    int pixels;                    /* 1, 2 or 4 */
+    int pixels;                    /* 1 to TB_TILE */
     int words;                     /* of weights: pairs of taps */
 } TbTile;
-
-/* The taps of four pixels. */
-typedef struct {
-    const int8_t *a, *b, *c, *d;
-} TbTaps4;
 
 TB_INLINE int tb_tile_pairs(int taps)
 {
@@ -82,12 +76,14 @@ TB_INLINE void tb_tile_put(TbWord **to, TbPair first, TbPair second)
 #endif
 }
 
-/* Unpacks `fours` times four taps of each pixel and steps over them. */
-TB_INLINE void tb_tile_unpack_four(TbWord **to, TbTaps4 *from, int fours)
+/* Unpacks so many times four taps of four pixels, `step` bytes apart, and steps over them. */
+TB_INLINE void tb_tile_unpack_four(TbWord **to, const int8_t *from, int step, int fours)
 {
-    for (; fours > 0; fours--, from->a += 4, from->b += 4, from->c += 4, from->d += 4) {
-        const uint32_t a = tb_word(from->a), b = tb_word(from->b);
-        const uint32_t c = tb_word(from->c), d = tb_word(from->d);
+    const int8_t *a_from = from, *b_from = a_from + step;
+    const int8_t *c_from = b_from + step, *d_from = c_from + step;
+    for (; fours > 0; fours--, a_from += 4, b_from += 4, c_from += 4, d_from += 4) {
+        const uint32_t a = tb_word(a_from), b = tb_word(b_from);
+        const uint32_t c = tb_word(c_from), d = tb_word(d_from);
         tb_tile_put(to, tb_even_bytes(a), tb_even_bytes(b));
         tb_tile_put(to, tb_even_bytes(c), tb_even_bytes(d));
         tb_tile_put(to, tb_odd_bytes(a), tb_odd_bytes(b));
@@ -95,38 +91,38 @@ TB_INLINE void tb_tile_unpack_four(TbWord **to, TbTaps4 *from, int fours)
     }
 }
 
-TB_INLINE void tb_tile_unpack(TbWord **to, TbTaps4 *from, int fours, int pixels)
+/* The same of any number of pixels. */
+TB_INLINE void tb_tile_unpack(TbWord **to, const int8_t *from, int step, int fours, int pixels)
 {
     if (pixels == TB_TILE) {
-        tb_tile_unpack_four(to, from, fours);
+        tb_tile_unpack_four(to, from, step, fours);
         return;
     }
-    for (; fours > 0; fours--, from->a += 4, from->b += 4) {
-        const uint32_t a = tb_word(from->a), b = tb_word(from->b);
-        if (pixels == 1) {
-            tb_tile_put(to, tb_even_bytes(a), tb_odd_bytes(a));
-        } else {
-            tb_tile_put(to, tb_even_bytes(a), tb_even_bytes(b));
-            tb_tile_put(to, tb_odd_bytes(a), tb_odd_bytes(b));
+    for (int i = 0; i < pixels; i++, from += step) {
+        const int8_t *taps = from;
+        TbWord *at = *to + i;
+        for (int k = 0; k < fours; k++, taps += 4) {
+            const uint32_t four = tb_word(taps);
+            at[0] = tb_even_bytes(four), at += pixels;
+            at[0] = tb_odd_bytes(four), at += pixels;
         }
     }
+    *to += 2 * fours * pixels;
 }
 
 /* Unpacks n taps more, from the kth on of those that are in plain order. The first of a pair is
  * put as a word, so that there is a second one in any case; of the last its weights are zeros. */
-TB_INLINE void tb_tile_unpack_left(TbWord *left, int k, const TbTaps4 *from, int n, int pixels)
+TB_INLINE void tb_tile_unpack_left(TbWord *left, int k, const int8_t *from, int step, int n,
+                                   int pixels)
 {
-    const int8_t *const of[] = {from->a, from->b, from->c, from->d};
-    for (int tap = 0; tap < n; tap++, k++) {
-        TbWord *to = left + k / 2 * pixels;
-        TbHalf *second = (TbHalf *)to + 1;
-        for (int i = 0; i < pixels; i++) {
-            const int32_t value = of[i][tap];
-            if (k % 2)
-                second[2 * i] = (TbHalf)value;
-            else
-                to[i] = (TbWord)value;
-        }
+    for (const int8_t *const end = from + n; from < end; from++, k++) {
+        TbWord *const to = left + k / 2 * pixels;
+        TbHalf *const second = (TbHalf *)to + 1;
+        const int8_t *tap = from;
+        for (int i = 0; i < pixels && k % 2; i++, tap += step)
+            second[2 * i] = *tap;
+        for (int i = 0; i < pixels && k % 2 == 0; i++, tap += step)
+            to[i] = (TbWord)(int32_t)*tap;
     }
 }
 
@@ -230,8 +226,8 @@ __attribute__((aligned(4))) TB_APART void tb_tile_four(const TbTile *tile)
         "ssat \\a, #8, \\a, asr #1    \n"
         ".endr                        \n"
         "ldm sp, {r0-r3, lr}          \n"
-        "strb r7, [r0, r3]            \n" /* backwards: where pixels are missing, the */
-        "strb r6, [r0, r2]            \n" /* others are in the same place */
+        "strb r7, [r0, r3]            \n"
+        "strb r6, [r0, r2]            \n"
         "strb r5, [r0, r1]            \n"
         "strb r4, [r0], #1            \n"
         "strb r11, [r0, r3]           \n"
@@ -247,6 +243,85 @@ __attribute__((aligned(4))) TB_APART void tb_tile_four(const TbTile *tile)
         ".endr                        \n"
         "6:                           \n"
         "add sp, sp, #40              \n"
+        "pop {r7}                     \n"
+        : "+r"(t)
+        :
+        : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc",
+          "memory");
+}
+
+/* Three pixels: r4-r6 and r7-r9 are their sums. Turns of eight pairs of taps. */
+__attribute__((aligned(4))) TB_APART void tb_tile_three(const TbTile *tile)
+{
+    register const TbTile *t __asm__("r0") = tile;
+    __asm__ volatile(
+        "push {r7}                    \n"
+        "ldm r0, {r1-r9}              \n"
+        "ldr r4, [r0, #44]            \n" /* words */
+        "mov r12, r8                  \n"
+        "mov r11, r7                  \n"
+        "rsb r4, r4, #0               \n"
+        "and r4, r4, #7               \n" /* of a turn skip so many at first */
+        "mov r8, #36                  \n"
+        "mul r4, r4, r8               \n"
+        "adr.w r8, 2f + 1             \n"
+        "add r8, r8, r4               \n"
+        "push {r1-r3, r5, r6, r8, r9} \n"
+
+        "1:                           \n"
+        "ldrd lr, r0, [sp, #16]       \n"
+        "ldrd r4, r7, [r12], #8       \n"
+        "mov r5, r4                   \n"
+        "mov r6, r4                   \n"
+        "mov r8, r7                   \n"
+        "mov r9, r7                   \n"
+        "bx r0                        \n"
+        ".p2align 2                   \n"
+        "2:                           \n"
+        ".rept 8                      \n"
+        "ldr r3, [r12], #4            \n"
+        "ldmia.w lr!, {r0-r2}         \n"
+        "sxtb16 r10, r3               \n"
+        "smlad r7, r0, r3, r7         \n"
+        "smlad r4, r0, r10, r4        \n"
+        "smlad r8, r1, r3, r8         \n"
+        "smlad r5, r1, r10, r5        \n"
+        "smlad r9, r2, r3, r9         \n"
+        "smlad r6, r2, r10, r6        \n"
+        ".endr                        \n"
+        "cmp lr, r11                  \n"
+        "bne.w 2b                     \n"
+
+        "ldrd r0, r1, [r12], #8       \n" /* multipliers */
+        "ldr lr, [r12], #4            \n" /* shifts */
+        "ldr r2, [sp, #24]            \n"
+        "sub r7, r7, r4               \n"
+        "sub r8, r8, r5               \n"
+        "sub r9, r9, r6               \n"
+        ".irp a, r4, r5, r6           \n"
+        "smmlar \\a, \\a, r0, \\a     \n"
+        "add \\a, \\a, \\a, asr #31   \n"
+        "smlawb \\a, \\a, lr, r2      \n"
+        "ssat \\a, #8, \\a, asr #1    \n"
+        ".endr                        \n"
+        ".irp a, r7, r8, r9           \n"
+        "asr \\a, \\a, #8             \n"
+        "smmlar \\a, \\a, r1, \\a     \n"
+        "add \\a, \\a, \\a, asr #31   \n"
+        "smlawt \\a, \\a, lr, r2      \n"
+        "ssat \\a, #8, \\a, asr #1    \n"
+        ".endr                        \n"
+        "ldm sp, {r0-r3}              \n"
+        "strb r6, [r0, r2]            \n"
+        "strb r5, [r0, r1]            \n"
+        "strb r4, [r0], #1            \n"
+        "strb r9, [r0, r2]            \n"
+        "strb r8, [r0, r1]            \n"
+        "strb r7, [r0], #1            \n"
+        "str r0, [sp]                 \n"
+        "cmp r0, r3                   \n"
+        "bne.w 1b                     \n"
+        "add sp, sp, #28              \n"
         "pop {r7}                     \n"
         : "+r"(t)
         :
@@ -487,6 +562,8 @@ TB_INLINE void tb_tile_quickly(TbTile *t, int8_t *out, int channels)
         tb_tile_one(t);
     else if (t->pixels == 2)
         tb_tile_two(t);
+    else if (t->pixels == 3)
+        tb_tile_three(t);
     else
         tb_tile_four(t);
 #else
@@ -524,36 +601,17 @@ TB_INLINE void tb_tile_clamp(const TbOp *op, int8_t *out)
         out[i] = tb_clamp(out[i], op->act_min, op->act_max);
 }
 
-/* From the first of n pixels to the other three, `step` bytes each. Beyond the last it stands for
- * those that are not there. */
-typedef struct {
-    int second, third, fourth;
-} TbSpread;
+/* Unpacks the windows of n output pixels from x on. */
+typedef void TbTileGather(const TbOp *op, const TbRows *rows, int x, int n, TbWord *to);
 
-TB_INLINE TbSpread tb_tile_spread(int n, int step)
+/* Makes ready for n pixels; what fills up their last turn of the loop is zeros. */
+TB_INLINE void tb_tile_begin(TbTile *t, int n)
 {
-    TbSpread s = {n > 1 ? step : 0, 0, 0};
-    s.third = n > 2 ? 2 * step : s.second;
-    s.fourth = n > 3 ? 3 * step : s.third;
-    return s;
-}
-
-/* Unpacks the windows of output pixels [x, x + n) for a tile of so many pixels, a constant. */
-typedef void TbTileGather(const TbOp *op, const TbRows *rows, int x, int n, int pixels, TbWord *to);
-
-/* The tile of n pixels from x on; `pixels` is a constant. */
-TB_INLINE void tb_tile_unpack_windows(TbTile *t, const TbOp *op, const TbRows *rows, int x, int n,
-                                      int pixels, TbTileGather *gather)
-{
-    const int padded = tb_tile_padded(t->words, pixels);
-    const TbSpread to = tb_tile_spread(n, op->out_c);
-    TbWord *scratch = t->x;
-    t->second = to.second, t->third = to.third, t->fourth = to.fourth;
-    t->pixels = pixels;
-    t->x_end = scratch + padded * pixels, t->beyond = (padded - t->words) * 4;
-    for (int i = t->words * pixels; i < padded * pixels; i++)
-        scratch[i] = 0;
-    gather(op, rows, x, n, pixels, scratch);
+    const int padded = tb_tile_padded(t->words, n);
+    t->pixels = n;
+    t->x_end = t->x + padded * n, t->beyond = (padded - t->words) * 4;
+    for (TbWord *word = t->x + t->words * n; word < t->x_end; word++)
+        *word = 0;
 }
 
 /* A row of output, of windows of so many taps. */
@@ -564,14 +622,11 @@ TB_INLINE void tb_tile_row(const TbOp *op, const TbRows *rows, TbWord *scratch, 
     int8_t *out = rows->out[0];
     TbTile t;
     t.x = scratch, t.words = tb_tile_pairs(taps), t.zero = 2 * op->out_zero + 1;
+    t.second = out_c, t.third = 2 * out_c, t.fourth = 3 * out_c;
     for (int x = 0; x < out_w; x += TB_TILE, out += TB_TILE * out_c) {
         const int n = out_w - x < TB_TILE ? out_w - x : TB_TILE;
-        if (n > 2)
-            tb_tile_unpack_windows(&t, op, rows, x, n, TB_TILE, gather);
-        else if (n == 2)
-            tb_tile_unpack_windows(&t, op, rows, x, n, 2, gather);
-        else
-            tb_tile_unpack_windows(&t, op, rows, x, n, 1, gather);
+        tb_tile_begin(&t, n);
+        gather(op, rows, x, n, scratch);
         tb_tile_channels(&t, op, out);
     }
     tb_tile_clamp(op, rows->out[0]);

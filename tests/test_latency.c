@@ -301,7 +301,7 @@ TEST(pairs_work_in_tiles_of_four)
     layer_features(&net.layer[1], STEP_POINTWISE_PAIRS, f);
     ck_assert_double_eq(f[FEATURE_ROW], 1);
     ck_assert_double_eq(f[FEATURE_CALL], 7 * 2);
-    ck_assert_double_eq_tol(f[FEATURE_PIXEL], (6 + 7.0 / 21) * 6, 1e-9); /* 25: the last has one */
+    ck_assert_double_eq_tol(f[FEATURE_PIXEL], (6 + 9.0 / 21) * 6, 1e-9); /* 25: the last has one */
     ck_assert_double_eq_tol(f[FEATURE_OUTPUT], (6 + 24.0 / 59) * 4, 1e-9);
     ck_assert_double_eq_tol(f[FEATURE_MAC], (6 + 3.75 / 12.2) * 4 * 3, 1e-9);
     layer_features(&net.layer[0], STEP_DEPTHWISE_PAIRS, f);
