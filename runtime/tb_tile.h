@@ -488,10 +488,10 @@ typedef struct {
 TB_INLINE TbTileScales tb_tile_scales(const int8_t *weights, int words)
 {
     const int8_t *behind = weights + 8 + 4 * words;
-    const int32_t a = (int32_t)tb_word(weights), b = (int32_t)tb_word(weights + 4);
+    const uint32_t a = tb_word(weights), b = tb_word(weights + 4);
     const TbPair shifts = tb_word(behind + 8);
     const int quick = tb_low(shifts) > 0;
-    const TbTileScales s = {{a, quick ? (b - a) >> 8 : b},
+    const TbTileScales s = {{(int32_t)a, quick ? (int32_t)(b - a) >> 8 : (int32_t)b},
                             {(int32_t)(tb_word(behind) >> 1), (int32_t)(tb_word(behind + 4) >> 1)},
                             {tb_low(shifts), tb_high(shifts)}};
     return s;

@@ -27,8 +27,33 @@ static void make_sums_large(Sample *s, Rng *rng)
     memset(s->weights, 0, (size_t)s->op.kh * s->op.kw * s->op.in_c * s->op.out_c);
 }
 
-/* Few and many taps, wide rows, zero points that cut all negatives off, all kinds of scales. */
-static void draw_tiles(Sample *s, Rng *rng, TbKernel *kernel)
+/* What the quick way can do, up to the largest sums: of every other channel they are 2^23. Unless the
+ * weights alone come close to that. */
+static bool make_quick(Sample *s, Rng *rng)
+{
+    const int taps = s->op.kh * s->op.kw * s->op.in_c;
+    int8_t *w = s->weights;
+    bool quick = true;
+    for (int c = 0; c < s->op.out_c; c++) {
+        int sum = 0, most = 0;
+        for (int k = 0; k < taps; k++, w++) {
+            *w = *w == -128 ? 127 : *w;
+            sum += *w, most += 128 * abs(*w);
+        }
+        const int room = (1 << (c % 2 ? 23 : 29)) - 1 - most;
+        quick = quick && room > 20000;
+        const int folded = rng_below(rng, 3) ? between(rng, -20000, 20000)
+                                             : between(rng, -1, 1) * room;
+        s->bias[c] = folded + s->op.in_zero * sum;
+        s->multiplier[c] = between(rng, 1 << 30, INT32_MAX);
+        s->shift[c] = (int8_t)-between(rng, 3, 17);
+    }
+    return quick;
+}
+
+/* Few and many taps, wide rows, zero points that cut all negatives off, all kinds of scales. Are
+ * all channels quick? */
+static bool draw_tiles(Sample *s, Rng *rng, TbKernel *kernel)
 {
     draw_op(s, rng, kernel);
     TbOp *op = &s->op;
@@ -46,8 +71,11 @@ static void draw_tiles(Sample *s, Rng *rng, TbKernel *kernel)
         make_one_general(s, rng);
     s->weights = draw_tensor(rng, (size_t)op->kh * op->kw * op->in_c * op->out_c);
     op->weights = s->weights;
-    if (rng_below(rng, 8) == 0)
+    if (rng_below(rng, 2))
+        return make_quick(s, rng);
+    if (rng_below(rng, 4) == 0)
         make_sums_large(s, rng);
+    return false;
 }
 
 static void layers_are_exact(TbKernel *kernel, int times)
@@ -187,11 +215,12 @@ static void add_layer(KernelCases *cases, Rng *rng, TbKernel *kernel)
     Sample s;
     int32_t folded[MOST_C];
     int8_t *packed;
-    draw_tiles(&s, rng, kernel);
+    const bool quick = draw_tiles(&s, rng, kernel);
     int8_t *in = draw_tensor(rng, (size_t)s.op.in_h * s.op.in_w * s.op.in_c);
     int8_t *expected = xmalloc((size_t)s.op.out_h * s.op.out_w * s.op.out_c);
     slow_layer(&s.op, in, NULL, expected);
     TbOp op = pairs_op(&s.op, &packed, folded);
+    ck_assert(!quick || word_at(packed, 0) == 1);
     kernel_cases_add(cases, &op, in, NULL, expected);
     free(in), free(expected), free(packed), free(s.weights);
 }
