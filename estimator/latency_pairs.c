@@ -2,21 +2,31 @@
 
 #include "runtime/scratch.h"
 
-/* Instructions of tb_tile.h's loops for four pixels and for two; of its requantisation with and
- * without the rounding of what is negative, which a zero point of -128 makes needless; and of a last
- * channel alone, which goes without assembly. */
-#define SHORT_LOOP (9.0 / 13)
-#define ROUNDS_AWAY (66.0 / 74)
+/* Instructions of tb_tile.h for tiles of four pixels, and of one to three: gathering four taps, a turn
+ * of the loop, and what stands around it for two channels; in units of the first. And that without
+ * the rounding of what is negative, which a zero point of -128 makes needless. A last channel alone
+ * goes without assembly. */
+typedef struct {
+    double gather, loop, around;
+} TileCost;
+
+static const TileCost cost[] = {
+    {1, 1, 1},
+    {9.0 / 21, 3.75 / 12.2, 24.0 / 59},
+    {17.0 / 21, 6.5 / 12.2, 37.0 / 59},
+    {24.0 / 21, 9.3 / 12.2, 53.0 / 59},
+};
+
+#define ROUNDS_AWAY (51.0 / 59)
 #define ALONE 3
-/* A call looks at its channels' scales; at so many as long as at all the rest. */
-#define CALL_CHANNELS 400.0
 
 void pairs_row_add(PairsRow *row, const Layer *l, int kernel, int w)
 {
     uint32_t k = l->kw, sw = l->sw;
     row->calls++;
     row->tiles += (w + 3) / 4;
-    row->shorts += w % 4 == 1 || w % 4 == 2;
+    row->ends[0] += w / 4;
+    row->ends[w % 4] += w % 4 > 0;
     if (kernel != STEP_DEPTHWISE_PAIRS)
         return;
     uint32_t most = tb_depthwise_tiles(k, sw, (uint32_t)w);
@@ -35,16 +45,27 @@ static bool rounds_away(const Layer *l)
     return l->act == ACT_NONE;
 }
 
+static TileCost tiles_of(const Layer *l, const PairsRow *row)
+{
+    TileCost sum = {0, 0, rounds_away(l) ? 0 : -(1 - ROUNDS_AWAY) * row->ends[0]};
+    for (int i = 0; i < 4; i++) {
+        sum.gather += cost[i].gather * row->ends[i];
+        sum.loop += cost[i].loop * row->ends[i];
+        sum.around += cost[i].around * row->ends[i];
+    }
+    return sum;
+}
+
 static void tile_features(const Layer *l, double rows, const PairsRow *row, double *f)
 {
     double taps = (double)l->kh * l->kw * l->in_c, pairs = (int)(taps + 1) / 2;
     double channels = l->out_c / 2 + ALONE * (l->out_c % 2);
-    double tiles = rows * row->tiles, shorts = rows * row->shorts;
-    f[FEATURE_CALL] = tiles * l->kh * (l->kw * l->in_c % 4);
-    f[FEATURE_ROW] = rows * row->calls * (1 + l->out_c / CALL_CHANNELS);
-    f[FEATURE_PIXEL] = tiles * taps;
-    f[FEATURE_OUTPUT] = tiles * channels * (rounds_away(l) ? 1 : ROUNDS_AWAY);
-    f[FEATURE_MAC] = (tiles - (1 - SHORT_LOOP) * shorts) * channels * pairs;
+    TileCost tiles = tiles_of(l, row);
+    f[FEATURE_CALL] = rows * row->tiles * l->kh * (l->kw * l->in_c % 4);
+    f[FEATURE_ROW] = rows * row->calls;
+    f[FEATURE_PIXEL] = rows * tiles.gather * taps;
+    f[FEATURE_OUTPUT] = rows * tiles.around * channels;
+    f[FEATURE_MAC] = rows * tiles.loop * channels * pairs;
 }
 
 static void depthwise_features(const Layer *l, double rows, const PairsRow *row, double *f)

@@ -62,6 +62,12 @@ uint32_t plan_overlap(const Layer *l, int kernel)
     return PACK_APART;
 }
 
+/* A dense layer after a global pool. */
+static bool is_point(const Layer *l)
+{
+    return l->op == OP_DENSE && l->in_h * l->in_w == 1;
+}
+
 /* Taps an output sums up in one go; the kernels of pairs count on no more (runtime/simd.h). Rows of
  * depthwise outputs that are shorter than a tile go faster tap by tap, without those outside:
  * 5x5 on 3x3 pixels takes 119k instructions of 144 channels, 156k on pairs; 7x7 on 3x3x320 272k, and
@@ -74,7 +80,7 @@ int plan_kernel(const Layer *l, bool small)
         return l->op;
     if (l->op == OP_CONV && l->kh * l->kw * l->in_c <= PAIRS_TAPS)
         return STEP_CONV_PAIRS;
-    if (l->op == OP_POINTWISE && l->in_c <= PAIRS_TAPS)
+    if ((l->op == OP_POINTWISE || is_point(l)) && l->in_c <= PAIRS_TAPS)
         return STEP_POINTWISE_PAIRS;
     if (l->op == OP_DEPTHWISE && l->out_c == l->in_c && l->out_w >= PAIRS_WIDTH &&
         tb_depthwise_square(l->kh, l->kw, l->sw))
@@ -118,7 +124,7 @@ uint32_t plan_scratch(const Layer *l, int kernel, int out_w)
     case STEP_CONV_PAIRS:
         return tb_conv_pairs_scratch(l->kh, l->kw, l->sw, l->in_c);
     case STEP_POINTWISE_PAIRS:
-        return tb_pointwise_pairs_scratch(l->in_c);
+        return is_point(l) ? tb_point_scratch(l->in_c) : tb_pointwise_pairs_scratch(l->in_c);
     case STEP_DEPTHWISE_PAIRS:
         return tb_depthwise_pairs_scratch(l->kw, l->sw, (uint32_t)out_w);
     case STEP_DEPTHWISE_PLANES:
@@ -126,6 +132,11 @@ uint32_t plan_scratch(const Layer *l, int kernel, int out_w)
     default:
         return 0;
     }
+}
+
+bool plan_packs_scales(int kernel)
+{
+    return kernel == STEP_CONV_PAIRS || kernel == STEP_POINTWISE_PAIRS;
 }
 
 uint32_t plan_weights(const Layer *l, int kernel)

@@ -137,6 +137,7 @@ typedef struct {
     uint32_t n_ops, n_tensors, n_segments;
     uint32_t steps;   /* bit s is set when the kernel of operator or step s is used */
     uint32_t weights; /* bytes, every layer's a multiple of 4, as the kernels want them */
+    uint32_t scaled;  /* channels whose biases and scales are among these */
 } PlanSize;
 PlanSize plan_size(const Net *net, const Plan *plan);
 /* The same of a layer-by-layer plan, from the layers alone. */
@@ -151,6 +152,8 @@ int plan_kernel_alone(const Layer *l, bool small);
 bool plan_may_cover(const Layer *l);
 /* Of a layer-by-layer plan. */
 int plan_kernel_of_layers(const Net *net, const PlanOptions *options, int layer);
+/* Does that kernel have biases and scales among its weights? */
+bool plan_packs_scales(int kernel);
 /* Bytes of weights, or of a lookup's table, as that kernel wants them. */
 uint32_t plan_weights(const Layer *l, int kernel);
 

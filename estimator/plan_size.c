@@ -305,14 +305,20 @@ static uint32_t step_of(int kernel)
     return 1u << (kernel == OP_GLOBAL_POOL ? OP_AVG_POOL : kernel); /* one kernel */
 }
 
+static void add_constants(PlanSize *size, const Layer *l, int kernel)
+{
+    size->weights += plan_weights(l, kernel);
+    size->scaled += plan_packs_scales(kernel) ? l->out_c : 0;
+}
+
 PlanSize plan_size_of_layers(const Net *net, const PlanOptions *o)
 {
     uint32_t n = net->n_layers, pulls = o->image_outside && net_last_reader(net, NET_IMAGE) == 0;
-    PlanSize size = {n + pulls, n + 1, n, pulls << STEP_INPUT, 0};
+    PlanSize size = {n + pulls, n + 1, n, pulls << STEP_INPUT, 0, 0};
     for (uint32_t i = 0; i < n; i++) {
         int kernel = plan_kernel_of_layers(net, o, (int)i);
         size.steps |= step_of(kernel);
-        size.weights += plan_weights(&net->layer[i], kernel);
+        add_constants(&size, &net->layer[i], kernel);
     }
     return size;
 }
@@ -355,7 +361,7 @@ static void add_segment(const Net *net, const Plan *plan, int segment, PlanSize 
         ops += plan->block[i] > 0;
         size->steps |= plan->block[i] ? 1u << STEP_BLOCK : 0;
         size->steps |= plan_sums(net, plan, i) ? 1u << STEP_SUM_POOL : step_of(plan->kernel[i]);
-        size->weights += plan_weights(&net->layer[i], plan->kernel[i]);
+        add_constants(size, &net->layer[i], plan->kernel[i]);
     }
     size->n_ops += tiles * ops;
     for (uint32_t tile = 0; tiles > 1 && tile < tiles; tile++)

@@ -26,8 +26,11 @@ static const struct {
     const char *name;
     uint32_t steps;
 } parts[] = {
-    {"tb_tile_quick", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},
+    {"tb_tile_four", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},
+    {"tb_tile_one", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},
     {"tb_tile_pair", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},
+    {"tb_tile_three", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},
+    {"tb_tile_two", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},
     {"pad", 1u << STEP_CONV_PAIRS},
     {"add_runs", 1u << STEP_DEPTHWISE_PAIRS},     {"prepare", 1u << STEP_DEPTHWISE_PAIRS},
     {"put_rest", 1u << STEP_DEPTHWISE_PAIRS},     {"put_slowly", 1u << STEP_DEPTHWISE_PAIRS},

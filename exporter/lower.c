@@ -427,7 +427,8 @@ static size_t packed_bytes(const Lowering *x, int i)
 {
     const Layer *l = &x->q->net.layer[i];
     bool pairs = x->plan->kernel[i] >= N_OPS;
-    return pairs ? plan_weights(l, x->plan->kernel[i]) + l->out_c * sizeof(int32_t) : 0;
+    size_t biases = plan_packs_scales(x->plan->kernel[i]) ? 0 : l->out_c * sizeof(int32_t);
+    return pairs ? plan_weights(l, x->plan->kernel[i]) + biases : 0;
 }
 
 static uint8_t *pack_constants(Lowering *x, int i, uint8_t *at)
@@ -436,10 +437,15 @@ static uint8_t *pack_constants(Lowering *x, int i, uint8_t *at)
     const QLayer *t = &x->q->layer[i];
     int kernel = x->plan->kernel[i];
     int32_t *bias = (int32_t *)(void *)(at + plan_weights(l, kernel));
-    constants_pack(l, kernel, t->weights, (int8_t *)at);
-    constants_fold(l, t->weights, t->bias, x->q->tensor[1 + l->input].zero, bias);
+    const LayerConstants natural = {t->weights, t->bias, t->multiplier, t->shift,
+                                    x->q->tensor[1 + l->input].zero};
+    constants_pack(l, kernel, &natural, (int8_t *)at);
     x->out->constants[i].weights = (int8_t *)at;
-    x->out->constants[i].bias = bias;
+    x->out->constants[i].bias = NULL;
+    if (!plan_packs_scales(kernel)) {
+        constants_fold(l, &natural, bias);
+        x->out->constants[i].bias = bias;
+    }
     return at + packed_bytes(x, i);
 }
 

@@ -45,7 +45,7 @@ typedef struct {
     LoweredSegment *segment_from;
     struct {
         const int8_t *weights; /* plan_weights() bytes but for zeros at the end */
-        const int32_t *bias;   /* [out_c] */
+        const int32_t *bias;   /* [out_c]; NULL where it is among the weights */
     } constants[NET_MAX_LAYERS]; /* of layers, as their kernels want them: exporter/constants.h */
     bool image_outside;
     uint16_t output; /* the network's output in tensor[] */

@@ -27,6 +27,12 @@ static inline uint32_t tb_pointwise_pairs_scratch(uint32_t in_c)
     return 16 * ((in_c + 1) / 2);
 }
 
+/* Of a dense layer, which is a pointwise one of one pixel. */
+static inline uint32_t tb_point_scratch(uint32_t in_c)
+{
+    return ((in_c + 1) / 2 + 3) / 4 * 16;
+}
+
 /* A depthwise layer of one of the usual squares. */
 static inline int tb_depthwise_square(uint32_t kh, uint32_t kw, uint32_t sw)
 {
@@ -136,10 +142,13 @@ static inline uint32_t tb_depthwise_planes_scratch(uint32_t k, uint32_t sh, uint
     return 16 * (tb_planes_constants(k, sw) + rows * words) + tb_planes_spare(out_w);
 }
 
-/* Packed weights of a convolution of so many taps: [pair of channels][pair of taps][4]. */
+/* Packed weights of a convolution of so many taps, with what its channels are scaled by: a word, and
+ * of each pair of channels [pair of taps][4] and biases, multipliers and shifts (tb_tile.h). */
+enum { TB_PAIRS_CONSTANTS = 20, TB_TILE_SHIFT = 64 };
+
 static inline uint32_t tb_pairs_weights(uint32_t taps, uint32_t out_c)
 {
-    return (out_c + 1) / 2 * ((taps + 1) / 2) * 4;
+    return 4 + (out_c + 1) / 2 * (TB_PAIRS_CONSTANTS + (taps + 1) / 2 * 4);
 }
 
 static inline uint32_t tb_depthwise_pairs_weights(uint32_t k, uint32_t sw, uint32_t c)

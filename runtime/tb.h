@@ -28,6 +28,11 @@ extern "C" {
 #define TB_VERSION 2
 
 #define TB_ALIGN 4
+#ifdef __GNUC__
+#define TB_ALIGNED __attribute__((aligned(TB_ALIGN))) /* weights, which are read by words */
+#else
+#define TB_ALIGNED
+#endif
 #define TB_MAX_ROWS 64    /* input rows one call may need: window rows <= TB_MAX_ROWS */
 #define TB_MAX_SEGMENT 96 /* ops in one segment */
 #define TB_MAX_BLOCK 4    /* output rows one call may make */

@@ -112,9 +112,12 @@ static inline TbOp packed_op(const TbOp *natural, int step, TbKernel *kernel, in
     l.kh = op.kh, l.kw = op.kw, l.sw = op.sw, l.pad_left = op.pad_left;
     op.kernel = kernel;
     *packed = xcalloc(case_weights(&op), 1);
-    constants_pack(&l, step, natural->weights, *packed);
-    constants_fold(&l, natural->weights, natural->bias, op.in_zero, folded);
+    const LayerConstants constants = {op.weights, op.bias, op.multiplier, op.shift, op.in_zero};
+    constants_pack(&l, step, &constants, *packed);
+    constants_fold(&l, &constants, folded);
     op.weights = *packed, op.bias = folded;
+    if (plan_packs_scales(step))
+        op.bias = op.multiplier = NULL, op.shift = NULL;
     return op;
 }
 

@@ -52,13 +52,14 @@ TEST(a_3x3_window_packs_columns_of_two_rows_and_then_the_last_row)
     const int8_t natural[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
     const int8_t expected[] = {1, 2, 4, 5, 3, 7, 6, 8, 8, 0, 9, 0};
     const int8_t by_two[] = {1, 3, 4, 6, 2, 7, 5, 8, 9, 0, 0, 0};
+    const LayerConstants constants = {.weights = natural};
     int8_t packed[12];
     Layer l = {.op = OP_DEPTHWISE, .in_c = 1, .out_c = 1};
     l.kh = l.kw = 3, l.sh = l.sw = 1;
-    constants_pack(&l, STEP_DEPTHWISE_PAIRS, natural, packed);
+    constants_pack(&l, STEP_DEPTHWISE_PAIRS, &constants, packed);
     ck_assert_mem_eq(packed, expected, 12);
     l.sw = 2;
-    constants_pack(&l, STEP_DEPTHWISE_PAIRS, natural, packed);
+    constants_pack(&l, STEP_DEPTHWISE_PAIRS, &constants, packed);
     ck_assert_mem_eq(packed, by_two, 12);
 }
 END
