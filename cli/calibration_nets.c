@@ -205,8 +205,11 @@ static double random_scale(const Layer *l, int i, Rng *rng)
 
 static void random_constants(QLayer *t, const Layer *l, Rng *rng)
 {
-    for (uint32_t i = 0; i < layer_constants(l); i++)
-        t->weights[i] = (int8_t)rng_next(rng);
+    const bool narrow = op_has_weights((Op)l->op); /* who quantises weights, leaves -128 out */
+    for (uint32_t i = 0; i < layer_constants(l); i++) {
+        const int8_t any = (int8_t)rng_next(rng);
+        t->weights[i] = narrow && any == INT8_MIN ? -127 : any;
+    }
     for (int i = 0; i < l->out_c && op_has_weights((Op)l->op); i++)
         t->bias[i] = between(rng, -1000, 1000);
     for (int i = 0; i < qmodel_multipliers(l); i++)

@@ -34,6 +34,8 @@ ModelFlash flash_parts(const Net *net, const PlanSize *size)
         bool scales = l->op == OP_MEAN || l->op == OP_GATE || l->op == OP_SOFTMAX;
         multipliers += l->op == OP_ADD ? 3 : scales ? 1 : channels; /* add: both inputs, the sum */
     }
+    biases -= size->scaled;
+    multipliers -= size->scaled;
     return (ModelFlash){.weights = size->weights,
                         .biases = WORD * biases,
                         .requantisation = WORD * multipliers + words(multipliers),

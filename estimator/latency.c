@@ -140,6 +140,10 @@ static bool is_pixelwise(const Layer *l)
 static void alone_features(const Layer *l, int kernel, bool one_call, double *f)
 {
     PairsRow row = {0};
+    if (kernel == STEP_DEPTHWISE_PLANES) {
+        planes_features(l, f);
+        return;
+    }
     if (kernel < N_OPS) {
         set_features(l, 1, one_call ? 1 : l->out_h, rows_of(l, 0, l->out_h),
                      columns_of(l, 0, l->out_w), f);
@@ -226,7 +230,7 @@ static void rows_asked(const Passes *p, int *rows)
 static void add_row(Passes *p, int i, int w)
 {
     int layer = p->s->first + i, kernel = p->plan->kernel[layer];
-    if (kernel >= N_OPS)
+    if (kernel >= N_OPS && kernel != STEP_DEPTHWISE_PLANES)
         pairs_row_add(&p->row[i], &p->net->layer[layer], kernel, w);
 }
 
@@ -338,6 +342,10 @@ static void layer_in_segment(const Passes *p, int i, double *f)
 {
     const Layer *l = &p->net->layer[p->s->first + i];
     int kernel = p->plan->kernel[p->s->first + i];
+    if (kernel == STEP_DEPTHWISE_PLANES) {
+        planes_features(l, f);
+        return;
+    }
     if (kernel >= N_OPS) {
         pairs_in_segment(p, i, f);
         return;
@@ -517,7 +525,7 @@ double latency_net(const Latency *latency, const Net *net, const PlanOptions *o)
     if (!latency->unit[0])
         return 0;
     for (int i = 0; i < net->n_layers; i++)
-        time += latency_layer(latency, &net->layer[i], plan_kernel(&net->layer[i], o->small));
+        time += latency_layer(latency, &net->layer[i], plan_kernel_of_layers(net, o, i));
     if (o->image_outside && net_last_reader(net, NET_IMAGE) == 0) {
         int rows = at_most((first->out_h - 1) * first->sh - first->pad_top + first->kh, net->h);
         input_features(rows, (double)rows * net->w * net->c, f);

@@ -37,8 +37,10 @@ static uint32_t rows_ahead(const Layer *l)
     return plan_aligned((uint32_t)most);
 }
 
-uint32_t plan_overlap(const Layer *l)
+uint32_t plan_overlap(const Layer *l, int kernel)
 {
+    if (kernel == STEP_DEPTHWISE_PLANES)
+        return plan_may_cover(l) ? PACK_SAME : PACK_APART;
     switch ((Op)l->op) {
     case OP_DEPTHWISE:
     case OP_AVG_POOL:
@@ -60,10 +62,16 @@ uint32_t plan_overlap(const Layer *l)
     return PACK_APART;
 }
 
+/* A dense layer after a global pool. */
+static bool is_point(const Layer *l)
+{
+    return l->op == OP_DENSE && l->in_h * l->in_w == 1;
+}
+
 /* Taps an output sums up in one go; the kernels of pairs count on no more (runtime/simd.h). Rows of
  * depthwise outputs that are shorter than a tile go faster tap by tap, without those outside:
- * 5x5 on 3x3 pixels takes 119k instructions of 144 channels, 156k on pairs. And so do windows other than
- * the usual squares: 5x3 on 24x24x48 takes 2.0M, and 5.8M on pairs. */
+ * 5x5 on 3x3 pixels takes 119k instructions of 144 channels, 156k on pairs; 7x7 on 3x3x320 272k, and
+ * 350k on planes. */
 enum { PAIRS_TAPS = 1 << 14, PAIRS_WIDTH = 4 };
 
 int plan_kernel(const Layer *l, bool small)
@@ -72,12 +80,42 @@ int plan_kernel(const Layer *l, bool small)
         return l->op;
     if (l->op == OP_CONV && l->kh * l->kw * l->in_c <= PAIRS_TAPS)
         return STEP_CONV_PAIRS;
-    if (l->op == OP_POINTWISE && l->in_c <= PAIRS_TAPS)
+    if ((l->op == OP_POINTWISE || is_point(l)) && l->in_c <= PAIRS_TAPS)
         return STEP_POINTWISE_PAIRS;
     if (l->op == OP_DEPTHWISE && l->out_c == l->in_c && l->out_w >= PAIRS_WIDTH &&
-        tb_depthwise_across(l->kh, l->kw, l->sw))
+        tb_depthwise_square(l->kh, l->kw, l->sw))
         return STEP_DEPTHWISE_PAIRS;
     return l->op;
+}
+
+/* An image that only the first layer reads can be pulled as that layer goes. */
+static bool pulls_image(const Net *net, const PlanOptions *o)
+{
+    return o->image_outside && net_last_reader(net, NET_IMAGE) == 0;
+}
+
+static bool fits_planes(const Layer *l)
+{
+    return l->op == OP_DEPTHWISE && l->out_c == l->in_c && l->pad_top < l->kh &&
+           (l->out_w >= PAIRS_WIDTH || l->kw == 3) &&
+           tb_depthwise_in_planes(l->kh, l->kw, l->sh, l->sw, l->pad_left, l->out_w);
+}
+
+int plan_kernel_alone(const Layer *l, bool small)
+{
+    return fits_planes(l) && !small ? STEP_DEPTHWISE_PLANES : plan_kernel(l, small);
+}
+
+bool plan_may_cover(const Layer *l)
+{
+    return l->out_w <= l->in_w && l->out_h <= l->in_h && l->pad_top + 1 < l->kh;
+}
+
+int plan_kernel_of_layers(const Net *net, const PlanOptions *o, int layer)
+{
+    const Layer *l = &net->layer[layer];
+    return layer == 0 && pulls_image(net, o) ? plan_kernel(l, o->small)
+                                             : plan_kernel_alone(l, o->small);
 }
 
 uint32_t plan_scratch(const Layer *l, int kernel, int out_w)
@@ -86,12 +124,19 @@ uint32_t plan_scratch(const Layer *l, int kernel, int out_w)
     case STEP_CONV_PAIRS:
         return tb_conv_pairs_scratch(l->kh, l->kw, l->sw, l->in_c);
     case STEP_POINTWISE_PAIRS:
-        return tb_pointwise_pairs_scratch(l->in_c);
+        return is_point(l) ? tb_point_scratch(l->in_c) : tb_pointwise_pairs_scratch(l->in_c);
     case STEP_DEPTHWISE_PAIRS:
-        return tb_depthwise_pairs_scratch(l->kh, l->kw, l->sw, (uint32_t)out_w);
+        return tb_depthwise_pairs_scratch(l->kw, l->sw, (uint32_t)out_w);
+    case STEP_DEPTHWISE_PLANES:
+        return tb_depthwise_planes_scratch(l->kw, l->sh, l->sw, l->out_h, l->out_w);
     default:
         return 0;
     }
+}
+
+bool plan_packs_scales(int kernel)
+{
+    return kernel == STEP_CONV_PAIRS || kernel == STEP_POINTWISE_PAIRS;
 }
 
 uint32_t plan_weights(const Layer *l, int kernel)
@@ -101,21 +146,18 @@ uint32_t plan_weights(const Layer *l, int kernel)
     case STEP_POINTWISE_PAIRS:
         return tb_pairs_weights((uint32_t)l->kh * l->kw * l->in_c, l->out_c);
     case STEP_DEPTHWISE_PAIRS:
-        return plan_aligned(tb_depthwise_pairs_weights(l->kh, l->kw, l->sw, l->in_c));
+        return plan_aligned(tb_depthwise_pairs_weights(l->kw, l->sw, l->in_c));
+    case STEP_DEPTHWISE_PLANES:
+        return tb_depthwise_planes_weights(l->kw, l->sw, l->in_c);
     default:
         return plan_aligned(layer_constants(l));
     }
 }
 
-static uint32_t scratch_of(const Layer *l, const PlanOptions *o)
+static uint32_t scratch_of(const Net *net, const PlanOptions *o, int layer)
 {
-    return plan_scratch(l, plan_kernel(l, o->small), l->out_w);
-}
-
-/* An image that only the first layer reads can be pulled as that layer goes. */
-static bool pulls_image(const Net *net, const PlanOptions *o)
-{
-    return o->image_outside && net_last_reader(net, NET_IMAGE) == 0;
+    const Layer *l = &net->layer[layer];
+    return plan_scratch(l, plan_kernel_of_layers(net, o, layer), l->out_w);
 }
 
 static uint16_t image_rows(const Net *net, const PlanOptions *o)
@@ -145,8 +187,9 @@ static void describe(const Net *net, const PlanOptions *o, Policy policy, Packin
         int in = 1 + l->input, in2 = op_has_two_inputs((Op)l->op) ? 1 + l->input2 : in;
         p->layer[i] = (PackLayer){{(uint8_t)in, (uint8_t)(l->op == OP_ADD ? in2 : in)},
                                   policy == POLICY_INPLACE && !(i == 0 && pulls_image(net, o))
-                                      ? plan_overlap(l) : PACK_APART,
-                                  plan_aligned(scratch_of(l, o))};
+                                      ? plan_overlap(l, plan_kernel_of_layers(net, o, i))
+                                      : PACK_APART,
+                                  plan_aligned(scratch_of(net, o, i))};
         p->bytes[1 + i] = plan_aligned(net_tensor_bytes(net, i));
         p->last[1 + i] = p->last[in] = p->last[in2] = (uint8_t)i; /* later readers come later */
     }
@@ -157,7 +200,7 @@ static uint32_t end_of(const Net *net, const PlanOptions *o, const Packing *p)
     uint32_t arena = p->offset[0] + image_bytes(net, o);
     for (int i = 0; i < net->n_layers; i++) {
         uint32_t end = p->offset[1 + i] + net_tensor_bytes(net, i);
-        uint32_t scratch = p->scratch_offset[i] + scratch_of(&net->layer[i], o);
+        uint32_t scratch = p->scratch_offset[i] + scratch_of(net, o, i);
         arena = end > arena ? end : arena;
         arena = scratch > arena ? scratch : arena;
     }
@@ -202,8 +245,9 @@ void plan_make_layers(const Net *net, const PlanOptions *o, Plan *plan)
     for (int i = 0; i < net->n_layers; i++) {
         plan->segment[i] = (PlanSegment){.first = (uint8_t)i, .n = 1, .rows = 1, .columns = 1};
         plan->tensor[1 + i] = tensor_of(net, &p, i);
+        plan->kernel[i] = (uint8_t)plan_kernel_of_layers(net, o, i);
         plan->scratch[i].offset = p.scratch_offset[i];
-        plan->scratch[i].bytes = scratch_of(&net->layer[i], o);
+        plan->scratch[i].bytes = scratch_of(net, o, i);
     }
 }
 

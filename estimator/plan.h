@@ -52,6 +52,7 @@ typedef struct {
     X(BLOCK, "block")       /* an expansion, depthwise and projection, column by column      */   \
     X(CONV_PAIRS, "conv_pairs")           /* on pairs of int16, with scratch (runtime/tb.h)  */   \
     X(DEPTHWISE_PAIRS, "depthwise_pairs")                                                         \
+    X(DEPTHWISE_PLANES, "depthwise_planes") /* all rows at once, of whole tensors            */   \
     X(POINTWISE_PAIRS, "pointwise_pairs")
 
 enum {
@@ -136,13 +137,23 @@ typedef struct {
     uint32_t n_ops, n_tensors, n_segments;
     uint32_t steps;   /* bit s is set when the kernel of operator or step s is used */
     uint32_t weights; /* bytes, every layer's a multiple of 4, as the kernels want them */
+    uint32_t scaled;  /* channels whose biases and scales are among these */
 } PlanSize;
 PlanSize plan_size(const Net *net, const Plan *plan);
 /* The same of a layer-by-layer plan, from the layers alone. */
 PlanSize plan_size_of_layers(const Net *net, const PlanOptions *options);
 
-/* The kernel of a layer: of pairs where there is one, unless only small ones are wanted. */
+/* The kernel of a layer whose rows flow: of pairs where there is one, unless only small ones are
+ * wanted; and of one that is alone on whole tensors, apart from each other or exactly the same. */
 int plan_kernel(const Layer *l, bool small);
+int plan_kernel_alone(const Layer *l, bool small);
+/* Whether a depthwise on planes may write exactly over its input: of what it covers, its channel is
+ * in a plane by then. */
+bool plan_may_cover(const Layer *l);
+/* Of a layer-by-layer plan. */
+int plan_kernel_of_layers(const Net *net, const PlanOptions *options, int layer);
+/* Does that kernel have biases and scales among its weights? */
+bool plan_packs_scales(int kernel);
 /* Bytes of weights, or of a lookup's table, as that kernel wants them. */
 uint32_t plan_weights(const Layer *l, int kernel);
 

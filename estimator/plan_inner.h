@@ -28,7 +28,7 @@ int plan_block_rows(int in_h, int out_h, int k, int s, int pad, int block);
  * part of their halo is missing. */
 uint16_t plan_cut(int size, int parts, int i);
 /* How a layer's output may lie over its dying input, as pack.h says it. */
-uint32_t plan_overlap(const Layer *l);
+uint32_t plan_overlap(const Layer *l, int kernel);
 /* Layer by layer, in place where that helps, whatever the policy is called. */
 void plan_set_kernels(const Net *net, bool small, Plan *plan);
 void plan_make_layers(const Net *net, const PlanOptions *options, Plan *plan);

@@ -185,4 +185,6 @@ void plan_make_patches(const Net *net, const PlanOptions *o, Plan *plan)
             work = macs;
             *plan = made;
         }
+    if (!o->small)
+        plan_use_free(net, plan, o->sram);
 }

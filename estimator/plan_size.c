@@ -136,24 +136,51 @@ uint32_t plan_scratch_in(const Net *net, const Plan *plan, int layer, int kernel
     return plan_scratch_of_tiles(net, &plan->segment[segment_of(plan, layer)], layer, kernel);
 }
 
-void plan_use_free(const Net *net, Plan *plan, uint32_t arena)
+/* Is it alone, on whole tensors that allow a kernel which makes all rows at once? */
+static bool is_alone(const Net *net, const Plan *plan, int segment)
+{
+    const PlanSegment *s = &plan->segment[segment];
+    const Layer *l = &net->layer[s->first];
+    uint32_t in = plan_offset(plan, 1 + l->input, segment);
+    uint32_t out = plan_offset(plan, 1 + s->first, segment);
+    if (s->n > 1 || s->rows * s->columns > 1 || (s->first == 0 && plan->image_outside))
+        return false;
+    return out + plan->tensor[1 + s->first].bytes <= in ||
+           in + plan->tensor[1 + l->input].bytes <= out || (in == out && plan_may_cover(l));
+}
+
+/* Whether the layer has the kernel now, with its scratch in the longest gap; what it had is free. */
+static bool use_kernel(const Net *net, Plan *plan, int segment, int layer, int kernel, uint32_t arena)
 {
     Alive a;
+    uint32_t had = plan->scratch[layer].bytes, bytes = plan_scratch_in(net, plan, layer, kernel);
+    plan->scratch[layer].bytes = 0;
+    list_alive(plan, net, segment, &a);
+    Bytes gap = longest_gap(&a, arena);
+    plan->scratch[layer].bytes = had;
+    if (bytes > gap.end - gap.begin)
+        return false;
+    plan->kernel[layer] = (uint8_t)kernel;
+    plan->scratch[layer].offset = gap.begin;
+    plan->scratch[layer].bytes = bytes;
+    return true;
+}
+
+void plan_use_free(const Net *net, Plan *plan, uint32_t arena)
+{
     arena = arena > plan->arena ? arena : plan->arena;
-    for (int s = 0; s < plan->n_segments; s++) {
-        list_alive(plan, net, s, &a);
-        Bytes gap = longest_gap(&a, arena);
+    for (int s = 0; s < plan->n_segments; s++)
         for (int i = plan->segment[s].first; i < plan->segment[s].first + plan->segment[s].n; i++) {
-            int kernel = plan_kernel(&net->layer[i], false);
-            uint32_t bytes = plan_scratch_in(net, plan, i, kernel);
-            if (kernel == plan->kernel[i] || bytes > gap.end - gap.begin ||
-                in_block(plan, &plan->segment[s], i))
+            const Layer *l = &net->layer[i];
+            int kernel = plan_kernel(l, false), alone = plan_kernel_alone(l, false);
+            if (in_block(plan, &plan->segment[s], i))
                 continue;
-            plan->kernel[i] = (uint8_t)kernel;
-            plan->scratch[i].offset = gap.begin;
-            plan->scratch[i].bytes = bytes;
+            if (alone != kernel && is_alone(net, plan, s) &&
+                use_kernel(net, plan, s, i, alone, arena))
+                continue;
+            if (kernel != plan->kernel[i])
+                use_kernel(net, plan, s, i, kernel, arena);
         }
-    }
     plan->arena = plan_end(net, plan);
 }
 
@@ -278,14 +305,20 @@ static uint32_t step_of(int kernel)
     return 1u << (kernel == OP_GLOBAL_POOL ? OP_AVG_POOL : kernel); /* one kernel */
 }
 
+static void add_constants(PlanSize *size, const Layer *l, int kernel)
+{
+    size->weights += plan_weights(l, kernel);
+    size->scaled += plan_packs_scales(kernel) ? l->out_c : 0;
+}
+
 PlanSize plan_size_of_layers(const Net *net, const PlanOptions *o)
 {
     uint32_t n = net->n_layers, pulls = o->image_outside && net_last_reader(net, NET_IMAGE) == 0;
-    PlanSize size = {n + pulls, n + 1, n, pulls << STEP_INPUT, 0};
+    PlanSize size = {n + pulls, n + 1, n, pulls << STEP_INPUT, 0, 0};
     for (uint32_t i = 0; i < n; i++) {
-        int kernel = plan_kernel(&net->layer[i], o->small);
+        int kernel = plan_kernel_of_layers(net, o, (int)i);
         size.steps |= step_of(kernel);
-        size.weights += plan_weights(&net->layer[i], kernel);
+        add_constants(&size, &net->layer[i], kernel);
     }
     return size;
 }
@@ -328,7 +361,7 @@ static void add_segment(const Net *net, const Plan *plan, int segment, PlanSize 
         ops += plan->block[i] > 0;
         size->steps |= plan->block[i] ? 1u << STEP_BLOCK : 0;
         size->steps |= plan_sums(net, plan, i) ? 1u << STEP_SUM_POOL : step_of(plan->kernel[i]);
-        size->weights += plan_weights(&net->layer[i], plan->kernel[i]);
+        add_constants(size, &net->layer[i], plan->kernel[i]);
     }
     size->n_ops += tiles * ops;
     for (uint32_t tile = 0; tiles > 1 && tile < tiles; tile++)

@@ -176,7 +176,7 @@ static void describe_group(const Net *net, int i, int j, bool pulled, bool small
         if (op_has_two_inputs((Op)l->op))
             in2 = l->input2 == input ? 0 : 1 + l->input2 - i;
         p->layer[m - i] = (PackLayer){{(uint8_t)in, (uint8_t)(l->op == OP_ADD ? in2 : in)},
-                                      plan_overlap(l),
+                                      plan_overlap(l, l->op),
                                       plan_aligned(plan_scratch(l, plan_kernel(l, small), l->out_w))};
         p->bytes[1 + m - i] = plan_aligned(net_tensor_bytes(net, m));
         p->last[1 + m - i] = p->last[in] = p->last[in2] = (uint8_t)(m - i);
@@ -303,7 +303,7 @@ void stream_make(const Net *net, const PlanOptions *o, Plan *plan)
         plan_set_kernels(net, small, plan);
     }
     stream_place(net, s.step, s.pulled, small, s.cut, plan);
-    if (small && !o->small)
+    if (!o->small)
         plan_use_free(net, plan, o->sram);
 }
 

@@ -35,7 +35,7 @@ static Step look(const Net *net, int i, bool small, const int16_t *last)
               .kw = l->kw, .sw = l->sw, .pw = l->pad_left,
               .add = l->op == OP_ADD,
               .sums = l->op == OP_GLOBAL_POOL,
-              .same = plan_overlap(l) == PACK_SAME,
+              .same = plan_overlap(l, l->op) == PACK_SAME,
               .block = begins_block(net, i, last),
               .skip = NO_SKIP,
               .macs = (double)layer_macs(l)};

@@ -314,6 +314,7 @@ static const char *const kernel_file[N_STEPS] = {
     [STEP_SUM_POOL] = "tb_sum_pool",  [STEP_BLOCK] = "tb_block",
     [STEP_CONV_PAIRS] = "tb_conv_pairs",
     [STEP_DEPTHWISE_PAIRS] = "tb_depthwise_pairs",
+    [STEP_DEPTHWISE_PLANES] = "tb_depthwise_planes",
     [STEP_POINTWISE_PAIRS] = "tb_pointwise_pairs",
 };
 

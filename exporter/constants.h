@@ -6,22 +6,29 @@
  *
  *     sum w * (x - zero) + bias = sum w * x + (bias - zero * sum w)
  *
- *     conv_pairs, pointwise_pairs   [ceil(out_c / 2)][ceil(taps / 2)][4]: of channels a, b and taps
- *                                   k, l the weights ak bk al bl, so that one word's even bytes are
- *                                   a's pair and its odd bytes b's; zeros where there is none; the
- *                                   order of taps is that of runtime/tb_tile.h
+ *     conv_pairs, pointwise_pairs   of two channels each, with bias and scale, as runtime/tb_tile.h
+ *                                   says; zeros where there is no tap or channel
  *     depthwise_pairs               [c][pairs / 2][4]: of rows 0 and 1, then of 2 and 3...; of two
  *                                   pairs the even and the odd bytes, as above; runtime/scratch.h
- *                                   says how many, pack_depthwise_channel() in which order */
+ *                                   says how many, pack_depthwise_channel() in which order
+ *     depthwise_planes              [c][kh][kw], of a channel a multiple of 4; at stride 2 rows are
+ *                                   one longer, by a zero where no column of a word's is */
 #ifndef CONSTANTS_H
 #define CONSTANTS_H
 
 #include "network/net.h"
 
+/* A layer's, as TbOp has them; zero: of the input. */
+typedef struct {
+    const int8_t *weights;
+    const int32_t *bias, *multiplier;
+    const int8_t *shift;
+    int zero;
+} LayerConstants;
+
 /* kernel: an operator or step of the plan. packed: plan_weights() bytes. */
-void constants_pack(const Layer *l, int kernel, const int8_t *natural, int8_t *packed);
-/* folded: [out_c]; zero: of the input. */
-void constants_fold(const Layer *l, const int8_t *natural, const int32_t *bias, int zero,
-                    int32_t *folded);
+void constants_pack(const Layer *l, int kernel, const LayerConstants *natural, int8_t *packed);
+/* folded: [out_c] */
+void constants_fold(const Layer *l, const LayerConstants *natural, int32_t *folded);
 
 #endif

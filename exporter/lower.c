@@ -53,7 +53,7 @@ static void begin_segment(Lowering *x, int segment, int tile)
 static uint32_t add_op(Lowering *x, TbOp op, int step, int layer)
 {
     op.kernel = kernel_of[step];
-    op.block = op.block ? op.block : 1;
+    op.block = step == STEP_DEPTHWISE_PLANES ? TB_ALL_ROWS : op.block ? op.block : 1;
     x->out->op[x->n_ops] = op;
     x->out->op_from[x->n_ops] = (LoweredOp){(uint8_t)step, (int16_t)layer};
     x->out->segment[x->n_segments - 1].n++;
@@ -286,6 +286,15 @@ static bool is_one_row(const Lowering *x, const Layer *l, const TbOp *op)
     return is_dense(in2, op->in_w, op->in_c) && may_write(out, in2, each);
 }
 
+/* All rows at once: on tensors without gaps, apart or of which each byte comes after the ones it
+ * follows from. */
+static bool may_make_all(const Lowering *x, const Layer *l, const TbOp *op)
+{
+    const TbTensor *in = &x->out->tensor[op->input], *out = &x->out->tensor[op->output];
+    return is_dense(in, op->in_w, op->in_c) && is_dense(out, op->out_w, op->out_c) && !op->back &&
+           may_write(out, in, plan_may_cover(l));
+}
+
 static uint32_t lower_layer(Lowering *x, const Pass *p, int i)
 {
     const Net *net = &x->q->net;
@@ -307,6 +316,7 @@ static uint32_t lower_layer(Lowering *x, const Pass *p, int i)
         op.in_w = op.out_w = (uint16_t)(op.in_h * op.in_w);
         op.in_h = op.out_h = 1;
     }
+    assert(x->plan->kernel[i] != STEP_DEPTHWISE_PLANES || may_make_all(x, l, &op));
     return add_op(x, op, x->plan->kernel[i], i);
 }
 
@@ -417,7 +427,8 @@ static size_t packed_bytes(const Lowering *x, int i)
 {
     const Layer *l = &x->q->net.layer[i];
     bool pairs = x->plan->kernel[i] >= N_OPS;
-    return pairs ? plan_weights(l, x->plan->kernel[i]) + l->out_c * sizeof(int32_t) : 0;
+    size_t biases = plan_packs_scales(x->plan->kernel[i]) ? 0 : l->out_c * sizeof(int32_t);
+    return pairs ? plan_weights(l, x->plan->kernel[i]) + biases : 0;
 }
 
 static uint8_t *pack_constants(Lowering *x, int i, uint8_t *at)
@@ -426,10 +437,15 @@ static uint8_t *pack_constants(Lowering *x, int i, uint8_t *at)
     const QLayer *t = &x->q->layer[i];
     int kernel = x->plan->kernel[i];
     int32_t *bias = (int32_t *)(void *)(at + plan_weights(l, kernel));
-    constants_pack(l, kernel, t->weights, (int8_t *)at);
-    constants_fold(l, t->weights, t->bias, x->q->tensor[1 + l->input].zero, bias);
+    const LayerConstants natural = {t->weights, t->bias, t->multiplier, t->shift,
+                                    x->q->tensor[1 + l->input].zero};
+    constants_pack(l, kernel, &natural, (int8_t *)at);
     x->out->constants[i].weights = (int8_t *)at;
-    x->out->constants[i].bias = bias;
+    x->out->constants[i].bias = NULL;
+    if (!plan_packs_scales(kernel)) {
+        constants_fold(l, &natural, bias);
+        x->out->constants[i].bias = bias;
+    }
     return at + packed_bytes(x, i);
 }
 

@@ -45,7 +45,7 @@ typedef struct {
     LoweredSegment *segment_from;
     struct {
         const int8_t *weights; /* plan_weights() bytes but for zeros at the end */
-        const int32_t *bias;   /* [out_c] */
+        const int32_t *bias;   /* [out_c]; NULL where it is among the weights */
     } constants[NET_MAX_LAYERS]; /* of layers, as their kernels want them: exporter/constants.h */
     bool image_outside;
     uint16_t output; /* the network's output in tensor[] */
@@ -73,6 +73,7 @@ typedef struct {
     X(STEP_BLOCK, tb_block_rows)                                                                  \
     X(STEP_CONV_PAIRS, tb_conv_pairs_row)                                                         \
     X(STEP_DEPTHWISE_PAIRS, tb_depthwise_pairs_row)                                               \
+    X(STEP_DEPTHWISE_PLANES, tb_depthwise_planes_rows)                                            \
     X(STEP_POINTWISE_PAIRS, tb_pointwise_pairs_row)
 
 /* Allocates the tables, plan_size() entries each; lowered_release() frees them. -1 with

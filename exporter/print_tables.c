@@ -57,8 +57,10 @@ static const char *weights_shape(const Layer *l, int kernel)
 {
     if (kernel == STEP_DEPTHWISE_PAIRS)
         return "packed (tb_depthwise_pairs.c)";
+    if (kernel == STEP_DEPTHWISE_PLANES)
+        return "[c][kh][kw]";
     if (kernel >= N_OPS)
-        return "[out_c / 2][taps / 2][4]";
+        return "with bias and scale (tb_tile.h)";
     return l->op == OP_DEPTHWISE ? "[kh][kw][c]"
            : l->op == OP_POINTWISE ? "[out_c][in_c]"
            : l->op == OP_LOOKUP ? "[256], of -128 first" : "[out_c][kh][kw][in_c]";
@@ -70,11 +72,22 @@ typedef struct {
     uint32_t weights, bias, multiplier; /* shift as multiplier */
 } Places;
 
+/* Entries of a layer in the tables of biases and of multipliers. */
+static uint32_t biases_of(const Layer *l, int kernel)
+{
+    return op_has_weights((Op)l->op) && !plan_packs_scales(kernel) ? l->out_c : 0;
+}
+
+static uint32_t multipliers_of(const Layer *l, int kernel)
+{
+    return plan_packs_scales(kernel) ? 0 : (uint32_t)qmodel_multipliers(l);
+}
+
 static void places_add(Places *p, const Layer *l, int kernel)
 {
     p->weights += plan_weights(l, kernel);
-    p->bias += op_has_weights((Op)l->op) ? l->out_c : 0;
-    p->multiplier += (uint32_t)qmodel_multipliers(l);
+    p->bias += biases_of(l, kernel);
+    p->multiplier += multipliers_of(l, kernel);
 }
 
 /* Of layer i; of n_layers, how many there are. */
@@ -93,7 +106,7 @@ static void print_declarations(FILE *f, const Listing *x)
         return;
     fputs("/* The constants stand at the end of this file. */\n", f);
     if (end.weights > 0)
-        fprintf(f, "static const int8_t weights[%u];\n", end.weights);
+        fprintf(f, "static const int8_t weights[%u] TB_ALIGNED;\n", end.weights);
     if (end.bias > 0)
         fprintf(f, "static const int32_t bias[%u];\n", end.bias);
     if (end.multiplier > 0)
@@ -326,11 +339,12 @@ static void print_pointers(FILE *f, const Listing *x, const LoweredOp *from)
     }
     const Layer *l = &x->q->net.layer[from->layer];
     Places at = places_of(x, from->layer);
+    const int kernel = x->plan->kernel[from->layer];
     if (layer_constants(l) > 0)
         fprintf(f, " .weights = weights + %u,", at.weights);
-    if (op_has_weights((Op)l->op))
+    if (biases_of(l, kernel) > 0)
         fprintf(f, " .bias = bias + %u,", at.bias);
-    if (qmodel_multipliers(l) > 0)
+    if (multipliers_of(l, kernel) > 0)
         fprintf(f, "\n     .multiplier = multiplier + %u, .shift = shift + %u,", at.multiplier,
                 at.multiplier);
     fputc('\n', f);
@@ -392,7 +406,7 @@ static void print_weights(FILE *f, const Listing *x)
     Places at = {0, 0, 0}, end = places_of(x, net->n_layers);
     fprintf(f,
             "\n/* real = q * scale, a scale for each output channel; zeros fill up to 4 bytes. */\n"
-            "static const int8_t weights[%u] = {\n",
+            "static const int8_t weights[%u] TB_ALIGNED = {\n",
             end.weights);
     for (int i = 0; i < net->n_layers; i++) {
         const Layer *l = &net->layer[i];
@@ -420,7 +434,7 @@ static void print_biases(FILE *f, const Listing *x)
     for (int i = 0; i < net->n_layers; i++) {
         const Layer *l = &net->layer[i];
         Words words;
-        if (op_has_weights((Op)l->op)) {
+        if (biases_of(l, x->plan->kernel[i]) > 0) {
             fprintf(f, "    /* %s, from %u */\n", name_layer(net, i, &words), at.bias);
             print_words(f, x->lowered->constants[i].bias, l->out_c);
         }
@@ -441,7 +455,7 @@ static void print_multipliers(FILE *f, const Listing *x)
     for (int i = 0; i < q->net.n_layers; i++) {
         const Layer *l = &q->net.layer[i];
         Words words;
-        if (qmodel_multipliers(l) > 0) {
+        if (multipliers_of(l, x->plan->kernel[i]) > 0) {
             fprintf(f, "    /* %s, from %u */\n", name_layer(&q->net, i, &words), at.multiplier);
             print_words(f, q->layer[i].multiplier, qmodel_multipliers(l));
         }
@@ -457,7 +471,7 @@ static void print_shifts(FILE *f, const Listing *x)
     fprintf(f, "\nstatic const int8_t shift[%u] = {\n", up_to_4(end.multiplier));
     for (int i = 0; i < q->net.n_layers; i++) {
         const Layer *l = &q->net.layer[i];
-        uint32_t n = (uint32_t)qmodel_multipliers(l);
+        uint32_t n = multipliers_of(l, x->plan->kernel[i]);
         Words words;
         if (n > 0) {
             fprintf(f, "    /* %s, from %u */\n", name_layer(&q->net, i, &words), at.multiplier);

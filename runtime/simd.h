@@ -144,6 +144,17 @@ TB_INLINE uint32_t tb_min_bytes(uint32_t a, uint32_t b)
     return ~tb_max_bytes(~a, ~b);
 }
 
+/* The halves of a less those of b, modulo 2^16. */
+TB_INLINE TbPair tb_less_pairs(TbPair a, TbPair b)
+{
+#if TB_DSP
+    TB_DSP_2(p, "ssub16 %0, %1, %2", a, b);
+    return p;
+#else
+    return tb_pair(tb_low(a) - tb_low(b), tb_high(a) - tb_high(b));
+#endif
+}
+
 /* The low halves of two pairs as one, or the high ones. */
 TB_INLINE TbPair tb_pair_lows(TbPair first, TbPair second)
 {
@@ -162,6 +173,17 @@ TB_INLINE TbPair tb_pair_highs(TbPair first, TbPair second)
     return p;
 #else
     return first >> 16 | (second & 0xffff0000u);
+#endif
+}
+
+/* The low half of one, and the high half of the other. */
+TB_INLINE TbPair tb_pair_low_high(TbPair low, TbPair high)
+{
+#if TB_DSP
+    TB_DSP_2(p, "pkhbt %0, %1, %2", low, high);
+    return p;
+#else
+    return (low & 0xffffu) | (high & 0xffff0000u);
 #endif
 }
 

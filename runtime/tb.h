@@ -25,12 +25,18 @@ extern "C" {
 
 /* Raised by one whenever the tables below change their meaning or a kernel its speed: latency
  * models are fitted to one version and refused with another (`thimble calibrate`). */
-#define TB_VERSION 1
+#define TB_VERSION 2
 
 #define TB_ALIGN 4
+#ifdef __GNUC__
+#define TB_ALIGNED __attribute__((aligned(TB_ALIGN))) /* weights, which are read by words */
+#else
+#define TB_ALIGNED
+#endif
 #define TB_MAX_ROWS 64    /* input rows one call may need: window rows <= TB_MAX_ROWS */
 #define TB_MAX_SEGMENT 96 /* ops in one segment */
 #define TB_MAX_BLOCK 4    /* output rows one call may make */
+#define TB_ALL_ROWS 0     /* but for a kernel that makes all of them, of whole tensors */
 
 /* Where the rows of an image that is not in the arena come from: columns [x0, x1) of row y, to
  * `to`, (x1 - x0) * c bytes. Called with rising y within a pass; strips ask for rows again. */
@@ -44,7 +50,8 @@ typedef struct {
 typedef struct {
     const int8_t *in[TB_MAX_ROWS + 1]; /* the op's window rows, NULL for a row of padding; then
                                           one row of the second input */
-    int8_t *out[TB_MAX_BLOCK];         /* op->block output rows from y on, NULL beyond the last */
+    int8_t *out[TB_MAX_BLOCK];         /* op->block output rows from y on, NULL beyond the last; of
+                                          TB_ALL_ROWS the first, without gaps behind it the others */
     int y;                             /* the (first) output row */
     const TbInput *input;
 } TbRows;
@@ -74,7 +81,8 @@ struct TbOp {
     int8_t act_min, act_max;
     uint8_t back, back2; /* its inputs are made by the op so many before it, in this segment; 0:
                             they are complete before the segment begins */
-    uint8_t block;       /* output rows a call makes: 1, or up to TB_MAX_BLOCK of a tb_block_rows */
+    uint8_t block;       /* output rows a call makes: 1, up to TB_MAX_BLOCK of a tb_block_rows, or
+                            TB_ALL_ROWS of a tb_depthwise_planes_rows */
 };
 
 typedef struct {
@@ -112,6 +120,11 @@ TbKernel tb_mean_row, tb_gate_row, tb_lookup_row, tb_softmax_row;
  * weights, and these are packed as the kernel walks them (exporter/constants.h). At most
  * 2^14 taps; a depthwise has out_c == in_c. */
 TbKernel tb_conv_pairs_row, tb_pointwise_pairs_row, tb_depthwise_pairs_row;
+
+/* The same for all rows of a depthwise at once, with less unpacking: one call on tensors that keep
+ * their rows without gaps, pad_top < kh, of a shape that tb_depthwise_in_planes() takes. Its output
+ * is apart from its input, or begins exactly where it does. */
+TbKernel tb_depthwise_planes_rows;
 
 /* Steps a plan needs beside the layers.
  * tb_input_row: row y of the image, columns [in_w, in_w + out_w), rows from in_h on, through

@@ -34,20 +34,19 @@ TB_INLINE int padded_bytes(const TbOp *op)
 }
 
 /* Windows that are not all in the image are first put together, before the unpacked taps. */
-TB_INLINE void gather(const TbOp *op, const TbRows *rows, int x, int n, TbSpread spread, TbWord *to)
+TB_INLINE void gather(const TbOp *op, const TbRows *rows, int x, int n, TbWord *to)
 {
     const int in_c = op->in_c, kh = op->kh, taps = op->kw * in_c, fours = taps / 4;
     const int first = x * op->sw - op->pad_left, columns = (n - 1) * op->sw + op->kw;
-    const int inside = first >= 0 && first + columns <= op->in_w;
-    TbWord *left = to + kh * fours * 8;
+    const int inside = first >= 0 && first + columns <= op->in_w, step = op->sw * in_c;
+    TbWord *left = to + kh * fours * 2 * n;
     int8_t *padded = (int8_t *)to - padded_bytes(op);
     for (int y = 0; y < kh; y++) {
         const int8_t *in = inside && rows->in[y] ? rows->in[y] + first * in_c : padded;
-        TbTaps4 from = {in, in + spread.second, in + spread.third, in + spread.fourth};
         if (in == padded)
             pad(op, rows->in[y], first, columns, padded);
-        tb_tile_unpack(&to, &from, fours);
-        tb_tile_unpack_left(left, y * (taps % 4), &from, taps % 4);
+        tb_tile_unpack(&to, in, step, fours, n);
+        tb_tile_unpack_left(left, y * (taps % 4), in + 4 * fours, step, taps % 4, n);
     }
 }
 
@@ -55,5 +54,5 @@ void tb_conv_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
     const int taps = op->kh * op->kw * op->in_c;
     TbWord *unpacked = (TbWord *)scratch + padded_bytes(op) / 4;
-    tb_tile_row(op, rows, unpacked, taps, op->sw * op->in_c, gather);
+    tb_tile_row(op, rows, unpacked, taps, gather);
 }

@@ -8,12 +8,6 @@
  * instruction less for each output. */
 #include "tb_depthwise_tile.h"
 
-#ifdef __GNUC__
-#define TB_APART __attribute__((noinline))
-#else
-#define TB_APART
-#endif
-
 /* Neighbouring words of a plane: the first from the bytes at `at` in row a, and those of row b that
  * are as far in, or across the next pixel's; the others each a step further. A half of padding
  * stays where it is, for all words and channels. */
@@ -32,7 +26,7 @@ typedef struct {
     const int8_t *const *rows;
     int x;                         /* column at which the first window begins */
     int tiles;                     /* of four outputs */
-    int square;                    /* 10 * k + stride when the last row's pairs lie across, or 0 */
+    int square;                    /* 10 * k + stride */
     int plane;                     /* words of a plane */
     int across_words;              /* words of a lane in the row across */
     int weight_bytes;              /* of a channel, packed */
@@ -213,7 +207,7 @@ static TB_APART void add_runs(Strip *s, const TbPair *plane, Half a, Half b, int
     }
 }
 
-/* Of a square all runs, for all channels. */
+/* All runs, for all channels. */
 static void find_runs(Strip *s)
 {
     const int last = s->op->kh - 1;
@@ -226,20 +220,6 @@ static void find_runs(Strip *s)
         }
     const Half first = {last, s->x}, second = {last, s->x + 1};
     add_runs(s, s->across, first, second, 1);
-}
-
-/* Any window: all rows in pairs, the last of an odd number with itself. */
-static TB_APART void unpack_any(Strip *s, int channel)
-{
-    const int last = s->op->kh - 1, sw = s->op->sw, residues = sw < s->op->kw ? sw : s->op->kw;
-    const TbPair *plane = s->planes;
-    for (int y = 0; y <= last; y += 2)
-        for (int residue = 0; residue < residues; residue++, plane += s->plane) {
-            const Half above = {y, s->x + residue}, below = {y < last ? y + 1 : y, s->x + residue};
-            s->runs = 0;
-            add_runs(s, plane, above, below, 0);
-            unpack(s, channel);
-        }
 }
 
 /* Padding for all words. What is inside the image is written over it, for every four channels. */
@@ -335,27 +315,6 @@ static TB_APART void sum_7x7_2(const Strip *s, int lane, int full, int8_t *out)
     sum_square(s, lane, full, out, 7, 2);
 }
 
-static TB_APART void sum_any(const Strip *s, int lane, int full, int8_t *out)
-{
-    const TbOp *op = s->op;
-    const int pairs = (op->kh + 1) / 2, stride = op->sw, done = full * TB_TILE;
-    for (int i = 0; i < s->tiles * TB_TILE; i++) {
-        TbPair *plane = s->planes + 2 * lane;
-        const TbPair *w = s->weights;
-        int32_t sum = (int32_t)*w++;
-        for (int pair = 0; pair < pairs; pair++)
-            for (int residue = 0; residue < stride && residue < op->kw; residue++) {
-                for (int x = residue, at = i; x < op->kw; x += stride, at++)
-                    sum = tb_mac_pairs(*tb_word_at(plane, at), *w++, sum);
-                plane += s->plane;
-            }
-        if (i < done)
-            *out = tb_put_one(sum, s->put), out += op->out_c;
-        else
-            s->sums[i - done] = sum;
-    }
-}
-
 /* The sums of all tiles of a lane: the first `full` tiles become outputs, at `out` and so on; those
  * of the others are left in Strip.sums. No table of functions: constants are the model's alone. */
 static void sum(const Strip *s, int lane, int full, int8_t *out)
@@ -376,11 +335,8 @@ static void sum(const Strip *s, int lane, int full, int8_t *out)
     case 71:
         sum_7x7(s, lane, full, out);
         return;
-    case 72:
-        sum_7x7_2(s, lane, full, out);
-        return;
     default:
-        sum_any(s, lane, full, out);
+        sum_7x7_2(s, lane, full, out);
     }
 }
 
@@ -410,12 +366,6 @@ TB_INLINE void unpack_weights(TbPair *to, const TbPair *end, const int8_t *packe
         to[0] = tb_add_even_bytes(tb_even_bytes(four), again);
         to[1] = tb_add_odd_bytes(tb_odd_bytes(four), again);
     }
-}
-
-static TB_APART void clamp(const TbOp *op, int8_t *out, int n)
-{
-    for (; n > 0; n--, out += op->out_c)
-        *out = tb_clamp(*out, op->act_min, op->act_max);
 }
 
 /* Bias, weights and constants of a channel. Is its requantisation the quick one? */
@@ -455,22 +405,18 @@ static TB_APART void put_rest(const Strip *s, int8_t *out, int full, int n)
     for (int i = full; i < n; i++)
         out[i * op->out_c] = tb_put_one(s->sums[i - full], s->put);
     if (s->narrow)
-        clamp(op, out, n);
+        tb_tile_clamp(op, out, n);
 }
 
 static void make_strip(Strip *s, int8_t *out, int n)
 {
     const int channels = s->op->out_c, full = n / TB_TILE, rest = n % TB_TILE || s->narrow;
     pad_planes(s);
-    if (s->square)
-        find_runs(s);
+    find_runs(s);
     for (int channel = 0; channel < channels;) {
         const int few = channels - channel < TB_LANES && channels >= TB_LANES;
         const int first = few ? channels - TB_LANES : channel; /* some of the last four once more */
-        if (s->square)
-            unpack(s, first);
-        else
-            unpack_any(s, first);
+        unpack(s, first);
         for (; channel < channels && channel < first + TB_LANES; channel++) {
             const int quick = prepare(s, channel);
             sum(s, channel - first, quick ? full : 0, out + channel);
@@ -484,26 +430,25 @@ static void make_strip(Strip *s, int8_t *out, int n)
 
 void tb_depthwise_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
-    const uint32_t kh = op->kh, kw = op->kw, sw = op->sw;
-    const uint32_t tiles = tb_depthwise_tiles(kh, kw, sw, op->out_w);
+    const uint32_t k = op->kw, sw = op->sw, tiles = tb_depthwise_tiles(k, sw, op->out_w);
     const int8_t padding[] = {op->in_zero, op->in_zero, op->in_zero, op->in_zero};
     const int outputs = (int)tiles * TB_TILE;
     Strip s;
     s.op = op, s.rows = rows->in, s.padding = padding;
-    s.square = tb_depthwise_across(kh, kw, sw) ? op->kw * 10 + op->sw : 0;
-    s.plane = (int)tb_depthwise_records(kw, sw, tiles) * TB_RECORD;
-    s.across_words = 2 * (int)tb_depthwise_across_records(kw, sw, tiles);
-    s.weight_bytes = (int)tb_depthwise_pairs_weights(kh, kw, sw, 1);
+    s.square = op->kw * 10 + op->sw;
+    s.plane = (int)tb_depthwise_records(k, sw, tiles) * TB_RECORD;
+    s.across_words = 2 * (int)tb_depthwise_across_records(k, sw, tiles);
+    s.weight_bytes = (int)tb_depthwise_pairs_weights(k, sw, 1);
     s.narrow = op->act_min > -128 || op->act_max < 127;
     s.step[0] = op->sw * op->in_c, s.step[1] = 2 * op->in_c;
     s.run = (Run *)scratch;
-    s.weights = (TbPair *)scratch + TB_RUN_BYTES / 4 * tb_depthwise_runs(kh, kw, sw);
-    s.put = (TbPut *)(s.weights + 1 + tb_depthwise_words(kh, kw, sw));
+    s.weights = (TbPair *)scratch + TB_RUN_BYTES / 4 * tb_depthwise_runs(k, sw);
+    s.put = (TbPut *)(s.weights + 1 + tb_depthwise_words(k, sw));
     s.put->out_c = op->out_c;
     s.sums = (int32_t *)(s.put + 1);
     s.planes = (TbPair *)(s.sums + outputs);
-    s.across = s.planes + (int)tb_depthwise_planes(kh, kw, sw) * s.plane;
-    s.end = s.across + (s.square ? s.across_words * TB_LANES : 0);
+    s.across = s.planes + (int)tb_depthwise_planes(k, sw) * s.plane;
+    s.end = s.across + s.across_words * TB_LANES;
 
     for (int i = 0; i < op->out_w; i += outputs) {
         const int n = op->out_w - i < outputs ? op->out_w - i : outputs;

@@ -4,12 +4,18 @@
  * neighbouring words: each word is loaded once, and serves all sums it belongs to.
  * As assembly, since four sums, five weights and two words just fit into the
  * registers, and compilers spill; as C for cores without DSP. Weights are walked:
- * the pointer moves on. Private to tb_depthwise_pairs.c. */
+ * the pointer moves on. Private to the depthwise kernels. */
 #ifndef TB_DEPTHWISE_TILE_H
 #define TB_DEPTHWISE_TILE_H
 
 #include "scratch.h"
 #include "simd.h"
+
+#ifdef __GNUC__
+#define TB_APART __attribute__((noinline))
+#else
+#define TB_APART
+#endif
 
 /* Words of a plane lie in records: two of each of four channels, one after the other. */
 enum { TB_TILE = 4, TB_LANES = 4, TB_RECORD = TB_RECORD_BYTES / 4 };
@@ -233,16 +239,19 @@ TB_INLINE int8_t tb_put_one(int32_t sum, const TbPut *p)
     return (int8_t)tb_saturate8(a >> p->shift);
 }
 
-/* Four outputs by the TbPut behind the weights; returns where the next one goes. */
-TB_INLINE int8_t *tb_tile_put(const TbTile *tile, int8_t *out)
-{
-    const TbPut *p = (const TbPut *)tile->w;
 #if TB_TILE_ASM
 #define TB_OUTPUT(s)                                                                              \
     "smmlar r4, %[s" #s "], r0, r1\n"                                                             \
     "add r4, r4, %[s" #s "], asr #31\n"                                                           \
     "asr r4, r4, r2\n"                                                                            \
     "ssat r4, #8, r4\n"
+#endif
+
+/* Four outputs by the TbPut behind the weights; returns where the next one goes. */
+TB_INLINE int8_t *tb_tile_put(const TbTile *tile, int8_t *out)
+{
+    const TbPut *p = (const TbPut *)tile->w;
+#if TB_TILE_ASM
     __asm__ volatile("ldmia %[p], {r0, r1, r2, r3}\n"
                      TB_OUTPUT(0) "strb r4, [%[out]]\n"
                      TB_OUTPUT(1) "strb r4, [%[out], r3]\n"
@@ -259,6 +268,13 @@ TB_INLINE int8_t *tb_tile_put(const TbTile *tile, int8_t *out)
         *out = tb_put_one(tile->s[o], p);
 #endif
     return out;
+}
+
+/* n outputs of a channel into the activation's range. */
+TB_INLINE void tb_tile_clamp(const TbOp *op, int8_t *out, int n)
+{
+    for (; n > 0; n--, out += op->out_c)
+        *out = tb_clamp(*out, op->act_min, op->act_max);
 }
 
 #endif

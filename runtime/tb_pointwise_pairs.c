@@ -1,17 +1,15 @@
 #include "tb_tile.h"
 
 /* The pixel itself is all the window there is. */
-TB_INLINE void gather(const TbOp *op, const TbRows *rows, int x, int n, TbSpread spread, TbWord *to)
+TB_INLINE void gather(const TbOp *op, const TbRows *rows, int x, int n, TbWord *to)
 {
-    const int in_c = op->in_c;
+    const int in_c = op->in_c, fours = in_c / 4;
     const int8_t *in = rows->in[0] + x * in_c;
-    TbTaps4 from = {in, in + spread.second, in + spread.third, in + spread.fourth};
-    (void)n;
-    tb_tile_unpack(&to, &from, in_c / 4);
-    tb_tile_unpack_left(to, 0, &from, in_c % 4);
+    tb_tile_unpack(&to, in, in_c, fours, n);
+    tb_tile_unpack_left(to, 0, in + 4 * fours, in_c, in_c % 4, n);
 }
 
 void tb_pointwise_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
-    tb_tile_row(op, rows, (TbWord *)scratch, op->in_c, op->in_c, gather);
+    tb_tile_row(op, rows, (TbWord *)scratch, op->in_c, gather);
 }

@@ -63,12 +63,14 @@ static void make_rows(Flow *f, int i)
         rows.in[k] = inside ? row_of(f, op->input, first + k) : NULL;
     }
     rows.in[op->kh] = row_of(f, op->input2, y);
-    for (int r = 0; r < op->block; r++)
+    rows.out[0] = row_of(f, op->output, y);
+    for (int r = 1; r < op->block; r++)
         rows.out[r] = y + r < op->out_h ? row_of(f, op->output, y + r) : NULL;
     rows.y = y;
     rows.input = f->input;
     op->kernel(op, &rows, f->arena + op->scratch);
-    f->made[i] = (uint16_t)(y + op->block < op->out_h ? y + op->block : op->out_h);
+    f->made[i] = op->block != TB_ALL_ROWS && y + op->block < op->out_h ? (uint16_t)(y + op->block)
+                                                                       : op->out_h;
 }
 
 void tb_run_segment(const TbModel *model, int segment, int8_t *arena, const TbInput *input)

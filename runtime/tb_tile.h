@@ -1,22 +1,34 @@
 /* tb_tile.h - a convolution in tiles of four pixels and two channels.
  *
- * The taps of four pixels are unpacked to int16 once, into scratch, and then
- * serve all channels:
+ * The taps of a tile's pixels are unpacked to int16 once, into scratch, and then
+ * serve all channels; what is left of a row has a tile of one to three:
  *
- *     scratch   [pair of taps][4 pixels]   a word each: two int16
- *     weights   [pair of channels][pair of taps][4]   (exporter/constants.h)
+ *     scratch   [pair of taps][pixel]   a word each: two int16
+ *     weights   a word: 1 when all pairs of channels are quick
+ *               [pair of channels], of channels a and b:
+ *                   int32 bias a, bias b
+ *                   [pair of taps] int16 256 * b + a of either tap
+ *                   uint32 2 * multiplier of a, of b
+ *                   int16 2^(17 - right) of a, of b, when both are quick,
+ *                         or shift - TB_TILE_SHIFT
  *
  * A row of the window has its taps in fours, of which the first and the third
  * are a pair, and the second and the fourth: so SXTB16 takes them from a word.
  * What is left of all rows, up to three taps of each, follows in plain order.
  *
+ * A word of weights is of use as it is: its products with the inputs are those
+ * of a plus 256 times those of b, and SXTB16 makes those of a alone. So a pair
+ * of taps takes 12 instructions for 16 multiply-accumulates. The sums of b must
+ * stay below 2^23; a quick b has a bias in that form too, 256 * b + a.
+ *
  * The tile's eight sums and what feeds them take all fourteen registers of the
- * core, so that its loop is in assembly: 13 instructions for 16
- * multiply-accumulates. The same in C serves other cores, and the channels
- * whose scale the quick requantisation cannot do. Private to the runtime. */
+ * core, so that its loop is in assembly. The same in C serves other cores, a
+ * last channel alone, and channels that are not quick (exporter/constants.c
+ * says which). Private to the runtime. */
 #ifndef TB_TILE_H
 #define TB_TILE_H
 
+#include "scratch.h"
 #include "simd.h"
 
 enum { TB_TILE = 4 };
@@ -29,27 +41,28 @@ typedef int16_t TbHalf;
 #define TB_APART static
 #endif
 
-/* Four pixels and an even number of channels. tb_tile_quick() knows the order of the fields. */
+/* The pixels of a tile and an even number of channels. The assembly knows the order of the fields. */
 typedef struct {
     int8_t *out;                   /* the first pixel's */
     int32_t second, third, fourth; /* where the others are from there */
-    const TbWord *x;               /* unpacked taps */
-    const int32_t *bias, *multiplier;
-    const int8_t *shift;
-    const TbWord *x_end;
+    int8_t *out_end;               /* out + channels */
+    TbWord *x, *x_end;             /* unpacked taps */
     const int8_t *weights;
     int32_t zero;                  /* 2 * out_zero + 1 */
-    int8_t *out_end;               /* out + channels */
+    int32_t beyond;                /* bytes of a pair's weights that x_end is beyond their end */
+    int pixels;                    /* 1 to TB_TILE */
+    int words;                     /* of weights: pairs of taps */
 } TbTile;
-
-/* The taps of four pixels. */
-typedef struct {
-    const int8_t *a, *b, *c, *d;
-} TbTaps4;
 
 TB_INLINE int tb_tile_pairs(int taps)
 {
     return (taps + 1) / 2;
+}
+
+/* Pairs of taps with those that fill up a turn of the loop. */
+TB_INLINE int tb_tile_padded(int pairs, int pixels)
+{
+    return pixels == 1 ? (pairs + 3) & ~3 : pixels == 2 ? (pairs + 1) & ~1 : pairs;
 }
 
 /* Puts two words and steps over them. */
@@ -63,12 +76,14 @@ TB_INLINE void tb_tile_put(TbWord **to, TbPair first, TbPair second)
 #endif
 }
 
-/* Unpacks `fours` times four taps of each pixel and steps over them. */
-TB_INLINE void tb_tile_unpack(TbWord **to, TbTaps4 *from, int fours)
+/* Unpacks so many times four taps of four pixels, `step` bytes apart, and steps over them. */
+TB_INLINE void tb_tile_unpack_four(TbWord **to, const int8_t *from, int step, int fours)
 {
-    for (; fours > 0; fours--, from->a += 4, from->b += 4, from->c += 4, from->d += 4) {
-        const uint32_t a = tb_word(from->a), b = tb_word(from->b);
-        const uint32_t c = tb_word(from->c), d = tb_word(from->d);
+    const int8_t *a_from = from, *b_from = a_from + step;
+    const int8_t *c_from = b_from + step, *d_from = c_from + step;
+    for (; fours > 0; fours--, a_from += 4, b_from += 4, c_from += 4, d_from += 4) {
+        const uint32_t a = tb_word(a_from), b = tb_word(b_from);
+        const uint32_t c = tb_word(c_from), d = tb_word(d_from);
         tb_tile_put(to, tb_even_bytes(a), tb_even_bytes(b));
         tb_tile_put(to, tb_even_bytes(c), tb_even_bytes(d));
         tb_tile_put(to, tb_odd_bytes(a), tb_odd_bytes(b));
@@ -76,89 +91,77 @@ TB_INLINE void tb_tile_unpack(TbWord **to, TbTaps4 *from, int fours)
     }
 }
 
-/* Unpacks n taps more, from the kth on of those that are in plain order. The first of a pair is
- * put as a word, so that there is a second one in any case; of the last its weights are zeros. */
-TB_INLINE void tb_tile_unpack_left(TbWord *left, int k, const TbTaps4 *from, int n)
+/* The same of any number of pixels. */
+TB_INLINE void tb_tile_unpack(TbWord **to, const int8_t *from, int step, int fours, int pixels)
 {
-    for (int tap = 0; tap < n; tap++, k++) {
-        TbWord *to = left + k / 2 * 4;
-        TbHalf *second = (TbHalf *)to + 1;
-        const int32_t a = from->a[tap], b = from->b[tap], c = from->c[tap], d = from->d[tap];
-        if (k % 2)
-            second[0] = (TbHalf)a, second[2] = (TbHalf)b, second[4] = (TbHalf)c, second[6] = (TbHalf)d;
-        else
-            to[0] = (TbWord)a, to[1] = (TbWord)b, to[2] = (TbWord)c, to[3] = (TbWord)d;
+    if (pixels == TB_TILE) {
+        tb_tile_unpack_four(to, from, step, fours);
+        return;
     }
+    for (int i = 0; i < pixels; i++, from += step) {
+        const int8_t *taps = from;
+        TbWord *at = *to + i;
+        for (int k = 0; k < fours; k++, taps += 4) {
+            const uint32_t four = tb_word(taps);
+            at[0] = tb_even_bytes(four), at += pixels;
+            at[0] = tb_odd_bytes(four), at += pixels;
+        }
+    }
+    *to += 2 * fours * pixels;
 }
 
-/* Can all channels be scaled the quick way, with multipliers that have their highest bit and
- * shifts to the right? */
-TB_INLINE int tb_tile_is_quick(const int32_t *multiplier, const int8_t *shift, int channels)
+/* Unpacks n taps more, from the kth on of those that are in plain order. The first of a pair is
+ * put as a word, so that there is a second one in any case; of the last its weights are zeros. */
+TB_INLINE void tb_tile_unpack_left(TbWord *left, int k, const int8_t *from, int step, int n,
+                                   int pixels)
 {
-    const int32_t *const end = multiplier + channels;
-    uint32_t m = 1u << 30, s = 0x80808080u;
-    for (; end - multiplier >= 4; multiplier += 4, shift += 4) {
-        const int32_t four = multiplier[0] & multiplier[1] & multiplier[2] & multiplier[3];
-        m &= (uint32_t)four;
-        s &= tb_word(shift);
+    for (const int8_t *const end = from + n; from < end; from++, k++) {
+        TbWord *const to = left + k / 2 * pixels;
+        TbHalf *const second = (TbHalf *)to + 1;
+        const int8_t *tap = from;
+        for (int i = 0; i < pixels && k % 2; i++, tap += step)
+            second[2 * i] = *tap;
+        for (int i = 0; i < pixels && k % 2 == 0; i++, tap += step)
+            to[i] = (TbWord)(int32_t)*tap;
     }
-    for (; multiplier < end; multiplier++, shift++) {
-        const int32_t one = *shift;
-        m &= (uint32_t)*multiplier, s &= (uint32_t)one;
-    }
-    return m != 0 && s == 0x80808080u;
 }
 
 #if TB_DSP
-/* r4-r7 and r8-r11 are the sums of the even and the odd channel, r12 the weights, lr the taps.
+/* The requantisation of simd.h, its shift done by a product so that no sum is too large: sum ->
+ * (sum >> (right - 1)) + 2 * zero + 1, halved. Halves go away from zero by an addition to what is
+ * negative; a zero point of -128 makes all of that -128 in any case and could go without.
  *
- * The requantisation is that of simd.h with the shift done in two parts, so that one number serves
- * all channels, and no sum is too large: sum -> (sum >> (right - 1)) + 2 * zero + 1, halved. Halves
- * go away from zero by an addition to what is negative; a zero point of -128 makes all of that -128
- * in any case and goes without. Aligned, as ADR counts from a word's beginning and -O0 and -Os
- * align to half-words. */
-__attribute__((aligned(4))) TB_APART void tb_tile_quick(const TbTile *tile)
+ * Four pixels: r4-r7 and r8-r11 are the sums of the even and the odd channel, r12 the weights, lr
+ * the taps. Aligned, as ADR counts from a word's beginning and -O0 and -Os align to half-words. */
+__attribute__((aligned(4))) TB_APART void tb_tile_four(const TbTile *tile)
 {
     register const TbTile *t __asm__("r0") = tile;
     __asm__ volatile(
         "push {r7}                    \n" /* may be the frame pointer */
-        "ldm r0, {r1-r12}             \n"
-        "sub lr, r5, r9               \n"
+        "ldm r0, {r1-r9}              \n"
+        "mov r12, r8                  \n"
+        "sub lr, r6, r7               \n"
         "asr lr, lr, #4               \n" /* pairs of taps, negative; the first is apart */
-        "add lr, lr, #1               \n"
-        "cmp r2, r3                   \n"
-        "ittee ne                     \n" /* of a group skip so many at first */
-        "andne lr, lr, #7             \n"
-        "movne r0, #52                \n"
-        "andeq lr, lr, #3             \n"
-        "moveq r0, #32                \n"
+        "adds lr, lr, #1              \n"
+        "and lr, lr, #15              \n" /* of a group skip so many at first */
+        "mov r0, #48                  \n"
         "mul r0, r0, lr               \n"
-        "ite ne                       \n"
-        "adrne.w lr, 2f               \n"
-        "adreq.w lr, 3f               \n" /* no third pixel: the loop of two */
-        "add lr, lr, r0               \n"
-        "sub r0, r9, r5               \n"
-        "cmp r0, #16                  \n"
+        "adr.w r10, 2f + 1            \n"
+        "add r10, r10, r0             \n"
         "it eq                        \n"
-        "adreq.w lr, 4f               \n"
-        "mov r0, r10                  \n"
-        "add r10, lr, #1              \n"
-        "adr.w lr, 50f                \n"
-        "cmn r11, #255                \n"
+        "adreq.w r10, 3f + 1          \n"
+        "adr.w r11, 50f + 1           \n"
+        "cmn r9, #255                 \n"
         "it ne                        \n"
-        "adrne.w lr, 51f              \n"
-        "add lr, lr, #1               \n"
-        "push {r1-r12, lr}            \n"
-        "mov r12, r0                  \n"
+        "adrne.w r11, 51f + 1         \n"
+        "push {r1-r7, r9-r11}         \n"
 
         "1:                           \n" /* the first pair of taps takes the biases */
-        "ldrd lr, r0, [sp, #16]       \n"
-        "ldrd r7, r11, [r0], #8       \n"
-        "str r0, [sp, #20]            \n"
+        "ldr lr, [sp, #20]            \n"
+        "ldrd r7, r11, [r12], #8      \n"
         "ldr r1, [r12], #4            \n"
         "ldrd r2, r3, [lr], #8        \n"
         "sxtb16 r0, r1                \n"
-        "sxtb16 r1, r1, ror #8        \n"
         "smlad r4, r2, r0, r7         \n"
         "smlad r8, r2, r1, r11        \n"
         "smlad r5, r3, r0, r7         \n"
@@ -168,14 +171,13 @@ __attribute__((aligned(4))) TB_APART void tb_tile_quick(const TbTile *tile)
         "smlad r10, r2, r1, r11       \n"
         "smlad r7, r3, r0, r7         \n"
         "smlad r11, r3, r1, r11       \n"
-        "ldr pc, [sp, #36]            \n"
+        "ldr pc, [sp, #32]            \n"
 
         "2:                           \n"
-        ".rept 8                      \n"
+        ".rept 16                     \n"
         "ldr r1, [r12], #4            \n"
         "ldrd r2, r3, [lr], #8        \n"
         "sxtb16 r0, r1                \n"
-        "sxtb16 r1, r1, ror #8        \n"
         "smlad r4, r2, r0, r4         \n"
         "smlad r8, r2, r1, r8         \n"
         "smlad r5, r3, r0, r5         \n"
@@ -186,43 +188,28 @@ __attribute__((aligned(4))) TB_APART void tb_tile_quick(const TbTile *tile)
         "smlad r7, r3, r0, r7         \n"
         "smlad r11, r3, r1, r11       \n"
         ".endr                        \n"
-        "ldr r0, [sp, #32]            \n"
+        "ldr r0, [sp, #24]            \n"
         "cmp lr, r0                   \n"
         "bne 2b                       \n"
-        "4:                           \n"
-        "ldr pc, [sp, #48]            \n"
-
         "3:                           \n"
-        ".rept 4                      \n"
-        "ldr r1, [r12], #4            \n"
-        "ldrd r2, r3, [lr], #16       \n"
-        "sxtb16 r0, r1                \n"
-        "sxtb16 r1, r1, ror #8        \n"
-        "smlad r4, r2, r0, r4         \n"
-        "smlad r8, r2, r1, r8         \n"
-        "smlad r5, r3, r0, r5         \n"
-        "smlad r9, r3, r1, r9         \n"
-        ".endr                        \n"
-        "ldr r0, [sp, #32]            \n"
-        "cmp lr, r0                   \n"
-        "bne 3b                       \n"
-        "ldr pc, [sp, #48]            \n"
+        "ldr pc, [sp, #36]            \n"
 
         ".irp away, 0, 1              \n"
+        ".p2align 2                   \n"
         "5\\away:                     \n"
-        "ldrd r2, r3, [sp, #24]       \n"
-        "ldrd r0, r1, [r2], #8        \n" /* multipliers */
-        "ldrh lr, [r3], #2            \n" /* shifts */
-        "strd r2, r3, [sp, #24]       \n"
-        "ldr r2, [sp, #40]            \n"
-        "lsl r0, r0, #1               \n"
-        "lsl r1, r1, #1               \n"
-        "mvn lr, lr                   \n" /* right - 1, in its byte */
+        "ldrd r0, r1, [r12], #8       \n" /* multipliers */
+        "ldr lr, [r12], #4            \n" /* shifts */
+        "ldr r2, [sp, #28]            \n"
+        "sub r8, r8, r4               \n"
+        "sub r9, r9, r5               \n"
+        "sub r10, r10, r6             \n"
+        "sub r11, r11, r7             \n"
+        ".irp a, r8, r9, r10, r11     \n"
+        "asr \\a, \\a, #8             \n"
+        "smmlar \\a, \\a, r1, \\a     \n"
+        ".endr                        \n"
         ".irp a, r4, r5, r6, r7       \n"
         "smmlar \\a, \\a, r0, \\a     \n"
-        ".endr                        \n"
-        ".irp a, r8, r9, r10, r11     \n"
-        "smmlar \\a, \\a, r1, \\a     \n"
         ".endr                        \n"
         ".if \\away                   \n"
         ".irp a, r4, r5, r6, r7, r8, r9, r10, r11\n"
@@ -230,21 +217,17 @@ __attribute__((aligned(4))) TB_APART void tb_tile_quick(const TbTile *tile)
         ".endr                        \n"
         ".endif                       \n"
         ".irp a, r4, r5, r6, r7       \n"
-        "asr \\a, \\a, lr             \n"
+        "smlawb \\a, \\a, lr, r2      \n"
         ".endr                        \n"
-        "lsr lr, lr, #8               \n"
         ".irp a, r8, r9, r10, r11     \n"
-        "asr \\a, \\a, lr             \n"
-        ".endr                        \n"
-        ".irp a, r4, r5, r6, r7, r8, r9, r10, r11\n"
-        "qadd \\a, \\a, r2            \n"
+        "smlawt \\a, \\a, lr, r2      \n"
         ".endr                        \n"
         ".irp a, r4, r5, r6, r7, r8, r9, r10, r11\n"
         "ssat \\a, #8, \\a, asr #1    \n"
         ".endr                        \n"
-        "ldm sp, {r0-r3}              \n"
-        "strb r7, [r0, r3]            \n" /* backwards: where pixels are missing, the */
-        "strb r6, [r0, r2]            \n" /* others are in the same place */
+        "ldm sp, {r0-r3, lr}          \n"
+        "strb r7, [r0, r3]            \n"
+        "strb r6, [r0, r2]            \n"
         "strb r5, [r0, r1]            \n"
         "strb r4, [r0], #1            \n"
         "strb r11, [r0, r3]           \n"
@@ -252,15 +235,241 @@ __attribute__((aligned(4))) TB_APART void tb_tile_quick(const TbTile *tile)
         "strb r9, [r0, r1]            \n"
         "strb r8, [r0], #1            \n"
         "str r0, [sp]                 \n"
-        "ldr r1, [sp, #44]            \n"
-        "cmp r0, r1                   \n"
+        "cmp r0, lr                   \n"
         "bne.w 1b                     \n"
         ".if \\away == 0              \n"
         "b.w 6f                       \n"
         ".endif                       \n"
         ".endr                        \n"
         "6:                           \n"
-        "add sp, sp, #52              \n"
+        "add sp, sp, #40              \n"
+        "pop {r7}                     \n"
+        : "+r"(t)
+        :
+        : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc",
+          "memory");
+}
+
+/* Three pixels: r4-r6 and r7-r9 are their sums. Turns of eight pairs of taps. */
+__attribute__((aligned(4))) TB_APART void tb_tile_three(const TbTile *tile)
+{
+    register const TbTile *t __asm__("r0") = tile;
+    __asm__ volatile(
+        "push {r7}                    \n"
+        "ldm r0, {r1-r9}              \n"
+        "ldr r4, [r0, #44]            \n" /* words */
+        "mov r12, r8                  \n"
+        "mov r11, r7                  \n"
+        "rsb r4, r4, #0               \n"
+        "and r4, r4, #7               \n" /* of a turn skip so many at first */
+        "mov r8, #36                  \n"
+        "mul r4, r4, r8               \n"
+        "adr.w r8, 2f + 1             \n"
+        "add r8, r8, r4               \n"
+        "push {r1-r3, r5, r6, r8, r9} \n"
+
+        "1:                           \n"
+        "ldrd lr, r0, [sp, #16]       \n"
+        "ldrd r4, r7, [r12], #8       \n"
+        "mov r5, r4                   \n"
+        "mov r6, r4                   \n"
+        "mov r8, r7                   \n"
+        "mov r9, r7                   \n"
+        "bx r0                        \n"
+        ".p2align 2                   \n"
+        "2:                           \n"
+        ".rept 8                      \n"
+        "ldr r3, [r12], #4            \n"
+        "ldmia.w lr!, {r0-r2}         \n"
+        "sxtb16 r10, r3               \n"
+        "smlad r7, r0, r3, r7         \n"
+        "smlad r4, r0, r10, r4        \n"
+        "smlad r8, r1, r3, r8         \n"
+        "smlad r5, r1, r10, r5        \n"
+        "smlad r9, r2, r3, r9         \n"
+        "smlad r6, r2, r10, r6        \n"
+        ".endr                        \n"
+        "cmp lr, r11                  \n"
+        "bne.w 2b                     \n"
+
+        "ldrd r0, r1, [r12], #8       \n" /* multipliers */
+        "ldr lr, [r12], #4            \n" /* shifts */
+        "ldr r2, [sp, #24]            \n"
+        "sub r7, r7, r4               \n"
+        "sub r8, r8, r5               \n"
+        "sub r9, r9, r6               \n"
+        ".irp a, r4, r5, r6           \n"
+        "smmlar \\a, \\a, r0, \\a     \n"
+        "add \\a, \\a, \\a, asr #31   \n"
+        "smlawb \\a, \\a, lr, r2      \n"
+        "ssat \\a, #8, \\a, asr #1    \n"
+        ".endr                        \n"
+        ".irp a, r7, r8, r9           \n"
+        "asr \\a, \\a, #8             \n"
+        "smmlar \\a, \\a, r1, \\a     \n"
+        "add \\a, \\a, \\a, asr #31   \n"
+        "smlawt \\a, \\a, lr, r2      \n"
+        "ssat \\a, #8, \\a, asr #1    \n"
+        ".endr                        \n"
+        "ldm sp, {r0-r3}              \n"
+        "strb r6, [r0, r2]            \n"
+        "strb r5, [r0, r1]            \n"
+        "strb r4, [r0], #1            \n"
+        "strb r9, [r0, r2]            \n"
+        "strb r8, [r0, r1]            \n"
+        "strb r7, [r0], #1            \n"
+        "str r0, [sp]                 \n"
+        "cmp r0, r3                   \n"
+        "bne.w 1b                     \n"
+        "add sp, sp, #28              \n"
+        "pop {r7}                     \n"
+        : "+r"(t)
+        :
+        : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc",
+          "memory");
+}
+
+/* Two pixels: r4, r5 and r6, r7 are their sums. Turns of four pairs of taps, two of which the first
+ * turn may leave out. */
+__attribute__((aligned(4))) TB_APART void tb_tile_two(const TbTile *tile)
+{
+    register const TbTile *t __asm__("r0") = tile;
+    __asm__ volatile(
+        "push {r7}                    \n"
+        "ldm r0, {r1-r10}             \n"
+        "mov r12, r8                  \n"
+        "mov r11, r7                  \n"
+        "sub r3, r7, r6               \n"
+        "adr.w r7, 2f + 1             \n"
+        "tst r3, #16                  \n"
+        "it ne                        \n"
+        "adrne.w r7, 3f + 1           \n"
+        "push {r1, r2, r5-r7, r9, r10}\n"
+
+        "1:                           \n"
+        "ldr lr, [sp, #12]            \n"
+        "ldrd r4, r6, [r12], #8       \n"
+        "mov r5, r4                   \n"
+        "mov r7, r6                   \n"
+        "ldr pc, [sp, #16]            \n"
+        ".p2align 2                   \n"
+        ".irp turn, 2, 3              \n"
+        "\\turn:                      \n"
+        "ldm lr!, {r0-r3}             \n"
+        "ldrd r8, r9, [r12], #8       \n"
+        "sxtb16 r10, r8               \n"
+        "smlad r4, r0, r10, r4        \n"
+        "smlad r5, r1, r10, r5        \n"
+        "smlad r6, r0, r8, r6         \n"
+        "smlad r7, r1, r8, r7         \n"
+        "sxtb16 r10, r9               \n"
+        "smlad r4, r2, r10, r4        \n"
+        "smlad r5, r3, r10, r5        \n"
+        "smlad r6, r2, r9, r6         \n"
+        "smlad r7, r3, r9, r7         \n"
+        ".endr                        \n"
+        "cmp lr, r11                  \n"
+        "bne 2b                       \n"
+
+        "ldrd r2, r3, [sp, #20]       \n" /* zero, beyond */
+        "sub r12, r12, r3             \n"
+        "ldrd r0, r1, [r12], #8       \n"
+        "ldr lr, [r12], #4            \n"
+        "sub r6, r6, r4               \n"
+        "sub r7, r7, r5               \n"
+        "asr r6, r6, #8               \n"
+        "asr r7, r7, #8               \n"
+        ".irp a, r4, r5               \n"
+        "smmlar \\a, \\a, r0, \\a     \n"
+        "add \\a, \\a, \\a, asr #31   \n"
+        "smlawb \\a, \\a, lr, r2      \n"
+        "ssat \\a, #8, \\a, asr #1    \n"
+        ".endr                        \n"
+        ".irp a, r6, r7               \n"
+        "smmlar \\a, \\a, r1, \\a     \n"
+        "add \\a, \\a, \\a, asr #31   \n"
+        "smlawt \\a, \\a, lr, r2      \n"
+        "ssat \\a, #8, \\a, asr #1    \n"
+        ".endr                        \n"
+        "ldm sp, {r0-r2}              \n"
+        "strb r5, [r0, r1]            \n"
+        "strb r4, [r0], #1            \n"
+        "strb r7, [r0, r1]            \n"
+        "strb r6, [r0], #1            \n"
+        "str r0, [sp]                 \n"
+        "cmp r0, r2                   \n"
+        "bne.w 1b                     \n"
+        "add sp, sp, #28              \n"
+        "pop {r7}                     \n"
+        : "+r"(t)
+        :
+        : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc",
+          "memory");
+}
+
+/* One pixel: r4 and r5 are its sums. Turns of eight pairs of taps, four of which the first turn may
+ * leave out. */
+__attribute__((aligned(4))) TB_APART void tb_tile_one(const TbTile *tile)
+{
+    register const TbTile *t __asm__("r0") = tile;
+    __asm__ volatile(
+        "push {r7}                    \n"
+        "ldm r0, {r1-r10}             \n"
+        "mov r12, r8                  \n"
+        "mov r11, r7                  \n"
+        "sub r3, r7, r6               \n"
+        "adr.w r7, 2f + 1             \n"
+        "tst r3, #16                  \n"
+        "it ne                        \n"
+        "adrne.w r7, 3f + 1           \n"
+        "push {r1, r5-r7, r9, r10}    \n"
+
+        "1:                           \n"
+        "ldr lr, [sp, #8]             \n"
+        "ldrd r4, r5, [r12], #8       \n"
+        "ldr pc, [sp, #12]            \n"
+        ".p2align 2                   \n"
+        ".irp turn, 2, 3              \n"
+        "\\turn:                      \n"
+        "ldm lr!, {r0-r3}             \n"
+        "ldm r12!, {r6-r9}            \n"
+        "sxtb16 r10, r6               \n"
+        "smlad r4, r0, r10, r4        \n"
+        "smlad r5, r0, r6, r5         \n"
+        "sxtb16 r10, r7               \n"
+        "smlad r4, r1, r10, r4        \n"
+        "smlad r5, r1, r7, r5         \n"
+        "sxtb16 r10, r8               \n"
+        "smlad r4, r2, r10, r4        \n"
+        "smlad r5, r2, r8, r5         \n"
+        "sxtb16 r10, r9               \n"
+        "smlad r4, r3, r10, r4        \n"
+        "smlad r5, r3, r9, r5         \n"
+        ".endr                        \n"
+        "cmp lr, r11                  \n"
+        "bne 2b                       \n"
+
+        "ldrd r2, r3, [sp, #16]       \n" /* zero, beyond */
+        "sub r12, r12, r3             \n"
+        "ldrd r0, r1, [r12], #8       \n"
+        "ldr lr, [r12], #4            \n"
+        "sub r5, r5, r4               \n"
+        "asr r5, r5, #8               \n"
+        "smmlar r4, r4, r0, r4        \n"
+        "smmlar r5, r5, r1, r5        \n"
+        "add r4, r4, r4, asr #31      \n"
+        "add r5, r5, r5, asr #31      \n"
+        "smlawb r4, r4, lr, r2        \n"
+        "smlawt r5, r5, lr, r2        \n"
+        "ssat r4, #8, r4, asr #1      \n"
+        "ssat r5, #8, r5, asr #1      \n"
+        "ldrd r0, r1, [sp]            \n"
+        "strb r4, [r0], #1            \n"
+        "strb r5, [r0], #1            \n"
+        "str r0, [sp]                 \n"
+        "cmp r0, r1                   \n"
+        "bne 1b                       \n"
+        "add sp, sp, #24              \n"
         "pop {r7}                     \n"
         : "+r"(t)
         :
@@ -269,68 +478,118 @@ __attribute__((aligned(4))) TB_APART void tb_tile_quick(const TbTile *tile)
 }
 #endif
 
-/* The sums of two channels of four pixels. */
-TB_INLINE void tb_tile_sums(int32_t sum[2][TB_TILE], const TbWord *x, const TbWord *end,
-                            const int8_t *weights)
+/* ---- the same in C ------------------------------------------------------------------------- */
+
+/* Of two channels the constants that lie behind `words` words of weights. */
+typedef struct {
+    int32_t bias[2], multiplier[2], shift[2];
+} TbTileScales;
+
+TB_INLINE TbTileScales tb_tile_scales(const int8_t *weights, int words)
 {
-    for (; x < end; x += TB_TILE, weights += 4) {
+    const int8_t *behind = weights + 8 + 4 * words;
+    const uint32_t a = tb_word(weights), b = tb_word(weights + 4);
+    const TbPair shifts = tb_word(behind + 8);
+    const int quick = tb_low(shifts) > 0;
+    const TbTileScales s = {{(int32_t)a, quick ? (int32_t)(b - a) >> 8 : (int32_t)b},
+                            {(int32_t)(tb_word(behind) >> 1), (int32_t)(tb_word(behind + 4) >> 1)},
+                            {tb_low(shifts), tb_high(shifts)}};
+    return s;
+}
+
+/* The sums of two channels of so many pixels. */
+TB_INLINE void tb_tile_sums(int32_t sum[2][TB_TILE], const TbTile *t, int pixels)
+{
+    const int8_t *weights = t->weights + 8;
+    const TbWord *x = t->x, *const end = x + t->words * pixels;
+    for (; x < end; x += pixels, weights += 4) {
         const uint32_t w = tb_word(weights);
-        const TbPair a = tb_even_bytes(w), b = tb_odd_bytes(w);
-        for (int i = 0; i < TB_TILE; i++) {
+        const TbPair a = tb_even_bytes(w), b = tb_odd_bytes(tb_less_pairs(w, a));
+        for (int i = 0; i < pixels; i++) {
             sum[0][i] = tb_mac_pairs(x[i], a, sum[0][i]);
             sum[1][i] = tb_mac_pairs(x[i], b, sum[1][i]);
         }
     }
 }
 
-/* One or two channels of a tile, whatever their scale. */
-TB_INLINE void tb_tile_general(const TbOp *op, const TbTile *t, int c)
+/* Of a quick channel, or of any. */
+TB_INLINE int8_t tb_tile_output(const TbRequant *r, int32_t sum, int32_t multiplier, int32_t shift)
 {
-    const TbRequant r = tb_requant(op);
-    const int32_t to[TB_TILE] = {0, t->second, t->third, t->fourth};
-    const int n = op->out_c - c < 2 ? 1 : 2;
-    int32_t sum[2][TB_TILE];
-    for (int i = 0; i < TB_TILE; i++)
-        sum[0][i] = r.bias[c], sum[1][i] = r.bias[c + n - 1];
-    tb_tile_sums(sum, t->x, t->x_end, t->weights);
-    for (int i = 0; i < TB_TILE; i++)
-        for (int j = 0; j < n; j++)
-            t->out[to[i] + j] = tb_output(&r, sum[j][i], c + j);
+    if (shift <= 0)
+        return tb_moved(r, tb_scale(sum, multiplier, shift + TB_TILE_SHIFT));
+    const int32_t scaled = tb_high_mul(sum, multiplier);
+    const int64_t product = (int64_t)(scaled + (scaled >> 31)) * shift;
+    return tb_moved(r, ((int32_t)(product >> 16) + 1) >> 1);
 }
 
-/* Points a tile to n channels from c on. */
-TB_INLINE void tb_tile_point(TbTile *t, const TbOp *op, int8_t *out, int c, int n)
+/* One or two channels of a tile, whatever their scale. */
+TB_INLINE void tb_tile_general(const TbOp *op, const TbTile *t, int8_t *out, int n)
 {
-    t->out = out + c, t->out_end = out + c + n;
-    t->bias = op->bias + c, t->multiplier = op->multiplier + c, t->shift = op->shift + c;
-    t->weights = op->weights + (ptrdiff_t)(c / 2) * (t->x_end - t->x);
+    const TbRequant r = tb_requant(op);
+    const TbTileScales s = tb_tile_scales(t->weights, t->words);
+    const int32_t to[TB_TILE] = {0, t->second, t->third, t->fourth};
+    int32_t sum[2][TB_TILE];
+    for (int i = 0; i < TB_TILE; i++)
+        sum[0][i] = s.bias[0], sum[1][i] = s.bias[1];
+    if (t->pixels == TB_TILE)
+        tb_tile_sums(sum, t, TB_TILE);
+    else
+        tb_tile_sums(sum, t, t->pixels);
+    for (int i = 0; i < t->pixels; i++)
+        for (int j = 0; j < n; j++)
+            out[to[i] + j] = tb_tile_output(&r, sum[j][i], s.multiplier[j], s.shift[j]);
+}
+
+/* Points to the weights of so many channels more. */
+TB_INLINE void tb_tile_next(TbTile *t, int channels)
+{
+    t->weights += channels / 2 * (TB_PAIRS_CONSTANTS + 4 * t->words);
 }
 
 /* Channels c and c + 1, or the last one alone. */
 TB_APART void tb_tile_pair(TbTile *t, const TbOp *op, int8_t *out, int c)
 {
-    const int n = op->out_c - c < 2 ? 1 : 2;
-    tb_tile_point(t, op, out, c, n);
-#if TB_DSP
-    if (n == 2 && tb_tile_is_quick(t->multiplier, t->shift, 2)) {
-        tb_tile_quick(t);
-        return;
-    }
-#endif
-    tb_tile_general(op, t, c);
+    tb_tile_general(op, t, out + c, op->out_c - c < 2 ? 1 : 2);
+    tb_tile_next(t, 2);
 }
 
-/* All channels; the first `quick` ones can all be scaled the quick way. */
-TB_INLINE void tb_tile_channels(TbTile *t, const TbOp *op, int8_t *out, int quick)
+/* An even number of channels that are all quick. */
+TB_INLINE void tb_tile_quickly(TbTile *t, int8_t *out, int channels)
 {
 #if TB_DSP
-    if (quick) {
-        tb_tile_point(t, op, out, 0, quick);
-        tb_tile_quick(t);
-    }
+    t->out = out, t->out_end = out + channels;
+    if (t->pixels == 1)
+        tb_tile_one(t);
+    else if (t->pixels == 2)
+        tb_tile_two(t);
+    else if (t->pixels == 3)
+        tb_tile_three(t);
+    else
+        tb_tile_four(t);
+#else
+    (void)out;
 #endif
-    for (int c = quick; c < op->out_c; c += 2)
-        tb_tile_pair(t, op, out, c);
+    tb_tile_next(t, channels);
+}
+
+/* Are the next two channels quick? */
+TB_INLINE int tb_tile_is_quick(const TbTile *t)
+{
+    return TB_DSP && tb_low(tb_word(t->weights + 8 + 4 * t->words + 8)) > 0;
+}
+
+/* All channels. */
+TB_INLINE void tb_tile_channels(TbTile *t, const TbOp *op, int8_t *out)
+{
+    const int pairs = op->out_c & ~1, all = TB_DSP && tb_word(op->weights) != 0 && pairs > 0;
+    t->weights = op->weights + 4;
+    if (all)
+        tb_tile_quickly(t, out, pairs);
+    for (int c = all ? pairs : 0; c < op->out_c; c += 2)
+        if (c < pairs && tb_tile_is_quick(t))
+            tb_tile_quickly(t, out + c, 2);
+        else
+            tb_tile_pair(t, op, out, c);
 }
 
 /* Activations narrower than an int8. */
@@ -342,40 +601,33 @@ TB_INLINE void tb_tile_clamp(const TbOp *op, int8_t *out)
         out[i] = tb_clamp(out[i], op->act_min, op->act_max);
 }
 
-/* From the first of n pixels to the other three, `step` bytes each. Beyond the last it stands for
- * those that are not there. */
-typedef struct {
-    int second, third, fourth;
-} TbSpread;
+/* Unpacks the windows of n output pixels from x on. */
+typedef void TbTileGather(const TbOp *op, const TbRows *rows, int x, int n, TbWord *to);
 
-TB_INLINE TbSpread tb_tile_spread(int n, int step)
+/* Makes ready for n pixels; what fills up their last turn of the loop is zeros. */
+TB_INLINE void tb_tile_begin(TbTile *t, int n)
 {
-    TbSpread s = {n > 1 ? step : 0, 0, 0};
-    s.third = n > 2 ? 2 * step : s.second;
-    s.fourth = n > 3 ? 3 * step : s.third;
-    return s;
+    const int padded = tb_tile_padded(t->words, n);
+    t->pixels = n;
+    t->x_end = t->x + padded * n, t->beyond = (padded - t->words) * 4;
+    for (TbWord *word = t->x + t->words * n; word < t->x_end; word++)
+        *word = 0;
 }
 
-/* Unpacks the windows of output pixels [x, x + n), n <= TB_TILE, which are `spread` apart. */
-typedef void TbTileGather(const TbOp *op, const TbRows *rows, int x, int n, TbSpread spread,
-                          TbWord *to);
-
-/* A row of output. A window is `taps` long, the next one `step` bytes on in the input. */
-TB_INLINE void tb_tile_row(const TbOp *op, const TbRows *rows, TbWord *scratch, int taps, int step,
+/* A row of output, of windows of so many taps. */
+TB_INLINE void tb_tile_row(const TbOp *op, const TbRows *rows, TbWord *scratch, int taps,
                            TbTileGather *gather)
 {
     const int out_c = op->out_c, out_w = op->out_w;
-    const int all_quick = TB_DSP && tb_tile_is_quick(op->multiplier, op->shift, out_c);
     int8_t *out = rows->out[0];
     TbTile t;
-    t.x = scratch, t.x_end = scratch + tb_tile_pairs(taps) * TB_TILE;
-    t.zero = 2 * op->out_zero + 1;
+    t.x = scratch, t.words = tb_tile_pairs(taps), t.zero = 2 * op->out_zero + 1;
+    t.second = out_c, t.third = 2 * out_c, t.fourth = 3 * out_c;
     for (int x = 0; x < out_w; x += TB_TILE, out += TB_TILE * out_c) {
         const int n = out_w - x < TB_TILE ? out_w - x : TB_TILE;
-        const TbSpread to = tb_tile_spread(n, out_c);
-        t.second = to.second, t.third = to.third, t.fourth = to.fourth;
-        gather(op, rows, x, n, tb_tile_spread(n, step), scratch);
-        tb_tile_channels(&t, op, out, all_quick ? out_c & ~1 : 0);
+        tb_tile_begin(&t, n);
+        gather(op, rows, x, n, scratch);
+        tb_tile_channels(&t, op, out);
     }
     tb_tile_clamp(op, rows->out[0]);
 }

@@ -26,6 +26,14 @@ static const BenchLayer layers[] = {
     {"d depthwise 3x3 s2", tb_depthwise_row, 48, 96, 96, 3, 2, true, false},
     {"e depthwise 5x5 144", tb_depthwise_row, 24, 144, 144, 5, 1, true, false},
     {"f depthwise 7x7 192", tb_depthwise_row, 12, 192, 192, 7, 1, true, false},
+    {"  5x5 s2 144", tb_depthwise_row, 24, 144, 144, 5, 2, true, false},
+    {"  7x7 s2 192", tb_depthwise_row, 12, 192, 192, 7, 2, true, false},
+    {"  3x3 192 @6", tb_depthwise_row, 6, 192, 192, 3, 1, true, false},
+    {"  5x5 192 @6", tb_depthwise_row, 6, 192, 192, 5, 1, true, false},
+    {"  7x7 320 @6", tb_depthwise_row, 6, 320, 320, 7, 1, true, false},
+    {"  5x5 320 @3", tb_depthwise_row, 3, 320, 320, 5, 1, true, false},
+    {"  7x7 320 @3", tb_depthwise_row, 3, 320, 320, 7, 1, true, false},
+    {"  3x3 64 @5", tb_depthwise_row, 5, 64, 64, 3, 1, true, false},
     {"g pointwise 144->24", tb_pointwise_row, 24, 144, 24, 1, 1, true, false},
     {"g whole", tb_pointwise_row, 24, 144, 24, 1, 1, true, true},
     {"h pointwise 192->64", tb_pointwise_row, 12, 192, 64, 1, 1, true, false},
@@ -57,7 +65,7 @@ typedef struct {
 
 typedef struct {
     KernelCases cases;
-    BenchCase of[2 * N_LAYERS];
+    BenchCase of[3 * N_LAYERS];
 } Bench;
 
 static TbOp shape_of(const BenchLayer *l)
@@ -116,6 +124,11 @@ static void add_pairs(Bench *b, const BenchLayer *l, const TbOp *natural, BenchC
     TbOp op = pairs_op(natural, &k->packed, k->folded);
     add_case(b, l, &op, in, NULL, expected);
     free(k->packed);
+    if (is_for_planes(natural)) {
+        op = planes_op(natural, &k->packed, k->folded);
+        add_case(b, l, &op, in, NULL, expected);
+        free(k->packed);
+    }
 }
 
 static void add_layer(Bench *b, const BenchLayer *l, Rng *rng)

@@ -40,7 +40,8 @@ static void make_rows(const TbOp *o, TbRows *r, int y, int8_t *out)
         r->in[k] = at >= 0 && at < o->in_h ? memory + head.in + at * in_row : NULL;
     }
     r->in[o->kh] = memory + head.in2 + (o->kernel == tb_gate_row ? 0 : y * in_row);
-    for (int i = 0; i < o->block; i++)
+    r->out[0] = out + y * out_row;
+    for (int i = 1; i < o->block; i++)
         r->out[i] = y + i < o->out_h ? out + (y + i) * out_row : NULL;
     if (o->kernel == tb_sum_pool_row)
         r->out[0] = out;
@@ -106,7 +107,7 @@ static void run_case(void)
     board_read(p.expected, head.out);
     for (uint32_t i = 0; i < head.n_ops; i++)
         make_op(&head.op[i], &op[i]);
-    for (int y = 0; y < o->out_h; y += o->block)
+    for (int y = 0; y < o->out_h; y += o->block == TB_ALL_ROWS ? o->out_h : o->block)
         make_rows(o, &rows[calls++], y, p.out);
     board_stack_paint();
     board_clock_start();

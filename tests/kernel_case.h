@@ -16,6 +16,7 @@
     X(tb_pointwise_row)                                                                            \
     X(tb_conv_pairs_row)                                                                           \
     X(tb_depthwise_pairs_row)                                                                      \
+    X(tb_depthwise_planes_rows)                                                                    \
     X(tb_pointwise_pairs_row)                                                                      \
     X(tb_dense_row)                                                                                \
     X(tb_add_row)                                                                                  \

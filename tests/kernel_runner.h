@@ -58,7 +58,9 @@ static inline uint32_t case_weights(const TbOp *op)
     if (op->kernel == tb_depthwise_row)
         return taps * out_c;
     if (op->kernel == tb_depthwise_pairs_row)
-        return tb_depthwise_pairs_weights(op->kh, op->kw, op->sw, out_c);
+        return tb_depthwise_pairs_weights(op->kw, op->sw, out_c);
+    if (op->kernel == tb_depthwise_planes_rows)
+        return tb_depthwise_planes_weights(op->kw, op->sw, out_c);
     if (is_pairs(op->kernel))
         return tb_pairs_weights(taps * op->in_c, out_c);
     return op->kernel == tb_lookup_row ? TABLE : mixes_channels(op->kernel) ? taps * op->in_c * out_c : 0;
@@ -72,7 +74,9 @@ static __attribute__((noinline, unused)) uint32_t case_scratch(const TbOp *op)
     if (op->kernel == tb_pointwise_pairs_row)
         return tb_pointwise_pairs_scratch(op->in_c);
     if (op->kernel == tb_depthwise_pairs_row)
-        return tb_depthwise_pairs_scratch(op->kh, op->kw, op->sw, op->out_w);
+        return tb_depthwise_pairs_scratch(op->kw, op->sw, op->out_w);
+    if (op->kernel == tb_depthwise_planes_rows)
+        return tb_depthwise_planes_scratch(op->kw, op->sh, op->sw, op->out_h, op->out_w);
     if (op->kernel == tb_sum_pool_row)
         return tb_sum_pool_scratch(op->in_c);
     return op->kernel == tb_block_rows ? tb_block_scratch(op->kh, op->kw, op[-3].out_c) : 0;
@@ -96,23 +100,69 @@ static inline const char *kernel_name(TbKernel *kernel)
     return names[i];
 }
 
-/* The same layer for the pairs kernel beside its own. *packed is yours to free; folded: [out_c]. */
-static inline TbOp pairs_op(const TbOp *natural, int8_t **packed, int32_t *folded)
+/* The same layer for another kernel, of that step. *packed is yours to free; folded: [out_c]. */
+static inline TbOp packed_op(const TbOp *natural, int step, TbKernel *kernel, int8_t **packed,
+                             int32_t *folded)
 {
     TbOp op = *natural;
-    const bool apart = op.kernel == tb_depthwise_row, conv = op.kernel == tb_conv_row;
-    Layer l = {.op = apart ? OP_DEPTHWISE : conv ? OP_CONV : OP_POINTWISE, .in_c = op.in_c,
-               .out_c = op.out_c};
-    l.kh = op.kh, l.kw = op.kw, l.sw = op.sw;
-    op.kernel = apart ? tb_depthwise_pairs_row : conv ? tb_conv_pairs_row : tb_pointwise_pairs_row;
+    Layer l = {.op = op.kernel == tb_depthwise_row ? OP_DEPTHWISE
+                     : op.kernel == tb_conv_row    ? OP_CONV
+                                                   : OP_POINTWISE,
+               .in_c = op.in_c, .out_c = op.out_c};
+    l.kh = op.kh, l.kw = op.kw, l.sw = op.sw, l.pad_left = op.pad_left;
+    op.kernel = kernel;
     *packed = xcalloc(case_weights(&op), 1);
-    constants_pack(&l, apart  ? STEP_DEPTHWISE_PAIRS
-                       : conv ? STEP_CONV_PAIRS
-                              : STEP_POINTWISE_PAIRS,
-                   natural->weights, *packed);
-    constants_fold(&l, natural->weights, natural->bias, op.in_zero, folded);
+    const LayerConstants constants = {op.weights, op.bias, op.multiplier, op.shift, op.in_zero};
+    constants_pack(&l, step, &constants, *packed);
+    constants_fold(&l, &constants, folded);
     op.weights = *packed, op.bias = folded;
+    if (plan_packs_scales(step))
+        op.bias = op.multiplier = NULL, op.shift = NULL;
     return op;
+}
+
+static inline TbOp pairs_op(const TbOp *natural, int8_t **packed, int32_t *folded)
+{
+    if (natural->kernel == tb_depthwise_row)
+        return packed_op(natural, STEP_DEPTHWISE_PAIRS, tb_depthwise_pairs_row, packed, folded);
+    if (natural->kernel == tb_conv_row)
+        return packed_op(natural, STEP_CONV_PAIRS, tb_conv_pairs_row, packed, folded);
+    return packed_op(natural, STEP_POINTWISE_PAIRS, tb_pointwise_pairs_row, packed, folded);
+}
+
+static inline TbOp planes_op(const TbOp *natural, int8_t **packed, int32_t *folded)
+{
+    TbOp op = packed_op(natural, STEP_DEPTHWISE_PLANES, tb_depthwise_planes_rows, packed, folded);
+    op.block = TB_ALL_ROWS;
+    return op;
+}
+
+static inline bool is_for_planes(const TbOp *op)
+{
+    return op->kernel == tb_depthwise_row && op->in_c == op->out_c && op->pad_top < op->kh &&
+           tb_depthwise_in_planes(op->kh, op->kw, op->sh, op->sw, op->pad_left, op->out_w);
+}
+
+static inline bool is_for_pairs(const TbOp *op)
+{
+    return op->in_c == op->out_c && tb_depthwise_square(op->kh, op->kw, op->sw);
+}
+
+/* Any depthwise layer that fits; its weights are yours to free. */
+static inline void draw_depthwise(Sample *s, Rng *rng, bool (*fits)(const TbOp *op))
+{
+    TbOp *op = &s->op;
+    draw_op(s, rng, tb_depthwise_row);
+    free(s->weights);
+    op->in_c = op->out_c = (uint16_t)between(rng, 1, rng_below(rng, 3) ? 9 : MOST_C);
+    do {
+        op->in_h = (uint16_t)between(rng, 1, 20);
+        op->in_w = (uint16_t)between(rng, 1, rng_below(rng, 4) ? 16 : 70);
+        op->kh = op->kw = (uint8_t)(3 + 2 * between(rng, 0, 2));
+        draw_strides(op, rng);
+    } while (!fits(op));
+    s->weights = draw_tensor(rng, (size_t)op->kh * op->kw * op->in_c);
+    op->weights = s->weights;
 }
 
 /* ---- writing cases ---- */

@@ -505,9 +505,12 @@ static inline bool place_over(const Net *net, Plan *plan, int segment, const Flo
         return false;
     Taken taken = taken_at(net, plan, segment, in);
     uint32_t d = flow_overlap(f, o->row_bytes, i->row_bytes), at = plan_offset(plan, in, segment);
-    if (s->n == 1 && each_by_itself(&net->layer[s->first]) && one_in(rng, 2))
+    bool planes = plan->kernel[s->first] == STEP_DEPTHWISE_PLANES;
+    if (planes && !plan_may_cover(&net->layer[s->first]))
+        return false;
+    if (planes || (s->n == 1 && each_by_itself(&net->layer[s->first]) && one_in(rng, 2)))
         d = 0;
-    d += one_in(rng, 4) ? 4 * rng_below(rng, 8) : 0;
+    d += !planes && one_in(rng, 4) ? 4 * rng_below(rng, 8) : 0;
     if (at >= d && is_free(&taken, at - d, o->bytes)) {
         o->offset = at - d;
         return true;
@@ -582,6 +585,16 @@ static inline void measure_arena(const Net *net, Plan *plan)
         reach(plan, plan->scratch[i].offset, plan->scratch[i].bytes);
 }
 
+static inline void random_planes(const Net *net, Plan *plan, Rng *rng)
+{
+    for (int s = 0; s < plan->n_segments; s++) {
+        const PlanSegment *p = &plan->segment[s];
+        bool pulled = p->first == 0 && plan->image_outside;
+        if (p->n == 1 && p->rows * p->columns == 1 && !pulled && one_in(rng, 2))
+            plan->kernel[p->first] = (uint8_t)plan_kernel_alone(&net->layer[p->first], false);
+    }
+}
+
 /* Layers of a block have the kernels of the natural weights. */
 static inline void random_kernels(const Net *net, Plan *plan, Rng *rng)
 {
@@ -601,6 +614,7 @@ static inline void random_plan(const Net *net, Plan *plan, Rng *rng)
     plan->image_outside = one_in(rng, 2) && net_last_reader(net, NET_IMAGE) == 0;
     random_cuts(net, plan, rng);
     random_kernels(net, plan, rng);
+    random_planes(net, plan, rng);
     for (int t = 0; t <= net->n_layers; t++) {
         plan->tensor[t].move = PLAN_STAYS;
         set_whole(net, plan, t);

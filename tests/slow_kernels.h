@@ -269,10 +269,9 @@ static inline void draw_requant(Sample *s, Rng *rng, int n)
         s->shift[0] = (int8_t)between(rng, 17, 26);
 }
 
-static inline void draw_window(TbOp *op, Rng *rng, int most)
+/* Of a window: strides, padding, and what comes out. */
+static inline void draw_strides(TbOp *op, Rng *rng)
 {
-    op->kh = (uint8_t)between(rng, 1, most);
-    op->kw = (uint8_t)between(rng, 1, most);
     op->sh = (uint8_t)between(rng, 1, 3);
     op->sw = (uint8_t)between(rng, 1, 3);
     op->pad_top = (uint8_t)between(rng, 0, op->kh - 1);
@@ -281,6 +280,13 @@ static inline void draw_window(TbOp *op, Rng *rng, int most)
     int h = op->in_h + op->pad_top + bottom - op->kh, w = op->in_w + op->pad_left + right - op->kw;
     op->out_h = (uint16_t)(h < 0 ? 1 : h / op->sh + 1);
     op->out_w = (uint16_t)(w < 0 ? 1 : w / op->sw + 1);
+}
+
+static inline void draw_window(TbOp *op, Rng *rng, int most)
+{
+    op->kh = (uint8_t)between(rng, 1, most);
+    op->kw = (uint8_t)between(rng, 1, most);
+    draw_strides(op, rng);
 }
 
 static inline bool has_window(const TbOp *op)

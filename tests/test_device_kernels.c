@@ -8,7 +8,7 @@ enum { TIMES = 300 }; /* layers for each kernel */
 
 typedef struct {
     KernelCases cases;
-    TbKernel *kernel[(N_KERNELS + 1) * TIMES]; /* of each case */
+    TbKernel *kernel[(N_KERNELS + 3) * TIMES]; /* of each case */
 } Batch;
 
 static void add(Batch *b, const TbOp *op, const int8_t *in, const int8_t *in2,
@@ -20,8 +20,10 @@ static void add(Batch *b, const TbOp *op, const int8_t *in, const int8_t *in2,
 
 /* ---- random layers ---- */
 
+typedef TbOp Sister(const TbOp *natural, int8_t **packed, int32_t *folded);
+
 /* The layer, and where there is one its sister on pairs, which owes the same output. */
-static void add_sample(Batch *b, const Sample *s, Rng *rng, bool pairs)
+static void add_sample(Batch *b, const Sample *s, Rng *rng, Sister *sister)
 {
     const TbOp *op = &s->op;
     size_t n_in = (size_t)op->in_h * op->in_w * op->in_c;
@@ -30,22 +32,33 @@ static void add_sample(Batch *b, const Sample *s, Rng *rng, bool pairs)
     int8_t *expected = xmalloc(n_out);
     slow_layer(op, in, in2, expected);
     add(b, op, in, in2, expected);
-    if (pairs) {
+    if (sister) {
         int32_t folded[MOST_C];
         int8_t *packed;
-        TbOp sister = pairs_op(op, &packed, folded);
-        add(b, &sister, in, in2, expected);
+        TbOp other = sister(op, &packed, folded);
+        add(b, &other, in, in2, expected);
         free(packed);
     }
     free(in), free(in2), free(expected);
 }
 
-static void add_family(Batch *b, Rng *rng, TbKernel *kernel, bool pairs)
+static void add_family(Batch *b, Rng *rng, TbKernel *kernel, Sister *sister)
 {
     for (int i = 0; i < TIMES; i++) {
         Sample s;
         draw_op(&s, rng, kernel);
-        add_sample(b, &s, rng, pairs);
+        add_sample(b, &s, rng, sister);
+        free(s.weights);
+    }
+}
+
+/* The usual squares, as the kernels of their own make them. */
+static void add_squares(Batch *b, Rng *rng, bool (*fits)(const TbOp *op), Sister *sister)
+{
+    for (int i = 0; i < TIMES; i++) {
+        Sample s;
+        draw_depthwise(&s, rng, fits);
+        add_sample(b, &s, rng, sister);
         free(s.weights);
     }
 }
@@ -111,14 +124,17 @@ static void add_blocks(Batch *b, Rng *rng)
 
 static void add_everything(Batch *b)
 {
-    TbKernel *const with_pairs[] = {tb_conv_row, tb_depthwise_row, tb_pointwise_row};
-    TbKernel *const single[] = {tb_dense_row, tb_add_row,  tb_avg_pool_row, tb_max_pool_row,
-                                tb_mean_row,  tb_gate_row, tb_lookup_row,   tb_softmax_row};
+    TbKernel *const with_pairs[] = {tb_conv_row, tb_pointwise_row};
+    TbKernel *const single[] = {tb_depthwise_row, tb_dense_row, tb_add_row,
+                                tb_avg_pool_row,  tb_max_pool_row, tb_mean_row,
+                                tb_gate_row,      tb_lookup_row,   tb_softmax_row};
     Rng rng = rng_make(31, 0);
     for (size_t i = 0; i < sizeof with_pairs / sizeof *with_pairs; i++)
-        add_family(b, &rng, with_pairs[i], true);
+        add_family(b, &rng, with_pairs[i], pairs_op);
     for (size_t i = 0; i < sizeof single / sizeof *single; i++)
-        add_family(b, &rng, single[i], false);
+        add_family(b, &rng, single[i], NULL);
+    add_squares(b, &rng, is_for_pairs, pairs_op);
+    add_squares(b, &rng, is_for_planes, planes_op);
     add_sum_pools(b, &rng);
     add_wide_pools(b, &rng);
     add_blocks(b, &rng);

@@ -221,8 +221,12 @@ static void count_pairs(const TbOp *op, int step, double *f)
     const Layer *l = &counting.net->layer[counting.lowered->op_from[op - counting.lowered->op].layer];
     PairsRow row = {0};
     double call[N_FEATURES];
-    pairs_row_add(&row, l, step, op->out_w);
-    pairs_features(l, step, 1, &row, call);
+    if (step == STEP_DEPTHWISE_PLANES) {
+        planes_features(l, call);
+    } else {
+        pairs_row_add(&row, l, step, op->out_w);
+        pairs_features(l, step, 1, &row, call);
+    }
     for (int i = 0; i < N_FEATURES; i++)
         f[i] += call[i];
 }
@@ -299,11 +303,11 @@ TEST(pairs_work_in_tiles_of_four)
     net_begin(&net, 5, 5, 6);
     net_pointwise(&net, net_depthwise(&net, NET_IMAGE, square(3), square(1), ACT_NONE), 8, ACT_NONE);
     layer_features(&net.layer[1], STEP_POINTWISE_PAIRS, f);
-    ck_assert_double_eq(f[FEATURE_ROW], 1 + 8 / 400.0);
+    ck_assert_double_eq(f[FEATURE_ROW], 1);
     ck_assert_double_eq(f[FEATURE_CALL], 7 * 2);
-    ck_assert_double_eq(f[FEATURE_PIXEL], 7 * 6); /* 25 pixels: the last tile has one */
-    ck_assert_double_eq(f[FEATURE_OUTPUT], 7 * 4);
-    ck_assert_double_eq(f[FEATURE_MAC], (6 + 9.0 / 13) * 4 * 3);
+    ck_assert_double_eq_tol(f[FEATURE_PIXEL], (6 + 9.0 / 21) * 6, 1e-9); /* 25: the last has one */
+    ck_assert_double_eq_tol(f[FEATURE_OUTPUT], (6 + 24.0 / 59) * 4, 1e-9);
+    ck_assert_double_eq_tol(f[FEATURE_MAC], (6 + 3.75 / 12.2) * 4 * 3, 1e-9);
     layer_features(&net.layer[0], STEP_DEPTHWISE_PAIRS, f);
     ck_assert_double_eq(f[FEATURE_CALL], 5 * 6);
     ck_assert_double_eq(f[FEATURE_ROW], 5 * 6 * (3 + 2)); /* upright pairs, and two across */
