@@ -148,8 +148,9 @@ void conv_forward(const Step *s, int images)
             int rows = rows_at(&c, oy);
             size_t at = first + (size_t)oy * l->out_w;
             c.shape.rows = rows * l->out_w;
+            c.shape.y_plane = s->out->plane;
             gather(l, x, oy, rows, c.matrix);
-            matmul(c.shape, c.matrix, packed, s->out->raw + at * l->out_c,
+            matmul(c.shape, c.matrix, packed, s->out->raw + at * tensor_pixel(s->out),
                    s->out->normed ? NULL : s->out);
         }
         if (s->out->normed)

@@ -22,7 +22,7 @@ static float *numbers(Rng *rng, size_t n)
 static float slow(const Gemm *g, const float *b, size_t step, size_t col_step, float was, int row,
                   int col)
 {
-    float sum = g->adds ? was : 0;
+    float sum = g->plus ? was : 0;
     for (int p = 0; p < g->depth; p++)
         sum += g->a[(size_t)row * g->a_row + (size_t)p * g->a_step] *
                b[(size_t)p * step + (size_t)col * col_step];
@@ -49,7 +49,7 @@ static void check_product(Rng *rng, How how)
     Gemm g = {.rows = rows, .cols = cols, .depth = depth, .a = a,
               .a_row = how.turned_a ? 1 : k, .a_step = how.turned_a ? m : 1,
               .b = how.packed ? packed : b, .b_step = how.packed ? 0 : n, .c = c,
-              .adds = how.adds, .finishes = how.finishes, .shift = shift, .lo = 0, .hi = 6};
+              .plus = how.adds ? c : NULL, .finishes = how.finishes, .shift = shift, .lo = 0, .hi = 6};
     gemm(&g);
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < cols; j++) {
