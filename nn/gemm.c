@@ -3,7 +3,14 @@
 #include "nn/vec.h"
 
 /* The tile's sums, a row of b and a number of a: 28 registers of 32, or 16 of 16. */
-enum { TILE_ROWS = VEC_LANES == 16 ? 8 : 4, TILE_VECS = 3 };
+enum { TILE_SUMS = VEC_LANES == 16 ? 24 : 12, TILE_VECS = 3 };
+
+/* How the operands lie, for which tiles are compiled. */
+typedef enum {
+    LOOSE,  /* anyhow */
+    PACKED, /* b as gemm_pack() left it, a in dense rows */
+    PLANES  /* b as that, a in planes: with its rows a constant apart, narrow tiles may be high */
+} Kind;
 
 /* Columns go in panels of up to TILE_VECS vectors; 4 are 2 and 2. */
 typedef struct {
@@ -42,38 +49,50 @@ typedef struct {
 } Tile;
 
 /* What is left to do with a tile's sums. */
-ALWAYS_INLINE void tile_store(const Gemm *g, const Tile *t, Vec *sum, int rows, int vecs,
-                              int lanes)
+ALWAYS_INLINE void tile_store(const Gemm *g, const Tile *t, Vec *sum, int rows, int vecs)
 {
     UNROLLED
     for (int j = 0; j < vecs; j++) {
-        int n = j == vecs - 1 ? lanes : VEC_LANES;
-        size_t at = (size_t)j * t->c_vec;
+        int n = j == vecs - 1 ? t->lanes : VEC_LANES;
+        size_t at = (size_t)j * t->c_vec, c_row = t->c_row;
         if (t->plus)
             UNROLLED
             for (int i = 0; i < rows; i++)
-                sum[i * vecs + j] += vec_load_part(t->plus + at + (size_t)i * t->c_row, n);
+                sum[i * vecs + j] += vec_load_part(t->plus + at + (size_t)i * c_row, n);
         if (g->finishes) {
-            Vec shift = vec_load_part(t->shift + j * VEC_LANES, n);
+            float lo = g->lo, hi = g->hi;
             UNROLLED
             for (int i = 0; i < rows; i++)
-                sum[i * vecs + j] = vec_clamp(sum[i * vecs + j] + shift, g->lo, g->hi);
+                sum[i * vecs + j] = vec_clamp(sum[i * vecs + j], lo, hi);
         }
-        UNROLLED
-        for (int i = 0; i < rows; i++)
-            vec_store_part(t->c + at + (size_t)i * t->c_row, sum[i * vecs + j], n);
+        if (n == VEC_LANES)
+            UNROLLED
+            for (int i = 0; i < rows; i++)
+                vec_store(t->c + at + (size_t)i * c_row, sum[i * vecs + j]);
+        else
+            UNROLLED
+            for (int i = 0; i < rows; i++)
+                vec_store_part(t->c + at + (size_t)i * c_row, sum[i * vecs + j], n);
     }
 }
 
-ALWAYS_INLINE void tile_as(const Gemm *g, const Tile *t, int rows, int vecs, int lanes)
+ALWAYS_INLINE void tile_as(const Gemm *g, const Tile *t, int rows, int vecs, Kind kind)
 {
-    Vec sum[TILE_ROWS * TILE_VECS];
+    Vec sum[TILE_SUMS];
     const float *b = t->b;
-    size_t a_row = g->a_row, a_step = g->a_step, b_step = t->b_step;
-    int part = g->a_part ? g->a_part : g->depth;
+    size_t a_row = kind == PLANES ? VEC_LANES : g->a_row, a_step = kind == LOOSE ? g->a_step : 1;
+    size_t b_step = kind == LOOSE ? t->b_step : (size_t)(vecs * VEC_LANES);
+    int part = kind == PLANES ? VEC_LANES : g->a_part ? g->a_part : g->depth;
+    int lanes = kind == LOOSE ? t->lanes : VEC_LANES;
     UNROLLED
-    for (int i = 0; i < rows * vecs; i++)
-        sum[i] = vec_all(0);
+    for (int j = 0; j < vecs; j++) {
+        Vec first = vec_all(0);
+        if (g->finishes)
+            first = vec_load_part(t->shift + j * VEC_LANES, j == vecs - 1 ? t->lanes : VEC_LANES);
+        UNROLLED
+        for (int i = 0; i < rows; i++)
+            sum[i * vecs + j] = first;
+    }
     for (int first = 0; first < g->depth; first += part) {
         const float *a = t->a + (size_t)(first / part) * g->a_jump;
         int end = g->depth - first < part ? g->depth - first : part;
@@ -91,13 +110,13 @@ ALWAYS_INLINE void tile_as(const Gemm *g, const Tile *t, int rows, int vecs, int
             }
         }
     }
-    tile_store(g, t, sum, rows, vecs, g->c_plane ? VEC_LANES : lanes);
+    tile_store(g, t, sum, rows, vecs);
 }
 
-ALWAYS_INLINE int tiles_of(const Gemm *g, Tile *t, int row, int rows, int vecs, int lanes)
+ALWAYS_INLINE int tiles_of(const Gemm *g, Tile *t, int row, int rows, int vecs, Kind kind)
 {
     for (; row + rows <= g->rows; row += rows) {
-        tile_as(g, t, rows, vecs, lanes);
+        tile_as(g, t, rows, vecs, kind);
         t->a += (size_t)rows * g->a_row;
         t->c += (size_t)rows * t->c_row;
         t->plus += t->plus ? (size_t)rows * t->c_row : 0;
@@ -105,19 +124,23 @@ ALWAYS_INLINE int tiles_of(const Gemm *g, Tile *t, int row, int rows, int vecs, 
     return row;
 }
 
-ALWAYS_INLINE void rows_as(const Gemm *g, Tile t, int vecs, int lanes)
+ALWAYS_INLINE void panel_as(const Gemm *g, Tile t, int vecs, Kind kind)
 {
-    int row = tiles_of(g, &t, 0, TILE_ROWS, vecs, lanes);
-    tiles_of(g, &t, row, 1, vecs, lanes);
+    int row = 0;
+    if (kind == PLANES && vecs < TILE_VECS)
+        row = tiles_of(g, &t, 0, TILE_SUMS / (vecs + 1), vecs, kind);
+    row = tiles_of(g, &t, row, TILE_SUMS / TILE_VECS, vecs, kind);
+    tiles_of(g, &t, row, 1, vecs, kind);
 }
 
-/* Whole vectors compile without the masks. */
-ALWAYS_INLINE void panel_as(const Gemm *g, Tile t, int vecs)
+ALWAYS_INLINE void panel_of(const Gemm *g, Tile t, int vecs)
 {
-    if (t.lanes == VEC_LANES)
-        rows_as(g, t, vecs, VEC_LANES);
+    if (g->b_step || g->a_step != 1)
+        panel_as(g, t, vecs, LOOSE);
+    else if (g->a_part == VEC_LANES && g->a_row == VEC_LANES)
+        panel_as(g, t, vecs, PLANES);
     else
-        rows_as(g, t, vecs, t.lanes);
+        panel_as(g, t, vecs, PACKED);
 }
 
 void gemm(const Gemm *g)
@@ -132,15 +155,13 @@ void gemm(const Gemm *g)
                   .c_row = g->c_plane ? VEC_LANES : (size_t)g->cols,
                   .c_vec = g->c_plane ? g->c_plane : VEC_LANES,
                   .shift = g->finishes ? g->shift + col : NULL,
-                  .lanes = panel.cols - (panel.vecs - 1) * VEC_LANES};
-        if (g->c_plane && !g->b_step)
-            t.lanes = VEC_LANES;
+                  .lanes = g->c_plane ? VEC_LANES : panel.cols - (panel.vecs - 1) * VEC_LANES};
         if (panel.vecs == 1)
-            panel_as(g, t, 1);
+            panel_of(g, t, 1);
         else if (panel.vecs == 2)
-            panel_as(g, t, 2);
+            panel_of(g, t, 2);
         else
-            panel_as(g, t, 3);
+            panel_of(g, t, 3);
         packed += (size_t)g->depth * (size_t)(panel.vecs * VEC_LANES);
         col += panel.cols;
     }

@@ -21,8 +21,8 @@ typedef struct {
     const float *b;
     size_t b_step;        /* b[p][col] at p * b_step + col; 0: as gemm_pack() left it */
     float *c;             /* c[row][col] at row * cols + col; */
-    size_t c_plane;       /* or in planes of VEC_LANES columns, a plane of so many floats; there
-                           * the last one's spare lanes are written too. 0: not in planes */
+    size_t c_plane;       /* or, if b is packed, in planes of VEC_LANES columns, a plane of so
+                           * many floats; the spare lanes of the last one are written too */
     const float *plus;    /* laid out as c, added to it, and may be c; NULL: nothing is */
     bool finishes;        /* c = clamp(c + shift[col], lo, hi) */
     const float *shift;   /* [cols], whole vectors when c is in planes */

@@ -40,12 +40,19 @@ static int images_of(const Layer *l, int most)
     return n < 1 ? 1 : n > most ? most : n;
 }
 
+/* A wide tensor beside a depthwise layer had better stay in the cache. */
+static bool may_begin(const Net *net, int i)
+{
+    const Layer *l = &net->layer[i];
+    return l->op != OP_DEPTHWISE && (l->input < 0 || net->layer[l->input].op != OP_DEPTHWISE);
+}
+
 /* A layer that could take many more images at once than the group begins another. */
 static void find_groups(Inference *f)
 {
     for (int i = 0; i < f->net->n_layers; i++) {
         int images = images_of(&f->net->layer[i], f->n);
-        if (i == 0 || images >= 4 * f->group[f->n_groups - 1].images)
+        if (i == 0 || (may_begin(f->net, i) && images >= 4 * f->group[f->n_groups - 1].images))
             f->group[f->n_groups++] = (Group){.first = i, .images = images};
         Group *g = &f->group[f->n_groups - 1];
         g->images = images < g->images ? images : g->images;
