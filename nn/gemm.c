@@ -9,7 +9,7 @@ enum { TILE_SUMS = VEC_LANES == 16 ? 24 : 12, TILE_VECS = 3 };
 typedef enum {
     LOOSE,  /* anyhow */
     PACKED, /* b as gemm_pack() left it, a in dense rows */
-    PLANES  /* b as that, a in planes: with its rows a constant apart, narrow tiles may be high */
+    PLANES  /* b as that, a in planes, its rows a constant apart */
 } Kind;
 
 /* Columns go in panels of up to TILE_VECS vectors; 4 are 2 and 2. */
@@ -127,8 +127,8 @@ ALWAYS_INLINE int tiles_of(const Gemm *g, Tile *t, int row, int rows, int vecs, 
 ALWAYS_INLINE void panel_as(const Gemm *g, Tile t, int vecs, Kind kind)
 {
     int row = 0;
-    if (kind == PLANES && vecs < TILE_VECS)
-        row = tiles_of(g, &t, 0, TILE_SUMS / (vecs + 1), vecs, kind);
+    if (kind != LOOSE && vecs == 1) /* 8 sums would not fill the pipeline */
+        row = tiles_of(g, &t, 0, TILE_SUMS / 2, vecs, kind);
     row = tiles_of(g, &t, row, TILE_SUMS / TILE_VECS, vecs, kind);
     tiles_of(g, &t, row, 1, vecs, kind);
 }

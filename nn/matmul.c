@@ -39,10 +39,10 @@ void matmul(MatmulShape s, const float *x, const float *packed, float *y, const 
 {
     Gemm g = {.rows = s.rows, .cols = s.n, .depth = s.k, .a = x, .a_row = (size_t)s.k,
               .a_step = 1, .b = packed, .c = y, .c_plane = s.y_plane};
-    if (s.x_plane) {
-        g.a_row = VEC_LANES;
-        g.a_part = VEC_LANES;
-        g.a_jump = s.x_plane;
+    if (s.x_row) {
+        g.a_row = s.x_row;
+        g.a_part = s.x_part;
+        g.a_jump = s.x_jump;
     }
     if (finish) {
         g.finishes = true;
@@ -142,8 +142,12 @@ void matmul_forward(const Step *s, int images)
         MatmulShape m = piece_at(&r, at);
         size_t n = (size_t)m.rows;
         const float *x = tensor_read(s->in[0], at * r.in_pixels, n * r.in_pixels, scratch);
-        m.x_plane = s->in[0]->plane;
         m.y_plane = s->out->plane;
+        if (s->in[0]->plane) {
+            m.x_row = VEC_LANES;
+            m.x_part = VEC_LANES;
+            m.x_jump = s->in[0]->plane;
+        }
         matmul(m, x, packed, s->out->raw + at * tensor_pixel(s->out),
                s->out->normed ? NULL : s->out);
         if (s->out->normed)

@@ -1,8 +1,8 @@
 /* matmul.h - the three products of a layer y = x w^T.
  *
  * x is [rows][k], w [n][k], y [rows][n], all dense and row-major; where
- * MATMUL_PLANES says so, x and y may lie in planes as tensor.h has them, or x in
- * parts (gemm.h). The weights
+ * MATMUL_PLANES says so, x and y may lie in parts or planes as gemm.h has them.
+ * The weights
  * are packed once for many pieces of x; what that means depends on who
  * computes: gemm.h where the machine has wide vectors, else OpenBLAS. */
 #ifndef MATMUL_H
@@ -19,7 +19,10 @@ enum { MATMUL_PLANES = VEC_LANES > 4 };
 
 typedef struct {
     int rows, k, n;
-    size_t x_plane, y_plane; /* floats; 0: dense. Of matmul() alone */
+    /* Of matmul() alone, and with MATMUL_PLANES; 0: dense. */
+    size_t x_row, x_jump; /* floats from a row, from a part of k to the next */
+    int x_part;
+    size_t y_plane;
 } MatmulShape;
 
 void matmul_begin(void); /* one thread */
