@@ -245,40 +245,106 @@ ALWAYS_INLINE void store_row(const Slide *c, const Strip *s, int y, Vec *sum, in
             vec_store_part(out + (size_t)i * pixel, sum[i], lanes);
 }
 
-/* n neighbours at once: n sums in registers, a column of the input loaded once for all. */
-ALWAYS_INLINE void correlate_strip(const Slide *c, const Strip *s, int kw, int step, int n,
-                                   Edge edge, const bool *inside)
+/* A kernel row at n neighbours: n sums in registers, a column of the input loaded once for all. */
+ALWAYS_INLINE void correlate_row(const Slide *c, const Strip *s, int y, int ky, const Vec *w,
+                                 Vec *sum, int kw, int step, int n, Edge edge, const bool *inside)
 {
     int all = columns_of(n, step, kw);
+    ptrdiff_t at = input_at(c, s, y, ky);
+    UNROLLED
+    for (int j = 0; j < all; j++) {
+        if (beyond(edge, j, all, kw))
+            continue;
+        Vec x = column(c->in, at, j, edge, inside);
+        UNROLLED
+        for (int i = 0; i < n; i++)
+            if (j >= i * step && j < i * step + kw)
+                sum[i] += w[j - i * step] * x;
+    }
+}
+
+/* The same with the gradients of the outputs: sums of the weights, several of each where one would
+ * not fill the pipeline. */
+ALWAYS_INLINE void weigh_row(const Slide *c, const Strip *s, int y, int ky, const Vec *g, Vec *sum,
+                             int sets, int kw, int step, int n, Edge edge, const bool *inside)
+{
+    int all = columns_of(n, step, kw);
+    ptrdiff_t at = input_at(c, s, y, ky);
+    UNROLLED
+    for (int j = 0; j < all; j++) {
+        if (beyond(edge, j, all, kw))
+            continue;
+        Vec x = column(c->in, at, j, edge, inside);
+        UNROLLED
+        for (int i = 0; i < n; i++)
+            if (j >= i * step && j < i * step + kw)
+                sum[i % sets * kw + j - i * step] += g[i] * x;
+    }
+}
+
+ALWAYS_INLINE void load_gradients(const Slide *c, const Strip *s, int y, Vec *g, int n, Edge edge,
+                                  const bool *inside)
+{
+    UNROLLED
+    for (int i = 0; i < n; i++)
+        g[i] = column(c->dy, y * c->cols + s->x, i, edge, inside + MOST_COLUMNS);
+}
+
+enum { SMALL = 3 }; /* a kernel so high and wide has its weights, or their sums, in registers */
+
+ALWAYS_INLINE void correlate_strip(const Slide *c, const Strip *s, int kh, int kw, int step, int n,
+                                   Edge edge, const bool *inside)
+{
+    Vec kept[SMALL * SMALL];
+    if (kh)
+        UNROLLED
+        for (int i = 0; i < SMALL * SMALL; i++)
+            kept[i] = c->w[i];
     for (int y = 0; y < c->rows; y++) {
         Vec sum[STRIP];
         UNROLLED
         for (int i = 0; i < n; i++)
             sum[i] = c->bias;
         Range taps = taps_at(c, y);
-        for (int ky = taps.from; ky < taps.to; ky++) {
-            ptrdiff_t at = input_at(c, s, y, ky);
-            const Vec *w = c->w + ky * kw;
+        if (kh)
             UNROLLED
-            for (int j = 0; j < all; j++) {
-                if (beyond(edge, j, all, kw))
-                    continue;
-                Vec x = column(c->in, at, j, edge, inside);
-                UNROLLED
-                for (int i = 0; i < n; i++)
-                    if (j >= i * step && j < i * step + kw)
-                        sum[i] += w[j - i * step] * x;
+            for (int ky = 0; ky < SMALL; ky++) {
+                if (ky >= taps.from && ky < taps.to)
+                    correlate_row(c, s, y, ky, kept + ky * SMALL, sum, kw, step, n, edge, inside);
             }
-        }
+        else
+            for (int ky = taps.from; ky < taps.to; ky++)
+                correlate_row(c, s, y, ky, c->w + ky * kw, sum, kw, step, n, edge, inside);
         store_row(c, s, y, sum, n, edge);
     }
 }
 
-/* The sums of one kernel row, several of each where they would not fill the pipeline. */
+ALWAYS_INLINE void weigh_small(const Slide *c, const Strip *s, int step, int n, Edge edge,
+                               const bool *inside)
+{
+    Vec sum[SMALL * SMALL];
+    UNROLLED
+    for (int i = 0; i < SMALL * SMALL; i++)
+        sum[i] = c->dw[i];
+    for (int y = 0; y < c->rows; y++) {
+        Vec g[STRIP];
+        Range taps = taps_at(c, y);
+        load_gradients(c, s, y, g, n, edge, inside);
+        UNROLLED
+        for (int ky = 0; ky < SMALL; ky++) {
+            if (ky >= taps.from && ky < taps.to)
+                weigh_row(c, s, y, ky, g, sum + ky * SMALL, 1, SMALL, step, n, edge, inside);
+        }
+    }
+    UNROLLED
+    for (int i = 0; i < SMALL * SMALL; i++)
+        c->dw[i] = sum[i];
+}
+
 ALWAYS_INLINE void weigh_strip(const Slide *c, const Strip *s, int kw, int step, int n, Edge edge,
                                const bool *inside)
 {
-    int all = columns_of(n, step, kw), sets = (STRIP + kw - 1) / kw;
+    int sets = (STRIP + kw - 1) / kw;
     for (int ky = 0; ky < c->kh; ky++) {
         Vec sum[2 * STRIP];
         UNROLLED
@@ -287,20 +353,8 @@ ALWAYS_INLINE void weigh_strip(const Slide *c, const Strip *s, int kw, int step,
         Range rows = rows_at(c, ky);
         for (int y = rows.from; y < rows.to; y++) {
             Vec g[STRIP];
-            UNROLLED
-            for (int i = 0; i < n; i++)
-                g[i] = column(c->dy, y * c->cols + s->x, i, edge, inside + MOST_COLUMNS);
-            ptrdiff_t at = input_at(c, s, y, ky);
-            UNROLLED
-            for (int j = 0; j < all; j++) {
-                if (beyond(edge, j, all, kw))
-                    continue;
-                Vec x = column(c->in, at, j, edge, inside);
-                UNROLLED
-                for (int i = 0; i < n; i++)
-                    if (j >= i * step && j < i * step + kw)
-                        sum[i % sets * kw + j - i * step] += g[i] * x;
-            }
+            load_gradients(c, s, y, g, n, edge, inside);
+            weigh_row(c, s, y, ky, g, sum, sets, kw, step, n, edge, inside);
         }
         UNROLLED
         for (int i = 0; i < sets * kw; i++)
@@ -308,7 +362,9 @@ ALWAYS_INLINE void weigh_strip(const Slide *c, const Strip *s, int kw, int step,
     }
 }
 
-ALWAYS_INLINE void strip_as(const Slide *c, const Strip *s, int kw, int step, int n, Edge edge)
+/* kh: SMALL, or 0 for a number of kernel rows the compiler does not know. */
+ALWAYS_INLINE void strip_as(const Slide *c, const Strip *s, int kh, int kw, int step, int n,
+                            Edge edge)
 {
     bool inside[MOST_COLUMNS + STRIP]; /* of the input, then of the output */
     if (edge == ANY) {
@@ -317,30 +373,32 @@ ALWAYS_INLINE void strip_as(const Slide *c, const Strip *s, int kw, int step, in
         for (int j = 0; j < STRIP; j++)
             inside[MOST_COLUMNS + j] = j < s->n;
     }
-    if (c->dw)
-        weigh_strip(c, s, kw, step, n, edge, inside);
+    if (!c->dw)
+        correlate_strip(c, s, kh, kw, step, n, edge, inside);
+    else if (kh)
+        weigh_small(c, s, step, n, edge, inside);
     else
-        correlate_strip(c, s, kw, step, n, edge, inside);
+        weigh_strip(c, s, kw, step, n, edge, inside);
 }
 
-ALWAYS_INLINE void strip_of(const Slide *c, const Strip *s, int kw, int step)
+ALWAYS_INLINE void strip_of(const Slide *c, const Strip *s, int kh, int kw, int step)
 {
     Edge edge = edge_of(c, s);
     bool narrow = s->n <= NARROW, skips = step == 1 && kw > 2 && kw % 2;
     if (!narrow && edge == INSIDE)
-        strip_as(c, s, kw, step, STRIP, INSIDE);
+        strip_as(c, s, kh, kw, step, STRIP, INSIDE);
     else if (skips && narrow && edge == BOTH)
-        strip_as(c, s, kw, step, NARROW, BOTH);
+        strip_as(c, s, kh, kw, step, NARROW, BOTH);
     else if (skips && !narrow && edge == BOTH)
-        strip_as(c, s, kw, step, STRIP, BOTH);
+        strip_as(c, s, kh, kw, step, STRIP, BOTH);
     else if (skips && !narrow && edge == LEFT)
-        strip_as(c, s, kw, step, STRIP, LEFT);
+        strip_as(c, s, kh, kw, step, STRIP, LEFT);
     else if (skips && !narrow && edge == RIGHT)
-        strip_as(c, s, kw, step, STRIP, RIGHT);
+        strip_as(c, s, kh, kw, step, STRIP, RIGHT);
     else if (narrow)
-        strip_as(c, s, kw, step, NARROW, ANY);
+        strip_as(c, s, kh, kw, step, NARROW, ANY);
     else
-        strip_as(c, s, kw, step, STRIP, ANY);
+        strip_as(c, s, kh, kw, step, STRIP, ANY);
 }
 
 /* One output after the other, for kernels of any shape. */
@@ -367,25 +425,27 @@ static void strip_slowly(const Slide *c, const Strip *s)
 
 static void strip_of_any(const Slide *c, const Strip *s)
 {
-    bool two = c->step_x == 2;
-    if (c->step_x == 1 && c->kw == 1)
-        strip_of(c, s, 1, 1);
-    else if (c->step_x == 1 && c->kw == 2)
-        strip_of(c, s, 2, 1);
-    else if (c->step_x == 1 && c->kw == 3)
-        strip_of(c, s, 3, 1);
-    else if (c->step_x == 1 && c->kw == 4)
-        strip_of(c, s, 4, 1);
-    else if (c->step_x == 1 && c->kw == 5)
-        strip_of(c, s, 5, 1);
-    else if (c->step_x == 1 && c->kw == 7)
-        strip_of(c, s, 7, 1);
-    else if (two && c->kw == 3)
-        strip_of(c, s, 3, 2);
+    bool one = c->step_x == 1, two = c->step_x == 2, weighs = c->dw != NULL;
+    if (one && c->kw == 3 && c->kh == 3)
+        strip_of(c, s, SMALL, 3, 1);
+    else if (two && c->kw == 3 && c->kh == 3)
+        strip_of(c, s, SMALL, 3, 2);
+    else if (one && c->kw == 5)
+        strip_of(c, s, 0, 5, 1);
+    else if (one && c->kw == 7)
+        strip_of(c, s, 0, 7, 1);
     else if (two && c->kw == 5)
-        strip_of(c, s, 5, 2);
+        strip_of(c, s, 0, 5, 2);
     else if (two && c->kw == 7)
-        strip_of(c, s, 7, 2);
+        strip_of(c, s, 0, 7, 2);
+    else if (one && c->kw == 1 && !weighs) /* from here on phases of a stride */
+        strip_of(c, s, 0, 1, 1);
+    else if (one && c->kw == 2 && !weighs)
+        strip_of(c, s, 0, 2, 1);
+    else if (one && c->kw == 3 && !weighs)
+        strip_of(c, s, 0, 3, 1);
+    else if (one && c->kw == 4 && !weighs)
+        strip_of(c, s, 0, 4, 1);
     else
         strip_slowly(c, s);
 }
