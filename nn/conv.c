@@ -195,7 +195,7 @@ void conv_forward(const Step *s, int images)
     for (int i = 0; i < images; i++) {
         size_t first = (size_t)i * c.out_pixels;
         const float *x = tensor_read(s->in[0], (size_t)i * c.in_pixels, c.in_pixels, c.image);
-        (MATMUL_PLANES ? forward_in_place : forward_by_matrix)(s, &c, packed, x, first);
+        (matmul_takes_planes() ? forward_in_place : forward_by_matrix)(s, &c, packed, x, first);
         if (s->out->normed)
             tensor_written(s->out, first, c.out_pixels);
     }

@@ -5,6 +5,11 @@
 /* The tile's sums, a row of b and a number of a: 28 registers of 32, or 16 of 16. */
 enum { TILE_SUMS = VEC_LANES == 16 ? 24 : 12, TILE_VECS = 3 };
 
+int gemm_lanes(void)
+{
+    return VEC_LANES;
+}
+
 /* How the operands lie, for which tiles are compiled. */
 typedef enum {
     LOOSE,  /* anyhow */

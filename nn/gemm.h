@@ -21,7 +21,7 @@ typedef struct {
     const float *b;
     size_t b_step;        /* b[p][col] at p * b_step + col; 0: as gemm_pack() left it */
     float *c;             /* c[row][col] at row * cols + col; */
-    size_t c_plane;       /* or, if b is packed, in planes of VEC_LANES columns, a plane of so
+    size_t c_plane;       /* or, if b is packed, in planes of gemm_lanes() columns, a plane of so
                            * many floats; the spare lanes of the last one are written too */
     const float *plus;    /* laid out as c, added to it, and may be c; NULL: nothing is */
     bool finishes;        /* c = clamp(c + shift[col], lo, hi) */
@@ -29,6 +29,7 @@ typedef struct {
     float lo, hi;
 } Gemm;
 
+int gemm_lanes(void); /* of the machine's vectors */
 void gemm(const Gemm *g);
 
 /* b[p][col] at p * step + col * col_step, copied in the order of use. */

@@ -1,6 +1,7 @@
 #include "nn/pass.h"
 
 #include "nn/matmul.h"
+#include "nn/vec.h"
 #include "nn/workspace.h"
 
 #include <math.h>
@@ -72,7 +73,7 @@ static bool reads_planes(const Net *net, int i, int j)
 
 static bool lies_in_planes(const Inference *f, int i)
 {
-    if (!MATMUL_PLANES || f->lo || f->crosses[i] || f->net->layer[i].op == OP_DENSE)
+    if (!matmul_takes_planes() || f->lo || f->crosses[i] || f->net->layer[i].op == OP_DENSE)
         return false;
     for (int j = i + 1; j < f->net->n_layers; j++) {
         const Layer *l = &f->net->layer[j];

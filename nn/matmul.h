@@ -1,7 +1,7 @@
 /* matmul.h - the three products of a layer y = x w^T.
  *
  * x is [rows][k], w [n][k], y [rows][n], all dense and row-major; where
- * MATMUL_PLANES says so, x and y may lie in parts or planes as gemm.h has them.
+ * matmul_takes_planes(), x and y may lie in parts or planes as gemm.h has them.
  * The weights
  * are packed once for many pieces of x; what that means depends on who
  * computes: gemm.h where the machine has wide vectors, else OpenBLAS. */
@@ -9,23 +9,19 @@
 #define MATMUL_H
 
 #include "nn/tensor.h"
-#include "nn/vec.h"
 
 #include <stdbool.h>
 
-/* Measured on Zen 5, one core, pieces of a layer in L2: gemm.h 240-250 GFLOP/s, OpenBLAS 160-230,
- * down to 60 where k or n is 8. Four lanes were not measured. */
-enum { MATMUL_PLANES = VEC_LANES > 4 };
-
 typedef struct {
     int rows, k, n;
-    /* Of matmul() alone, and with MATMUL_PLANES; 0: dense. */
+    /* Of matmul() alone, where matmul_takes_planes(); 0: dense. */
     size_t x_row, x_jump; /* floats from a row, from a part of k to the next */
     int x_part;
     size_t y_plane;
 } MatmulShape;
 
 void matmul_begin(void); /* one thread */
+bool matmul_takes_planes(void);
 
 size_t matmul_packed(MatmulShape s); /* floats, for any of the three */
 void matmul_pack(MatmulShape s, const float *w, float *packed);
