@@ -5,7 +5,9 @@
 #include <string.h>
 
 /* A convolution is a product over a matrix with one row an output pixel: the
- * kh*kw*in_c inputs under its kernel. It is made a strip of rows at a time. */
+ * kh*kw*in_c inputs under its kernel. In an image with its padding around it
+ * they lie there in kh parts, so that forward reads them in place, an output
+ * row at a time; backward, and OpenBLAS, want the matrix, a strip of rows. */
 
 static MatmulShape shape_of(const Layer *l)
 {
@@ -19,12 +21,25 @@ static int strip_of(const Layer *l)
     return rows < 1 ? 1 : rows > l->out_h ? l->out_h : rows;
 }
 
+/* The image with what the kernels meet around it. */
+typedef struct {
+    size_t rows, row; /* floats of a row */
+} Padded;
+
+static Padded padded_of(const Layer *l)
+{
+    size_t h = (size_t)(l->out_h - 1) * l->sh + l->kh, w = (size_t)(l->out_w - 1) * l->sw + l->kw;
+    size_t rows = (size_t)l->pad_top + l->in_h, cols = (size_t)l->pad_left + l->in_w;
+    return (Padded){.rows = rows > h ? rows : h, .row = (cols > w ? cols : w) * l->in_c};
+}
+
 size_t conv_scratch(const Layer *l)
 {
     MatmulShape m = shape_of(l);
-    size_t pixels = (size_t)strip_of(l) * l->out_w;
-    return (size_t)l->in_h * l->in_w * l->in_c + 16 + pixels * (size_t)(m.k + m.n) +
-           2 * matmul_packed(m);
+    Padded p = padded_of(l);
+    size_t pixels = (size_t)strip_of(l) * l->out_w, matrix = pixels * (size_t)(m.k + m.n);
+    return (size_t)l->in_h * l->in_w * l->in_c + 16 + 2 * matmul_packed(m) +
+           (matrix > p.rows * p.row ? matrix : p.rows * p.row);
 }
 
 /* Where one kernel row of one output pixel lies in the image: taps [from, to)
@@ -134,24 +149,53 @@ static int rows_at(const Conv *c, int oy)
     return left < c->strip ? left : c->strip;
 }
 
+static void forward_by_matrix(const Step *s, Conv *c, const float *packed, const float *x,
+                              size_t first)
+{
+    const Layer *l = s->layer;
+    for (int oy = 0; oy < l->out_h; oy += c->strip) {
+        int rows = rows_at(c, oy);
+        size_t at = first + (size_t)oy * l->out_w;
+        c->shape.rows = rows * l->out_w;
+        gather(l, x, oy, rows, c->matrix);
+        matmul(c->shape, c->matrix, packed, s->out->raw + at * l->out_c,
+               s->out->normed ? NULL : s->out);
+    }
+}
+
+/* Every image of a call writes the same inside: zeros around it are written once. */
+static void forward_in_place(const Step *s, Conv *c, const float *packed, const float *x,
+                             size_t first)
+{
+    const Layer *l = s->layer;
+    Padded p = padded_of(l);
+    size_t row = (size_t)l->in_w * l->in_c;
+    float *inside = c->matrix + l->pad_top * p.row + (size_t)l->pad_left * l->in_c;
+    for (size_t y = 0; y < l->in_h; y++)
+        memcpy(inside + y * p.row, x + y * row, row * sizeof(float));
+    c->shape.rows = l->out_w;
+    c->shape.x_row = (size_t)l->sw * l->in_c;
+    c->shape.x_part = l->kw * l->in_c;
+    c->shape.x_jump = p.row;
+    c->shape.y_plane = s->out->plane;
+    for (size_t oy = 0; oy < l->out_h; oy++)
+        matmul(c->shape, c->matrix + oy * l->sh * p.row, packed,
+               s->out->raw + (first + oy * l->out_w) * tensor_pixel(s->out),
+               s->out->normed ? NULL : s->out);
+}
+
 void conv_forward(const Step *s, int images)
 {
     Conv c = conv_of(s);
-    const Layer *l = s->layer;
+    Padded p = padded_of(s->layer);
     const float *packed = s->packed ? s->packed : c.packed;
     if (!s->packed)
         matmul_pack(c.shape, s->w, c.packed);
+    memset(c.matrix, 0, p.rows * p.row * sizeof(float));
     for (int i = 0; i < images; i++) {
         size_t first = (size_t)i * c.out_pixels;
         const float *x = tensor_read(s->in[0], (size_t)i * c.in_pixels, c.in_pixels, c.image);
-        for (int oy = 0; oy < l->out_h; oy += c.strip) {
-            int rows = rows_at(&c, oy);
-            size_t at = first + (size_t)oy * l->out_w;
-            c.shape.rows = rows * l->out_w;
-            gather(l, x, oy, rows, c.matrix);
-            matmul(c.shape, c.matrix, packed, s->out->raw + at * l->out_c,
-                   s->out->normed ? NULL : s->out);
-        }
+        (matmul_takes_planes() ? forward_in_place : forward_by_matrix)(s, &c, packed, x, first);
         if (s->out->normed)
             tensor_written(s->out, first, c.out_pixels);
     }

@@ -3,7 +3,19 @@
 #include "nn/vec.h"
 
 /* The tile's sums, a row of b and a number of a: 28 registers of 32, or 16 of 16. */
-enum { TILE_ROWS = VEC_LANES == 16 ? 8 : 4, TILE_VECS = 3 };
+enum { TILE_SUMS = VEC_LANES == 16 ? 24 : 12, TILE_VECS = 3 };
+
+int gemm_lanes(void)
+{
+    return VEC_LANES;
+}
+
+/* How the operands lie, for which tiles are compiled. */
+typedef enum {
+    LOOSE,  /* anyhow */
+    PACKED, /* b as gemm_pack() left it, a in dense rows */
+    PLANES  /* b as that, a in planes, its rows a constant apart */
+} Kind;
 
 /* Columns go in panels of up to TILE_VECS vectors; 4 are 2 and 2. */
 typedef struct {
@@ -35,72 +47,105 @@ void gemm_pack(float *packed, const float *b, int depth, int cols, size_t step, 
 }
 
 typedef struct {
-    const float *a, *b, *shift;
+    const float *a, *b, *shift, *plus;
     float *c;
-    size_t b_step;
-    int lanes; /* of the panel's last vector */
+    size_t b_step, c_row, c_vec; /* from a row, a vector of c to the next */
+    int lanes;                   /* of the panel's last vector */
 } Tile;
 
-ALWAYS_INLINE void tile_store(const Gemm *g, const float *shift, float *c, Vec v, int lanes)
+/* What is left to do with a tile's sums. */
+ALWAYS_INLINE void tile_store(const Gemm *g, const Tile *t, Vec *sum, int rows, int vecs)
 {
-    if (g->adds)
-        v += vec_load_part(c, lanes);
-    if (g->finishes)
-        v = vec_clamp(v + vec_load_part(shift, lanes), g->lo, g->hi);
-    vec_store_part(c, v, lanes);
+    UNROLLED
+    for (int j = 0; j < vecs; j++) {
+        int n = j == vecs - 1 ? t->lanes : VEC_LANES;
+        size_t at = (size_t)j * t->c_vec, c_row = t->c_row;
+        if (t->plus)
+            UNROLLED
+            for (int i = 0; i < rows; i++)
+                sum[i * vecs + j] += vec_load_part(t->plus + at + (size_t)i * c_row, n);
+        if (g->finishes) {
+            float lo = g->lo, hi = g->hi;
+            UNROLLED
+            for (int i = 0; i < rows; i++)
+                sum[i * vecs + j] = vec_clamp(sum[i * vecs + j], lo, hi);
+        }
+        if (n == VEC_LANES)
+            UNROLLED
+            for (int i = 0; i < rows; i++)
+                vec_store(t->c + at + (size_t)i * c_row, sum[i * vecs + j]);
+        else
+            UNROLLED
+            for (int i = 0; i < rows; i++)
+                vec_store_part(t->c + at + (size_t)i * c_row, sum[i * vecs + j], n);
+    }
 }
 
-ALWAYS_INLINE void tile_as(const Gemm *g, const Tile *t, int rows, int vecs,
-                           int lanes)
+ALWAYS_INLINE void tile_as(const Gemm *g, const Tile *t, int rows, int vecs, Kind kind)
 {
-    Vec sum[TILE_ROWS][TILE_VECS];
-    const float *a = t->a, *b = t->b;
-    size_t a_row = g->a_row, a_step = g->a_step, b_step = t->b_step;
+    Vec sum[TILE_SUMS];
+    const float *b = t->b;
+    size_t a_row = kind == PLANES ? VEC_LANES : g->a_row, a_step = kind == LOOSE ? g->a_step : 1;
+    size_t b_step = kind == LOOSE ? t->b_step : (size_t)(vecs * VEC_LANES);
+    int part = kind == PLANES ? VEC_LANES : g->a_part ? g->a_part : g->depth;
+    int lanes = kind == LOOSE ? t->lanes : VEC_LANES;
     UNROLLED
-    for (int i = 0; i < rows; i++)
+    for (int j = 0; j < vecs; j++) {
+        Vec first = vec_all(0);
+        if (g->finishes)
+            first = vec_load_part(t->shift + j * VEC_LANES, j == vecs - 1 ? t->lanes : VEC_LANES);
         UNROLLED
-        for (int j = 0; j < vecs; j++)
-            sum[i][j] = vec_all(0);
-    for (int p = 0; p < g->depth; p++, a += a_step, b += b_step) {
-        Vec row[TILE_VECS];
-        UNROLLED
-        for (int j = 0; j < vecs; j++)
-            row[j] = vec_load_part(b + j * VEC_LANES, j == vecs - 1 ? lanes : VEC_LANES);
-        UNROLLED
-        for (int i = 0; i < rows; i++) {
-            Vec x = vec_all(a[(size_t)i * a_row]);
+        for (int i = 0; i < rows; i++)
+            sum[i * vecs + j] = first;
+    }
+    for (int first = 0; first < g->depth; first += part) {
+        const float *a = t->a + (size_t)(first / part) * g->a_jump;
+        int end = g->depth - first < part ? g->depth - first : part;
+        for (int p = 0; p < end; p++, a += a_step, b += b_step) {
+            Vec row[TILE_VECS];
             UNROLLED
             for (int j = 0; j < vecs; j++)
-                sum[i][j] += x * row[j];
+                row[j] = vec_load_part(b + j * VEC_LANES, j == vecs - 1 ? lanes : VEC_LANES);
+            UNROLLED
+            for (int i = 0; i < rows; i++) {
+                Vec x = vec_all(a[(size_t)i * a_row]);
+                UNROLLED
+                for (int j = 0; j < vecs; j++)
+                    sum[i * vecs + j] += x * row[j];
+            }
         }
     }
-    UNROLLED
-    for (int i = 0; i < rows; i++)
-        UNROLLED
-        for (int j = 0; j < vecs; j++)
-            tile_store(g, t->shift + j * VEC_LANES, t->c + i * g->cols + j * VEC_LANES, sum[i][j],
-                       j == vecs - 1 ? lanes : VEC_LANES);
+    tile_store(g, t, sum, rows, vecs);
 }
 
-ALWAYS_INLINE void tiles_of(const Gemm *g, Tile t, int vecs, int lanes)
+ALWAYS_INLINE int tiles_of(const Gemm *g, Tile *t, int row, int rows, int vecs, Kind kind)
+{
+    for (; row + rows <= g->rows; row += rows) {
+        tile_as(g, t, rows, vecs, kind);
+        t->a += (size_t)rows * g->a_row;
+        t->c += (size_t)rows * t->c_row;
+        t->plus += t->plus ? (size_t)rows * t->c_row : 0;
+    }
+    return row;
+}
+
+ALWAYS_INLINE void panel_as(const Gemm *g, Tile t, int vecs, Kind kind)
 {
     int row = 0;
-    size_t c_row = (size_t)g->cols;
-    for (; row + TILE_ROWS <= g->rows; row += TILE_ROWS) {
-        tile_as(g, &t, TILE_ROWS, vecs, lanes);
-        t.a += TILE_ROWS * g->a_row;
-        t.c += TILE_ROWS * c_row;
-    }
-    for (; row < g->rows; row++, t.a += g->a_row, t.c += c_row)
-        tile_as(g, &t, 1, vecs, lanes);
+    if (kind != LOOSE && vecs == 1) /* 8 sums would not fill the pipeline */
+        row = tiles_of(g, &t, 0, TILE_SUMS / 2, vecs, kind);
+    row = tiles_of(g, &t, row, TILE_SUMS / TILE_VECS, vecs, kind);
+    tiles_of(g, &t, row, 1, vecs, kind);
 }
 
-ALWAYS_INLINE void panel_as(const Gemm *g, Tile t, int vecs)
+ALWAYS_INLINE void panel_of(const Gemm *g, Tile t, int vecs)
 {
-    if (t.lanes == VEC_LANES)
-        tiles_of(g, t, vecs, VEC_LANES);
+    if (g->b_step || g->a_step != 1)
+        panel_as(g, t, vecs, LOOSE);
+    else if (g->a_part == VEC_LANES && g->a_row == VEC_LANES)
+        panel_as(g, t, vecs, PLANES);
     else
-        tiles_of(g, t, vecs, t.lanes);
+        panel_as(g, t, vecs, PACKED);
 }
 
 void gemm(const Gemm *g)
@@ -108,16 +153,20 @@ void gemm(const Gemm *g)
     const float *packed = g->b;
     for (int col = 0; col < g->cols;) {
         Panel panel = panel_at(col, g->cols);
-        Tile t = {.a = g->a, .b = g->b_step ? g->b + col : packed, .c = g->c + col,
+        size_t at = g->c_plane ? (size_t)(col / VEC_LANES) * g->c_plane : (size_t)col;
+        Tile t = {.a = g->a, .b = g->b_step ? g->b + col : packed, .c = g->c + at,
+                  .plus = g->plus ? g->plus + at : NULL,
                   .b_step = g->b_step ? g->b_step : (size_t)(panel.vecs * VEC_LANES),
-                  .shift = g->finishes ? g->shift + col : g->b,
-                  .lanes = panel.cols - (panel.vecs - 1) * VEC_LANES};
+                  .c_row = g->c_plane ? VEC_LANES : (size_t)g->cols,
+                  .c_vec = g->c_plane ? g->c_plane : VEC_LANES,
+                  .shift = g->finishes ? g->shift + col : NULL,
+                  .lanes = g->c_plane ? VEC_LANES : panel.cols - (panel.vecs - 1) * VEC_LANES};
         if (panel.vecs == 1)
-            panel_as(g, t, 1);
+            panel_of(g, t, 1);
         else if (panel.vecs == 2)
-            panel_as(g, t, 2);
+            panel_of(g, t, 2);
         else
-            panel_as(g, t, 3);
+            panel_of(g, t, 3);
         packed += (size_t)g->depth * (size_t)(panel.vecs * VEC_LANES);
         col += panel.cols;
     }

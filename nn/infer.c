@@ -1,6 +1,8 @@
 #include "nn/pass.h"
 
 #include "base/alloc.h"
+#include "nn/matmul.h"
+#include "nn/vec.h"
 #include "nn/workspace.h"
 
 #include <math.h>
@@ -27,6 +29,7 @@ typedef struct {
     Group group[NET_MAX_LAYERS];
     int group_of[NET_MAX_LAYERS];
     bool crosses[NET_MAX_LAYERS]; /* read by a later group, or the output */
+    size_t plane[NET_MAX_LAYERS]; /* of its tensor */
     size_t value[NET_MAX_LAYERS], tables[NET_MAX_LAYERS], weights, scratch;
     size_t packed[NET_MAX_LAYERS];
     float *lo, *hi; /* ranges, or NULL */
@@ -40,18 +43,55 @@ static int images_of(const Layer *l, int most)
     return n < 1 ? 1 : n > most ? most : n;
 }
 
+/* A wide tensor beside a depthwise layer had better stay in the cache. */
+static bool may_begin(const Net *net, int i)
+{
+    const Layer *l = &net->layer[i];
+    return l->op != OP_DEPTHWISE && (l->input < 0 || net->layer[l->input].op != OP_DEPTHWISE);
+}
+
 /* A layer that could take many more images at once than the group begins another. */
 static void find_groups(Inference *f)
 {
     for (int i = 0; i < f->net->n_layers; i++) {
         int images = images_of(&f->net->layer[i], f->n);
-        if (i == 0 || images >= 4 * f->group[f->n_groups - 1].images)
+        if (i == 0 || (may_begin(f->net, i) && images >= 4 * f->group[f->n_groups - 1].images))
             f->group[f->n_groups++] = (Group){.first = i, .images = images};
         Group *g = &f->group[f->n_groups - 1];
         g->images = images < g->images ? images : g->images;
         g->end = i + 1;
         f->group_of[i] = f->n_groups - 1;
     }
+}
+
+/* Does layer i write what layer j reads a vector of channels at a time? */
+static bool reads_planes(const Net *net, int i, int j)
+{
+    Op writer = (Op)net->layer[i].op, reader = (Op)net->layer[j].op;
+    if (reader == OP_POINTWISE)
+        return writer == OP_DEPTHWISE;
+    return reader == OP_DEPTHWISE && op_has_weights(writer);
+}
+
+static bool lies_in_planes(const Inference *f, int i)
+{
+    if (!matmul_takes_planes() || f->lo || f->crosses[i] || f->net->layer[i].op == OP_DENSE)
+        return false;
+    for (int j = i + 1; j < f->net->n_layers; j++) {
+        const Layer *l = &f->net->layer[j];
+        if ((l->input == i || l->input2 == i) && !reads_planes(f->net, i, j))
+            return false;
+    }
+    return true;
+}
+
+/* Floats of n images of what layer i makes. */
+static size_t value_floats(Inference *f, int i, size_t images)
+{
+    const Layer *l = &f->net->layer[i];
+    size_t planes = ((size_t)l->out_c + VEC_LANES - 1) / VEC_LANES;
+    f->plane[i] = lies_in_planes(f, i) ? images * l->out_h * l->out_w * VEC_LANES : 0;
+    return f->plane[i] ? planes * f->plane[i] : images * layer_floats(l);
 }
 
 /* What stays within a group is as large as the group's images and dies with its last reader. */
@@ -64,7 +104,7 @@ static void place_values(Inference *f)
         const Group *own = &f->group[f->group_of[i]], *lasts = &f->group[f->group_of[last]];
         f->crosses[i] = own != lasts || i == n - 1;
         size_t images = (size_t)(f->crosses[i] ? f->n : own->images);
-        span[i] = (Span){.floats = (images * layer_floats(&f->net->layer[i]) + 15) / 16 * 16,
+        span[i] = (Span){.floats = (value_floats(f, i, images) + 15) / 16 * 16,
                          .from = f->crosses[i] ? own->first : i,
                          .to = f->crosses[i] ? lasts->end - 1 : last};
     }
@@ -98,6 +138,7 @@ static void bind(Inference *f, int i)
     Tensor *t = workspace_tensor(f->ws, i);
     Step *s = &f->ws->step[i];
     tensor_init(t, l->out_c, (Act)l->act, false, NULL);
+    t->plane = f->plane[i];
     *s = (Step){.layer = l, .in = {workspace_tensor(f->ws, l->input),
                                    workspace_tensor(f->ws, l->input2)},
                 .out = t, .scratch = scratch};

@@ -11,6 +11,11 @@
  * down to 60 where k or n is 8. Four lanes were not measured. */
 enum { OWN = VEC_LANES > 4 };
 
+bool matmul_takes_planes(void)
+{
+    return OWN;
+}
+
 void matmul_begin(void)
 {
     openblas_set_num_threads(1);
@@ -41,7 +46,12 @@ void matmul_pack_dx(MatmulShape s, const float *w, float *packed)
 void matmul(MatmulShape s, const float *x, const float *packed, float *y, const Tensor *finish)
 {
     Gemm g = {.rows = s.rows, .cols = s.n, .depth = s.k, .a = x, .a_row = (size_t)s.k,
-              .a_step = 1, .b = packed, .c = y};
+              .a_step = 1, .b = packed, .c = y, .c_plane = s.y_plane};
+    if (s.x_row) {
+        g.a_row = s.x_row;
+        g.a_part = s.x_part;
+        g.a_jump = s.x_jump;
+    }
     if (finish) {
         g.finishes = true;
         g.shift = finish->shift;
@@ -62,7 +72,7 @@ void matmul_dx(MatmulShape s, const float *dy, const float *packed, float *dx, b
 {
     if (OWN)
         gemm(&(Gemm){.rows = s.rows, .cols = s.k, .depth = s.n, .a = dy, .a_row = (size_t)s.n,
-                     .a_step = 1, .b = packed, .c = dx, .adds = adds});
+                     .a_step = 1, .b = packed, .c = dx, .plus = adds ? dx : NULL});
     else
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, s.rows, s.k, s.n, 1, dy, s.n,
                     packed, s.k, adds ? 1 : 0, dx, s.k);
@@ -77,7 +87,7 @@ static bool turned(MatmulShape s)
 void matmul_dw(MatmulShape s, const float *dy, const float *x, float *sum)
 {
     Gemm g = {.rows = s.n, .cols = s.k, .depth = s.rows, .a = dy, .a_row = 1,
-              .a_step = (size_t)s.n, .b = x, .b_step = (size_t)s.k, .c = sum, .adds = true};
+              .a_step = (size_t)s.n, .b = x, .b_step = (size_t)s.k, .c = sum, .plus = sum};
     if (turned(s)) {
         g.rows = s.k, g.cols = s.n;
         g.a = x, g.a_step = (size_t)s.k;
@@ -140,7 +150,14 @@ void matmul_forward(const Step *s, int images)
         MatmulShape m = piece_at(&r, at);
         size_t n = (size_t)m.rows;
         const float *x = tensor_read(s->in[0], at * r.in_pixels, n * r.in_pixels, scratch);
-        matmul(m, x, packed, s->out->raw + at * (size_t)m.n, s->out->normed ? NULL : s->out);
+        m.y_plane = s->out->plane;
+        if (s->in[0]->plane) {
+            m.x_row = VEC_LANES;
+            m.x_part = VEC_LANES;
+            m.x_jump = s->in[0]->plane;
+        }
+        matmul(m, x, packed, s->out->raw + at * tensor_pixel(s->out),
+               s->out->normed ? NULL : s->out);
         if (s->out->normed)
             tensor_written(s->out, at, n);
     }

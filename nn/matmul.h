@@ -1,6 +1,8 @@
 /* matmul.h - the three products of a layer y = x w^T.
  *
- * x is [rows][k], w [n][k], y [rows][n], all dense and row-major. The weights
+ * x is [rows][k], w [n][k], y [rows][n], all dense and row-major; where
+ * matmul_takes_planes(), x and y may lie in parts or planes as gemm.h has them.
+ * The weights
  * are packed once for many pieces of x; what that means depends on who
  * computes: gemm.h where the machine has wide vectors, else OpenBLAS. */
 #ifndef MATMUL_H
@@ -12,9 +14,14 @@
 
 typedef struct {
     int rows, k, n;
+    /* Of matmul() alone, where matmul_takes_planes(); 0: dense. */
+    size_t x_row, x_jump; /* floats from a row, from a part of k to the next */
+    int x_part;
+    size_t y_plane;
 } MatmulShape;
 
 void matmul_begin(void); /* one thread */
+bool matmul_takes_planes(void);
 
 size_t matmul_packed(MatmulShape s); /* floats, for any of the three */
 void matmul_pack(MatmulShape s, const float *w, float *packed);

@@ -22,6 +22,11 @@ static size_t rounded(size_t floats)
     return (floats + 15) / 16 * 16;
 }
 
+size_t tensor_pixel(const Tensor *t)
+{
+    return t->plane ? VEC_LANES : (size_t)t->c;
+}
+
 size_t tensor_tables(int c, bool normed)
 {
     size_t period = rounded((size_t)period_of(c));
@@ -70,7 +75,7 @@ static inline float clamped(float v, float lo, float hi)
 
 const float *tensor_read(const Tensor *t, size_t first, size_t pixels, float *scratch)
 {
-    const float *x = t->raw + first * (size_t)t->c;
+    const float *x = t->raw + first * tensor_pixel(t);
     if (!t->normed)
         return x;
     size_t total = pixels * (size_t)t->c, period = (size_t)t->period;

@@ -27,6 +27,9 @@ typedef struct {
     float *raw;       /* [pixels][c] */
     float *grad;      /* [pixels][c] of the value, then of raw * scale + shift */
     int c, period;
+    size_t plane;     /* floats from VEC_LANES channels of all pixels to the next, where raw lies in
+                       * such planes; 0: as above. Only of values that products and depthwise
+                       * layers hand each other */
     float lo, hi;     /* the activation clamps to these */
     bool normed;      /* by the statistics of the batch */
     float *shift;     /* [period] of the norm, or the bias; NULL: none */
@@ -39,6 +42,8 @@ typedef struct {
     double *inverse;  /* [c] 1 / sqrt(variance + NORM_EPSILON) */
 } Tensor;
 
+/* Floats from a pixel to the next. */
+size_t tensor_pixel(const Tensor *t);
 /* Floats of tables a tensor of c channels wants. */
 size_t tensor_tables(int c, bool normed);
 /* Prepares a tensor of c channels; raw and grad are the caller's. tables: aligned to 64 bytes. */

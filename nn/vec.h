@@ -6,6 +6,7 @@
 #ifndef VEC_H
 #define VEC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -19,11 +20,11 @@
 #define VEC_LANES 4
 #endif
 
-/* Before a loop of up to 8 turns over sums that must stay in registers. */
+/* Before a loop of up to 24 turns over sums that must stay in registers. */
 #if defined(__clang__)
 #define UNROLLED _Pragma("clang loop unroll(full)")
 #else
-#define UNROLLED _Pragma("GCC unroll 8")
+#define UNROLLED _Pragma("GCC unroll 24")
 #endif
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -62,6 +63,18 @@ ALWAYS_INLINE Vec vec_load_part(const float *p, int n)
     Vec v = {0};
     memcpy(&v, p, (size_t)n * sizeof(float));
     return v;
+#endif
+}
+
+/* All lanes, or zeros and p is not touched. */
+ALWAYS_INLINE Vec vec_load_if(const float *p, bool there)
+{
+#if defined(__AVX512F__)
+    return (Vec)_mm512_maskz_loadu_ps((__mmask16)-there, p);
+#elif defined(__AVX__)
+    return (Vec)_mm256_maskload_ps(p, _mm256_set1_epi32(-there));
+#else
+    return there ? vec_load(p) : (Vec){0};
 #endif
 }
 

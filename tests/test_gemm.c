@@ -22,7 +22,7 @@ static float *numbers(Rng *rng, size_t n)
 static float slow(const Gemm *g, const float *b, size_t step, size_t col_step, float was, int row,
                   int col)
 {
-    float sum = g->adds ? was : 0;
+    float sum = g->plus ? was : 0;
     for (int p = 0; p < g->depth; p++)
         sum += g->a[(size_t)row * g->a_row + (size_t)p * g->a_step] *
                b[(size_t)p * step + (size_t)col * col_step];
@@ -49,7 +49,7 @@ static void check_product(Rng *rng, How how)
     Gemm g = {.rows = rows, .cols = cols, .depth = depth, .a = a,
               .a_row = how.turned_a ? 1 : k, .a_step = how.turned_a ? m : 1,
               .b = how.packed ? packed : b, .b_step = how.packed ? 0 : n, .c = c,
-              .adds = how.adds, .finishes = how.finishes, .shift = shift, .lo = 0, .hi = 6};
+              .plus = how.adds ? c : NULL, .finishes = how.finishes, .shift = shift, .lo = 0, .hi = 6};
     gemm(&g);
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < cols; j++) {
@@ -88,6 +88,46 @@ TEST(bias_and_activation_come_with_the_product)
 }
 END
 
+/* Rows of a in parts that overlap and are out of order, as an image under a kernel; planes likewise. */
+static void check_parts(Rng *rng, bool planes)
+{
+    size_t lanes = (size_t)gemm_lanes();
+    int part = planes ? (int)lanes : 1 + (int)rng_below(rng, 12), rows = 1 + (int)rng_below(rng, 40);
+    int depth = 1 + (int)rng_below(rng, 3 * (uint32_t)part), cols = 1 + (int)rng_below(rng, 100);
+    size_t row = planes ? lanes : 1 + rng_below(rng, 20), n = (size_t)cols;
+    size_t jump = planes ? (size_t)rows * row : 1 + rng_below(rng, 50);
+    size_t plane = ((size_t)rows + 3) * lanes, vecs = (n + lanes - 1) / lanes;
+    float *a = numbers(rng, (size_t)rows * row + 3 * jump + (size_t)part);
+    float *b = numbers(rng, (size_t)depth * n), *packed = numbers(rng, gemm_packed(depth, cols));
+    float *c = numbers(rng, vecs * plane), *shift = numbers(rng, vecs * lanes);
+    gemm_pack(packed, b, depth, cols, n, 1);
+    gemm(&(Gemm){.rows = rows, .cols = cols, .depth = depth, .a = a, .a_row = row, .a_step = 1,
+                 .a_part = part, .a_jump = jump, .b = packed, .c = c, .c_plane = plane,
+                 .finishes = true, .shift = shift, .lo = -50, .hi = 50});
+    for (size_t i = 0; i < (size_t)rows; i++)
+        for (size_t j = 0; j < n; j++) {
+            float sum = shift[j];
+            for (int p = 0; p < depth; p++)
+                sum += a[i * row + (size_t)(p / part) * jump + (size_t)(p % part)] *
+                       b[(size_t)p * n + j];
+            ck_assert_float_eq(c[j / lanes * plane + i * lanes + j % lanes],
+                               fminf(fmaxf(sum, -50), 50));
+        }
+    free(a);
+    free(b);
+    free(packed);
+    free(c);
+    free(shift);
+}
+
+TEST(operands_may_lie_in_parts_and_the_product_in_planes)
+{
+    Rng rng = rng_make(5, 0);
+    for (int i = 0; i < 400; i++)
+        check_parts(&rng, i & 1);
+}
+END
+
 /* Pieces added up, whichever of the two sides is longer. */
 TEST(weight_gradients_add_up_over_pieces)
 {
@@ -116,4 +156,5 @@ TEST(weight_gradients_add_up_over_pieces)
 END
 
 SUITE(gemm, products_of_any_shape_are_the_definitions, packing_reads_a_matrix_either_way,
-      bias_and_activation_come_with_the_product, weight_gradients_add_up_over_pieces)
+      bias_and_activation_come_with_the_product,
+      operands_may_lie_in_parts_and_the_product_in_planes, weight_gradients_add_up_over_pieces)

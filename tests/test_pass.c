@@ -555,6 +555,43 @@ TEST(inference_of_random_networks_equals_the_slow_one)
 }
 END
 
+/* Depthwise layers between products, of planes of `w` columns and a vector's channels and a few. */
+static void planes(Net *net, int w, int k, int stride)
+{
+    net_begin(net, 6, (uint16_t)w, 3);
+    int a = net_conv(net, NET_IMAGE, 19, square(3), square(1), ACT_RELU6);
+    a = net_depthwise(net, a, square((uint8_t)k), square((uint8_t)stride), ACT_RELU6);
+    a = net_pointwise(net, a, 37, ACT_RELU6);
+    a = net_depthwise(net, a, size(3, k), square(1), ACT_NONE);
+    a = net_depthwise(net, a, square(3), square(1), ACT_RELU);
+    finish(net, net_pointwise(net, a, 9, ACT_NONE));
+}
+
+TEST(inference_equals_the_slow_one_wherever_a_kernel_meets_an_edge)
+{
+    for (int w = 3; w <= 26; w++)
+        for (int k = 3; k <= 7; k += 2)
+            for (int stride = 1; stride <= 2; stride++) {
+                Net net;
+                planes(&net, w, k, stride);
+                check_inference(&net, 2, (uint64_t)(w * k + stride));
+            }
+}
+END
+
+TEST(gradients_agree_wherever_a_kernel_meets_an_edge)
+{
+    int widths[] = {4, 5, 8, 9, 16, 17, 24};
+    for (int i = 0; i < 7; i++)
+        for (int k = 3; k <= 7; k += 2)
+            for (int stride = 1; stride <= 2; stride++) {
+                Net net;
+                planes(&net, widths[i], k, stride);
+                gradients_of(&net, 2, 12, (uint64_t)(100 * i + k + stride));
+            }
+}
+END
+
 static void tower(Net *net)
 {
     net_begin(net, 32, 32, 3);
@@ -897,6 +934,8 @@ SUITE(pass, gradients_of_a_plain_convolution_agree_with_differences,
       a_convolution_beside_its_own_shortcut_reads_its_gradient_before_it_changes,
       statistics_and_gradients_hold_with_means_far_from_zero,
       inference_of_random_networks_equals_the_slow_one,
+      inference_equals_the_slow_one_wherever_a_kernel_meets_an_edge,
+      gradients_agree_wherever_a_kernel_meets_an_edge,
       inference_in_blocks_and_groups_equals_the_slow_one, a_batch_is_its_images_one_by_one,
       recalibration_averages_the_batches_statistics, ranges_are_the_extremes_of_every_layer,
       a_pass_takes_the_memory_that_was_predicted_for_it,
