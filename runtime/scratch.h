@@ -22,15 +22,11 @@ static inline uint32_t tb_conv_pairs_scratch(uint32_t kh, uint32_t kw, uint32_t 
     return tb_conv_padded(kw, sw, in_c) + 16 * ((kh * kw * in_c + 1) / 2);
 }
 
-static inline uint32_t tb_pointwise_pairs_scratch(uint32_t in_c)
+/* With a stride of 0 there is one pixel, as in a dense layer; its pairs of taps are in fours. */
+static inline uint32_t tb_pointwise_pairs_scratch(uint32_t sw, uint32_t in_c)
 {
-    return 16 * ((in_c + 1) / 2);
-}
-
-/* Of a dense layer, which is a pointwise one of one pixel. */
-static inline uint32_t tb_point_scratch(uint32_t in_c)
-{
-    return ((in_c + 1) / 2 + 3) / 4 * 16;
+    const uint32_t pairs = (in_c + 1) / 2;
+    return sw == 0 ? (pairs + 3) / 4 * 16 : 16 * pairs;
 }
 
 /* A depthwise layer of one of the usual squares. */
