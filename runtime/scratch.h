@@ -114,7 +114,8 @@ static inline uint32_t tb_planes_words(uint32_t k, uint32_t sw, uint32_t out_w)
 /* Rows of output from the rows of input that are in a plane at a time. */
 static inline uint32_t tb_planes_block(uint32_t k, uint32_t sh, uint32_t words, uint32_t out_h)
 {
-    const uint32_t rows = TB_PLANES_BYTES / (16 * words), block = rows > k ? (rows - k) / sh + 1 : 1;
+    const uint32_t rows = TB_PLANES_BYTES / (16 * words);
+    const uint32_t block = rows > k ? (rows - k) / sh + 1 : 1;
     return block < out_h ? block : out_h;
 }
 
