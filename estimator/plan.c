@@ -62,10 +62,11 @@ uint32_t plan_overlap(const Layer *l, int kernel)
     return PACK_APART;
 }
 
-/* A dense layer after a global pool. */
+/* A dense layer of one pixel, whose scratch is no more than its output. */
 static bool is_point(const Layer *l)
 {
-    return l->op == OP_DENSE && l->in_h * l->in_w == 1;
+    return l->op == OP_DENSE && l->in_h * l->in_w == 1 &&
+           tb_pointwise_pairs_scratch(0, l->in_c) <= l->out_c;
 }
 
 /* Taps an output sums up in one go; the kernels of pairs count on no more (runtime/simd.h). Rows of
@@ -124,7 +125,7 @@ uint32_t plan_scratch(const Layer *l, int kernel, int out_w)
     case STEP_CONV_PAIRS:
         return tb_conv_pairs_scratch(l->kh, l->kw, l->sw, l->in_c);
     case STEP_POINTWISE_PAIRS:
-        return is_point(l) ? tb_point_scratch(l->in_c) : tb_pointwise_pairs_scratch(l->in_c);
+        return tb_pointwise_pairs_scratch(l->op == OP_DENSE ? 0 : 1, l->in_c);
     case STEP_DEPTHWISE_PAIRS:
         return tb_depthwise_pairs_scratch(l->kw, l->sw, (uint32_t)out_w);
     case STEP_DEPTHWISE_PLANES:

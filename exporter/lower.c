@@ -316,6 +316,8 @@ static uint32_t lower_layer(Lowering *x, const Pass *p, int i)
         op.in_w = op.out_w = (uint16_t)(op.in_h * op.in_w);
         op.in_h = op.out_h = 1;
     }
+    if (l->op == OP_DENSE && x->plan->kernel[i] == STEP_POINTWISE_PAIRS)
+        op.sw = 0;
     assert(x->plan->kernel[i] != STEP_DEPTHWISE_PLANES || may_make_all(x, l, &op));
     return add_op(x, op, x->plan->kernel[i], i);
 }

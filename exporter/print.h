@@ -4,8 +4,9 @@
  *
  *     TbModel  24
  *     TbOp     56 each, TbTensor 12, TbSegment 4; plan_size() says how many
- *     bias, multiplier   4 + 4 an output channel of a layer with weights,
- *                        and 3 multipliers an add, 1 a mean, gate or softmax
+ *     bias, multiplier   4 + 4 an output channel of a layer with weights, unless
+ *                        they are among these (plan_packs_scales()), and 3
+ *                        multipliers an add, 1 a mean, gate or softmax
  *     shift    1 a multiplier, the sum over the network rounded up to 4
  *     weights  1 each, every layer's rounded up to 4 (a kernel may read words);
  *              a lookup has 256

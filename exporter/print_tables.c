@@ -428,7 +428,7 @@ static void print_biases(FILE *f, const Listing *x)
 {
     const Net *net = &x->q->net;
     Places at = {0, 0, 0}, end = places_of(x, net->n_layers);
-    fprintf(f, "\n/* In units of the input's scale times the channel's; of kernels of pairs less the\n"
+    fprintf(f, "\n/* In units of the input's scale times the channel's; of depthwise pairs less the\n"
                " * input's zero point times the sum of the weights. */\n"
                "static const int32_t bias[%u] = {\n", end.bias);
     for (int i = 0; i < net->n_layers; i++) {

@@ -22,15 +22,11 @@ static inline uint32_t tb_conv_pairs_scratch(uint32_t kh, uint32_t kw, uint32_t 
     return tb_conv_padded(kw, sw, in_c) + 16 * ((kh * kw * in_c + 1) / 2);
 }
 
-static inline uint32_t tb_pointwise_pairs_scratch(uint32_t in_c)
+/* With a stride of 0 there is one pixel, as in a dense layer; its pairs of taps are in fours. */
+static inline uint32_t tb_pointwise_pairs_scratch(uint32_t sw, uint32_t in_c)
 {
-    return 16 * ((in_c + 1) / 2);
-}
-
-/* Of a dense layer, which is a pointwise one of one pixel. */
-static inline uint32_t tb_point_scratch(uint32_t in_c)
-{
-    return ((in_c + 1) / 2 + 3) / 4 * 16;
+    const uint32_t pairs = (in_c + 1) / 2;
+    return sw == 0 ? (pairs + 3) / 4 * 16 : 16 * pairs;
 }
 
 /* A depthwise layer of one of the usual squares. */
@@ -118,7 +114,8 @@ static inline uint32_t tb_planes_words(uint32_t k, uint32_t sw, uint32_t out_w)
 /* Rows of output from the rows of input that are in a plane at a time. */
 static inline uint32_t tb_planes_block(uint32_t k, uint32_t sh, uint32_t words, uint32_t out_h)
 {
-    const uint32_t rows = TB_PLANES_BYTES / (16 * words), block = rows > k ? (rows - k) / sh + 1 : 1;
+    const uint32_t rows = TB_PLANES_BYTES / (16 * words);
+    const uint32_t block = rows > k ? (rows - k) / sh + 1 : 1;
     return block < out_h ? block : out_h;
 }
 

@@ -118,7 +118,8 @@ TbKernel tb_mean_row, tb_gate_row, tb_lookup_row, tb_softmax_row;
 /* The same layers on pairs of int16, two multiply-accumulates an instruction: for more scratch
  * (scratch.h) about half the instructions. Their bias is less in_zero times the sum of the channel's
  * weights, and these are packed as the kernel walks them (exporter/constants.h). At most
- * 2^14 taps; a depthwise has out_c == in_c. */
+ * 2^14 taps; a depthwise has out_c == in_c. The other two have biases, multipliers and shifts among
+ * their weights too, and a pointwise with sw = 0 is a dense layer of one pixel. */
 TbKernel tb_conv_pairs_row, tb_pointwise_pairs_row, tb_depthwise_pairs_row;
 
 /* The same for all rows of a depthwise at once, with less unpacking: one call on tensors that keep

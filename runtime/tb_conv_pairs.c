@@ -52,7 +52,6 @@ TB_INLINE void gather(const TbOp *op, const TbRows *rows, int x, int n, TbWord *
 
 void tb_conv_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
-    const int taps = op->kh * op->kw * op->in_c;
-    TbWord *unpacked = (TbWord *)scratch + padded_bytes(op) / 4;
-    tb_tile_row(op, rows, unpacked, taps, gather);
+    const uint32_t bytes = tb_conv_pairs_scratch(op->kh, op->kw, op->sw, op->in_c);
+    tb_tile_row(op, rows, (int8_t *)scratch + bytes, op->kh * op->kw * op->in_c, gather);
 }

@@ -37,8 +37,8 @@ typedef struct {
 } Planes;
 
 /* What makes a channel's outputs, behind its weights, and on a core with assembly where it is: out;
- * the weights; from a tile's last row back to the next tile; out at the end of its row; from a row's
- * end to the next row of the plane and of the output; bytes of an output row; where to stop. */
+ * the weights; from a tile's last row back to the next tile; out at the end of its row; from there
+ * to the next row of the plane and of the output; bytes of an output row; where to stop. */
 typedef struct {
     TbPut put;
 #if TB_TILE_ASM
@@ -61,8 +61,9 @@ typedef struct {
 
 /* ---- unpacking ---- */
 
-#if TB_TILE_ASM
-#define TB_PUT_WORDS /* of pixels r0 and r1 */                                                     \
+#if TB_TILE_ASM && !defined(__clang__) /* which finds no 13 registers beside memory operands */
+#define TB_UNPACK_ASM 1
+#define TB_PUT_WORDS /* of pixels r0 and r1 */                                                    \
     "pkhbt r2, r0, r1, lsl #16\n"                                                                 \
     "pkhtb r3, r1, r0, asr #16\n"                                                                 \
     "sxtb16 r0, r2\n"                                                                             \
@@ -73,8 +74,7 @@ typedef struct {
     "str r2, [%[b]], #4\n"                                                                        \
     "str r1, [%[c]], #4\n"                                                                        \
     "str r3, [%[d]], #4\n"
-#endif
-
+#else
 /* Four channels of two pixels, one word each. */
 TB_INLINE void put_words(TbPair *to, int lane, uint32_t a, uint32_t b)
 {
@@ -84,6 +84,7 @@ TB_INLINE void put_words(TbPair *to, int lane, uint32_t a, uint32_t b)
     to[2 * lane] = tb_even_bytes(high);
     to[3 * lane] = tb_odd_bytes(high);
 }
+#endif
 
 /* Rows of the image, four channels of each: n pixels, the last alone with padding; in_row, words:
  * from row to row. */
@@ -99,7 +100,7 @@ TB_INLINE void unpack_fours(const Rows *r)
     const int8_t *from = r->from;
     TbPair *to = r->to;
     const int step = r->step;
-#if TB_TILE_ASM
+#ifdef TB_UNPACK_ASM
     const int32_t skip = r->in_row - r->n * step, next = 4 * (r->words - (r->n + 1) / 2);
     TbPair *b = to + r->lane, *c = b + r->lane, *d = c + r->lane;
     const uint32_t padding = r->padding, pixels = (uint32_t)r->n;
@@ -161,7 +162,8 @@ TB_INLINE void unpack_fours(const Rows *r)
     for (int y = 0; y < r->rows; y++, from += r->in_row, to += r->words) {
         const int8_t *p = from;
         for (int x = 0; x < r->n; x += 2, p += 2 * step)
-            put_words(to + x / 2, r->lane, tb_word(p), x + 1 < r->n ? tb_word(p + step) : r->padding);
+            put_words(to + x / 2, r->lane, tb_word(p),
+                      x + 1 < r->n ? tb_word(p + step) : r->padding);
     }
 #endif
 }
@@ -283,18 +285,21 @@ static TB_APART void prepare_channel(const Planes *s, int channel, TbPair *w)
 {
     const TbOp *op = s->op;
     const int32_t bias = op->bias[channel], multiplier = op->multiplier[channel];
-    const int shift = op->shift[channel], quick = tb_is_quick(bias, multiplier, shift);
-    const TbQuick q = tb_quick(multiplier, shift, op->out_zero);
+    const int shift = op->shift[channel];
     TbPut *const put = put_of(s, w);
     put_weights(w + 1, op->weights + channel * s->weight_bytes, op->kw, op->sw);
-    put->multiplier = quick ? multiplier : 0;
-    put->round = q.round, put->shift = q.shift, put->out_c = op->out_c;
-    w[0] = quick ? 2 * (uint32_t)bias : 0;
+    put->out_c = op->out_c;
+    put->multiplier = 0;
+    w[0] = 0;
+    if (tb_is_quick(bias, multiplier, shift)) {
+        const TbQuick q = tb_quick(multiplier, shift, op->out_zero);
+        put->multiplier = multiplier, put->round = q.round, put->shift = q.shift;
+        w[0] = 2 * (uint32_t)bias;
 #if TB_TILE_ASM
-    if (quick) {
-        w[0] = w[1], w[1] = w[2], w[2] = 2 * (uint32_t)bias;
-    }
+        const TbPair first = w[1], second = w[2];
+        w[2] = w[0], w[0] = first, w[1] = second;
 #endif
+    }
 }
 
 /* ---- sums ---- */
@@ -338,33 +343,33 @@ TB_INLINE int32_t sum_output(const TbPair *x, const TbPair *w, int words, int o,
 #define TB_W1 "ldr r4, [%[w]], #4\n"
 #define TB_NEXT "add %[x], %[x], %[row]\n"
 
-/* A row, whose first two weights w loads, to sums that begin with p, q, r, and the last with itself. */
-#define TB_ROW_31(w, p, q, r)                                                                        \
-    TB_X w TB_OF("smlatb", 0, p, r0, r4) TB_OF("smlad", 1, q, r1, r4)                         \
+/* A row, whose first weights w loads, to sums that begin with p, q, r, and the last with itself. */
+#define TB_ROW_31(w, p, q, r)                                                                     \
+    TB_X w TB_OF("smlatb", 0, p, r0, r4) TB_OF("smlad", 1, q, r1, r4)                             \
     TB_OF("smlatb", 2, r, r1, r4) TB_TO(3, r2, r4)                                                \
     TB_TO(0, r1, r5) TB_TAIL(1, r2, r5) TB_TO(2, r2, r5) TB_TAIL(3, r3, r5)
-#define TB_ROW_51(w, p, q, r)                                                                        \
-    TB_X w TB_OF("smlad", 0, p, r0, r4) TB_OF("smlatb", 1, q, r0, r4)                         \
+#define TB_ROW_51(w, p, q, r)                                                                     \
+    TB_X w TB_OF("smlad", 0, p, r0, r4) TB_OF("smlatb", 1, q, r0, r4)                             \
     TB_OF("smlad", 2, r, r1, r4) TB_HEAD(3, r1, r4) TB_TO(1, r1, r5) TB_TO(3, r2, r5)             \
     TB_W2 TB_TO(0, r1, r4) TB_TO(2, r2, r4)                                                       \
     TB_TAIL(0, r2, r5) TB_TO(1, r2, r5) TB_TAIL(2, r3, r5) TB_TO(3, r3, r5)
-#define TB_ROW_71(w, p, q, r)                                                                        \
-    TB_X w TB_OF("smlatb", 0, p, r0, r4) TB_OF("smlad", 1, q, r1, r4)                         \
+#define TB_ROW_71(w, p, q, r)                                                                     \
+    TB_X w TB_OF("smlatb", 0, p, r0, r4) TB_OF("smlad", 1, q, r1, r4)                             \
     TB_OF("smlatb", 2, r, r1, r4) TB_TO(3, r2, r4) TB_TO(0, r1, r5) TB_TO(2, r2, r5)              \
     TB_XY(r0, r1, 16) TB_W2 TB_TO(1, r2, r4) TB_TO(3, r3, r4) TB_TO(0, r2, r5) TB_TO(2, r3, r5)   \
     TB_W2 TB_TO(1, r3, r4) TB_TO(3, r0, r4)                                                       \
     TB_TO(0, r3, r5) TB_TO(2, r0, r5) TB_TAIL(1, r0, r5) TB_TAIL(3, r1, r5)
-#define TB_TWO_2(w, p, q, r)                                                                         \
-    TB_X w TB_OF("smlad", 0, p, r0, r4) TB_OF("smlad", 1, q, r1, r4)                          \
+#define TB_TWO_2(w, p, q, r)                                                                      \
+    TB_X w TB_OF("smlad", 0, p, r0, r4) TB_OF("smlad", 1, q, r1, r4)                              \
     TB_OF("smlad", 2, r, r2, r4) TB_TO(3, r3, r4) TB_TO(0, r1, r5)
-#define TB_ROW_32(w, p, q, r)                                                                        \
-    TB_TWO_2(w, p, q, r) "ldr r0, [%[x], #16]\n"                                                     \
+#define TB_ROW_32(w, p, q, r)                                                                     \
+    TB_TWO_2(w, p, q, r) "ldr r0, [%[x], #16]\n"                                                  \
     TB_TO(1, r2, r5) TB_TO(2, r3, r5) TB_TO(3, r0, r5)
-#define TB_THREE_2(w, p, q, r)                                                                       \
+#define TB_THREE_2(w, p, q, r)                                                                    \
     TB_TWO_2(w, p, q, r) TB_XY(r0, r1, 16) TB_TO(1, r2, r5) TB_TO(2, r3, r5) TB_TO(3, r0, r5)
-#define TB_ROW_52(w, p, q, r)                                                                        \
+#define TB_ROW_52(w, p, q, r)                                                                     \
     TB_THREE_2(w, p, q, r) TB_W1 TB_TO(0, r2, r4) TB_TO(1, r3, r4) TB_TO(2, r0, r4) TB_TO(3, r1, r4)
-#define TB_ROW_72(w, p, q, r)                                                                        \
+#define TB_ROW_72(w, p, q, r)                                                                     \
     TB_THREE_2(w, p, q, r) TB_W2 TB_TO(0, r2, r4) TB_TO(1, r3, r4) TB_TO(2, r0, r4) TB_TO(3, r1, r4) \
     "ldr r2, [%[x], #24]\n" TB_TO(0, r3, r5) TB_TO(1, r0, r5) TB_TO(2, r1, r5) TB_TO(3, r2, r5)
 #define TB_MORE(row) TB_NEXT row(TB_W2, 0, 1, 2)
@@ -559,7 +564,8 @@ static void make_channels(const Planes *s, int first, int channel, int n)
         const int rows = op->out_h - y < s->block ? op->out_h - y : s->block;
         if (y > 0)
             move_up(s, kept);
-        unpack_rows(s, first, y * op->sh - op->pad_top, y > 0 ? kept : 0, (rows - 1) * op->sh + op->kh);
+        unpack_rows(s, first, y * op->sh - op->pad_top, y > 0 ? kept : 0,
+                    (rows - 1) * op->sh + op->kh);
         for (int i = 0; i < n; i++)
             make_rows(s, channel + i, lane + i, y, rows);
     }

@@ -11,5 +11,6 @@ TB_INLINE void gather(const TbOp *op, const TbRows *rows, int x, int n, TbWord *
 
 void tb_pointwise_pairs_row(const TbOp *op, const TbRows *rows, void *scratch)
 {
-    tb_tile_row(op, rows, (TbWord *)scratch, op->in_c, gather);
+    const uint32_t bytes = tb_pointwise_pairs_scratch(op->sw, op->in_c);
+    tb_tile_row(op, rows, (int8_t *)scratch + bytes, op->in_c, gather);
 }

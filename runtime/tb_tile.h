@@ -604,29 +604,30 @@ TB_INLINE void tb_tile_clamp(const TbOp *op, int8_t *out)
 /* Unpacks the windows of n output pixels from x on. */
 typedef void TbTileGather(const TbOp *op, const TbRows *rows, int x, int n, TbWord *to);
 
-/* Makes ready for n pixels; what fills up their last turn of the loop is zeros. */
+/* Makes ready for n pixels; what fills up their last turn of the loop is zeros. They end where scratch
+ * does: so it is touched to its last byte, as plans say. */
 TB_INLINE void tb_tile_begin(TbTile *t, int n)
 {
     const int padded = tb_tile_padded(t->words, n);
     t->pixels = n;
-    t->x_end = t->x + padded * n, t->beyond = (padded - t->words) * 4;
+    t->x = t->x_end - padded * n, t->beyond = (padded - t->words) * 4;
     for (TbWord *word = t->x + t->words * n; word < t->x_end; word++)
         *word = 0;
 }
 
-/* A row of output, of windows of so many taps. */
-TB_INLINE void tb_tile_row(const TbOp *op, const TbRows *rows, TbWord *scratch, int taps,
+/* A row of output, of windows of so many taps; end: of the scratch. */
+TB_INLINE void tb_tile_row(const TbOp *op, const TbRows *rows, void *end, int taps,
                            TbTileGather *gather)
 {
     const int out_c = op->out_c, out_w = op->out_w;
     int8_t *out = rows->out[0];
     TbTile t;
-    t.x = scratch, t.words = tb_tile_pairs(taps), t.zero = 2 * op->out_zero + 1;
+    t.x_end = (TbWord *)end, t.words = tb_tile_pairs(taps), t.zero = 2 * op->out_zero + 1;
     t.second = out_c, t.third = 2 * out_c, t.fourth = 3 * out_c;
     for (int x = 0; x < out_w; x += TB_TILE, out += TB_TILE * out_c) {
         const int n = out_w - x < TB_TILE ? out_w - x : TB_TILE;
         tb_tile_begin(&t, n);
-        gather(op, rows, x, n, scratch);
+        gather(op, rows, x, n, t.x);
         tb_tile_channels(&t, op, out);
     }
     tb_tile_clamp(op, rows->out[0]);

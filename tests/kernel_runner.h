@@ -72,7 +72,7 @@ static __attribute__((noinline, unused)) uint32_t case_scratch(const TbOp *op)
     if (op->kernel == tb_conv_pairs_row)
         return tb_conv_pairs_scratch(op->kh, op->kw, op->sw, op->in_c);
     if (op->kernel == tb_pointwise_pairs_row)
-        return tb_pointwise_pairs_scratch(op->in_c);
+        return tb_pointwise_pairs_scratch(op->sw, op->in_c);
     if (op->kernel == tb_depthwise_pairs_row)
         return tb_depthwise_pairs_scratch(op->kw, op->sw, op->out_w);
     if (op->kernel == tb_depthwise_planes_rows)

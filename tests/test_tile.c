@@ -63,6 +63,8 @@ static bool draw_tiles(Sample *s, Rng *rng, TbKernel *kernel)
     if (rng_below(rng, 3) == 0)
         op->in_w = (uint16_t)between(rng, 1, 40);
     op->out_w = op->in_w;
+    if (kernel == tb_pointwise_row && rng_below(rng, 8) == 0) /* a dense layer */
+        op->in_h = op->in_w = op->out_h = op->out_w = 1, op->sw = 0;
     if (kernel == tb_conv_row)
         draw_window(op, rng, 5);
     if (rng_below(rng, 2))
