@@ -184,8 +184,10 @@ static TB_APART void unpack_narrow(const Rows *r)
 static TB_APART void fill(TbPair *to, int n, uint32_t padding)
 {
     const TbPair pair = tb_even_bytes(padding);
-    for (int i = 0; i < n; i++)
-        to[i] = pair;
+    for (; n >= 4; n -= 4, to += 4)
+        to[0] = to[1] = to[2] = to[3] = pair;
+    while (n-- > 0)
+        *to++ = pair;
 }
 
 /* Padding for n rows of the planes from `first` on. */
