@@ -79,17 +79,18 @@ TEST(weights_lie_channel_by_channel_and_by_two_a_zero_makes_pairs)
     const int8_t rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, -1, -2, -3, -4, -5, -6, -7, -8, -9};
     const int8_t even[] = {1, 2, 3, 0, 4, 5, 6, 0, 7, 8, 9, 0, -1};
     const int8_t odd[] = {0, 1, 2, 3, 0, 4, 5, 6, 0, 7, 8, 9, 0, -1};
+    const LayerConstants constants = {.weights = natural};
     Layer l = {.op = OP_DEPTHWISE, .in_c = 2, .out_c = 2};
     for (int i = 0; i < 9; i++)
         natural[2 * i] = (int8_t)(i + 1), natural[2 * i + 1] = (int8_t)(-i - 1);
     l.kh = l.kw = 3, l.sh = l.sw = 1, l.pad_left = 1;
-    constants_pack(&l, STEP_DEPTHWISE_PLANES, natural, packed);
+    constants_pack(&l, STEP_DEPTHWISE_PLANES, &constants, packed);
     ck_assert_mem_eq(packed, rows, sizeof rows);
     l.sw = 2, l.pad_left = 0;
-    constants_pack(&l, STEP_DEPTHWISE_PLANES, natural, packed);
+    constants_pack(&l, STEP_DEPTHWISE_PLANES, &constants, packed);
     ck_assert_mem_eq(packed, even, sizeof even);
     l.pad_left = 1;
-    constants_pack(&l, STEP_DEPTHWISE_PLANES, natural, packed);
+    constants_pack(&l, STEP_DEPTHWISE_PLANES, &constants, packed);
     ck_assert_mem_eq(packed, odd, sizeof odd);
 }
 END
