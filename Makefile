@@ -98,6 +98,7 @@ $(BUILD)/bench_%: $(BUILD)/tests/bench_%.o $(LIB)
 $(BUILD)/bench_kernels: LDLIBS += -lcheck -lsubunit -lrt -lpthread
 
 tests: $(TESTS)
+benches: $(BENCHES)
 
 test: thimble tests arrows
 	@THIMBLE=$(BUILD)/thimble tests/run.sh $(TESTS)
@@ -170,6 +171,6 @@ clean:
 	rm -rf $(BUILD) thimble
 
 FORCE:
-.PHONY: all thimble deps demo tests test bench board-log asan fuzz fuzz-tflite arrows clean install FORCE
+.PHONY: all thimble deps demo tests test benches bench board-log asan fuzz fuzz-tflite arrows clean install FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -88,7 +88,8 @@ static void train_supernet(Bench *b)
     TrainState t;
     TrainOptions o = {.epochs = 1, .batch = 64, .shards = 1, .subnets = 4, .rate = 0.1,
                       .momentum = 0.9, .seed = 6, .threads = THREADS};
-    supernet_init(&b->supernet, &b->space, b->width, b->resolution, b->data.train.n_classes);
+    supernet_init(&b->supernet, &b->space, b->width, &(Choices){1, {(uint8_t)b->resolution}},
+                  b->data.train.n_classes);
     model_randomise(&b->supernet.shared, &rng);
     train_state_init(&t, &b->supernet.shared, &o, b->n_fit);
     train(&t, &b->supernet, &b->data.train, b->fit, b->n_fit, &o, NULL);

@@ -104,7 +104,8 @@ static void bench_init(Bench *b, int which)
         b->ws[i] = workspace_new();
     model_init(&b->model, &net);
     model_randomise(&b->model, &rng);
-    AccuracyProtocol p = {&b->d, &b->d, b->index, 1, CALIBRATED, b->index, 1};
+    AccuracyProtocol p = {.train = &b->d, .valid = &b->d, .recalibrate = b->index, .batches = 1,
+                          .batch = CALIBRATED, .score = b->index, .n_score = 1};
     accuracy_of(&b->model, b->ws[0], &p);
     accuracy_ranges(&b->model, b->ws[0], &b->d, b->index, CALIBRATED, lo, hi);
     if (qmodel_make(&b->q, &b->model, lo, hi, b->d.scale, b->d.zero - 128) != 0)
