@@ -166,7 +166,6 @@ static void step(Mlp *m, const float *grad, float *first, float *second, int t, 
 {
     double unbiased = sqrt(1 - pow(0.999, t)) / (1 - pow(0.9, t));
     float move = (float)(rate * unbiased), decay = (float)(1 - rate * 0.01);
-#pragma omp simd
     for (size_t i = 0; i < m->n_params; i++) {
         first[i] = 0.9F * first[i] + 0.1F * grad[i];
         second[i] = 0.999F * second[i] + 0.001F * grad[i] * grad[i];
