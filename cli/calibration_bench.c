@@ -19,7 +19,7 @@ typedef struct {
 /* Twice the executor: the benchmark's own code. */
 static uint64_t code_of(const CodeSize *code)
 {
-    uint64_t bytes = 2 * code->run;
+    uint64_t bytes = 2 * code->run + code->tile;
     for (int s = 0; s < N_STEPS; s++)
         bytes += code->kernel[s];
     return bytes;

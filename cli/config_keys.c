@@ -107,6 +107,7 @@ static const Key stack_keys[] = {
 static const Key code_keys[] = {
     VALUE("source", KEY_TEXT, CodeSize, source, 0, 0, "compiler and flags"),
     VALUE("run", KEY_INT, CodeSize, run, 0, 1e6, "bytes of the executor"),
+    VALUE("tile", KEY_INT, CodeSize, tile, 0, 1e6, "bytes that conv_pairs and pointwise_pairs share"),
     VALUE("stack", KEY_INT, CodeSize, stack, 0, 1e6, "peak bytes of one inference"),
 #define KERNEL(index, word) VALUE(word, KEY_INT, CodeSize, kernel[index], 0, 1e6, "bytes of the kernel"),
     KERNELS

@@ -89,6 +89,8 @@ static json_t *flash_json(const Profile *p)
     set(j, "tables", model.tables);
     set(j, "code", flash_of_code(&p->target.code, &size));
     set(code, "run", p->target.code.run);
+    if (flash_of_tile(&p->target.code, &size))
+        set(code, "tile", p->target.code.tile);
     for (int s = 0; s < N_STEPS; s++) {
         if (!(size.steps >> s & 1))
             continue;

@@ -39,6 +39,8 @@ static void print_code(const Profile *p, const PlanSize *size, FILE *out)
         return;
     fprintf(out, "    code        %s: run %u", text_bytes(flash_of_code(code, size)),
             (unsigned)code->run);
+    if (flash_of_tile(code, size))
+        fprintf(out, ", tile %u", (unsigned)code->tile);
     for (int s = 0; s < N_STEPS; s++) {
         if (!(size->steps >> s & 1))
             continue;

@@ -50,9 +50,15 @@ uint32_t flash_of_model(const Net *net, const PlanSize *size)
     return f.weights + f.biases + f.requantisation + f.tables;
 }
 
+uint32_t flash_of_tile(const CodeSize *code, const PlanSize *size)
+{
+    const uint32_t convolutions = 1U << STEP_CONV_PAIRS | 1U << STEP_POINTWISE_PAIRS;
+    return size->steps & convolutions ? code->tile : 0;
+}
+
 uint32_t flash_of_code(const CodeSize *code, const PlanSize *size)
 {
-    uint32_t bytes = code->run;
+    uint32_t bytes = code->run + flash_of_tile(code, size);
     for (int s = 0; s < N_STEPS; s++)
         bytes += size->steps >> s & 1 ? code->kernel[s] : 0;
     return bytes;

@@ -11,6 +11,7 @@
 /* Bytes of compiled code, as measured with the target's compiler and flags. */
 typedef struct {
     uint32_t run;          /* tb_run and what is always linked */
+    uint32_t tile;         /* what the convolutions of pairs share, counted once where there is one */
     uint32_t kernel[N_STEPS]; /* each operator's and step's kernel, counted once when used */
     char source[96];       /* compiler and flags it was measured with */
     uint32_t stack;        /* peak stack of one inference, bytes: the most of all kernels */
@@ -66,6 +67,8 @@ typedef struct {
 ModelFlash flash_parts(const Net *net, const PlanSize *size);
 uint32_t flash_of_model(const Net *net, const PlanSize *size);
 uint32_t flash_of_code(const CodeSize *code, const PlanSize *size);
+/* Of it what the convolutions of pairs share. */
+uint32_t flash_of_tile(const CodeSize *code, const PlanSize *size);
 uint32_t stack_of_code(const CodeSize *code, const PlanSize *size);
 
 #endif

@@ -21,11 +21,12 @@ static const char *const kernel_name[N_STEPS] = {
 #undef X
 };
 
-/* Functions that compilers keep apart from them; of two kernels where both have one of that name. */
+/* Functions that compilers keep apart from them, or of two kernels that share them. */
 static const struct {
     const char *name;
     uint32_t steps;
 } parts[] = {
+    {"tb_tile_channels", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},
     {"tb_tile_four", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},
     {"tb_tile_one", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},
     {"tb_tile_pair", 1u << STEP_CONV_PAIRS | 1u << STEP_POINTWISE_PAIRS},

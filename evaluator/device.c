@@ -330,6 +330,8 @@ static int read_object(const char *dir, const char *core, const char *name, uint
 static int read_objects(const char *dir, const char *core, CodeSize *code)
 {
     int status = read_object(dir, core, "tb_run", &code->run);
+    if (status == 0)
+        status = read_object(dir, core, "tb_tile", &code->tile);
     for (int s = 0; s < N_STEPS && status == 0; s++)
         status = read_object(dir, core, kernel_file[s], &code->kernel[s]);
     return status;

@@ -61,6 +61,14 @@ TEST(code_is_counted_once_an_operator)
     size = plan_size_of_layers(&net, &(PlanOptions){.small = true, .image_outside = true});
     code.kernel[STEP_INPUT] = 77;
     ck_assert_uint_eq(flash_of_code(&code, &size), 1000 + used + 77);
+    code.tile = 5000; /* shared by two kernels of pairs, and by no small one */
+    ck_assert_uint_eq(flash_of_tile(&code, &size), 0);
+    size = plan_size_of_layers(&net, &(PlanOptions){0});
+    ck_assert(size.steps >> STEP_CONV_PAIRS & 1 && size.steps >> STEP_POINTWISE_PAIRS & 1);
+    uint32_t apart = 0;
+    for (int s = 0; s < N_STEPS; s++)
+        apart += size.steps >> s & 1 ? code.kernel[s] : 0;
+    ck_assert_uint_eq(flash_of_code(&code, &size), 1000 + 5000 + apart);
 }
 END
 
