@@ -34,9 +34,11 @@ for i in $(seq "$n"); do
     while :; do
         tests/small_job.sh "$db" --resume "$@" > "$dir/out" 2>&1 &
         pid=$!
-        # from a few milliseconds to the job's length: all phases are hit
+        # from a few milliseconds to the job's length: all phases are hit; longer with every
+        # kill, since what cannot be resumed, as on the board, takes long on a busy machine
         tries=$((tries + 1))
-        wait=$(awk -v s="$$$i$tries" -v m="$millis" 'BEGIN { srand(s); print 0.005 + rand() * m / 1000 }')
+        wait=$(awk -v s="$$$i$tries" -v m="$millis" -v t="$kills" \
+            'BEGIN { srand(s); print 0.005 + rand() * m * (1 + t / 5) / 1000 }')
         (sleep "$wait"; kill -9 "$pid" 2>/dev/null) &
         killer=$!
         wait "$pid" 2>/dev/null

@@ -227,12 +227,22 @@ END
     SQL(db, "SELECT phase, epoch, loss, train_accuracy FROM epoch ORDER BY 1, 2")                  \
     SQL(db, "SELECT name, hex(data) FROM blob WHERE name LIKE 'int8:%'")
 
+/* As t.db's one thread did. Sanitizers are slow, and see both in the other sentences. */
+static void same_with_two_threads(const char *options)
+{
+    char *line = xasprintf("tests/small_job.sh $D/2.db --threads 2 %s", options);
+    if (!SANITIZED) {
+        must(line);
+        must("(" RESULT("$D/t.db") ") > $D/1; (" RESULT("$D/2.db") ") > $D/2; test -s $D/1 && cmp $D/1 $D/2");
+    }
+    free(line);
+}
+
 TEST(one_thread_and_two_find_the_same_to_the_last_bit)
 {
     folder();
-    must("tests/small_job.sh $D/1.db --threads 1");
-    must("tests/small_job.sh $D/2.db --threads 2");
-    must("(" RESULT("$D/1.db") ") > $D/1; (" RESULT("$D/2.db") ") > $D/2; test -s $D/1 && cmp $D/1 $D/2");
+    must("tests/small_job.sh $D/t.db --threads 1");
+    same_with_two_threads("");
     no_folder();
 }
 END
@@ -246,8 +256,7 @@ TEST(stage_2_may_stop_early_ask_a_predictor_and_have_finals)
 {
     folder();
     must("tests/small_job.sh $D/t.db --threads 1 " THREE_ACTS);
-    must("tests/small_job.sh $D/2.db --threads 2 " THREE_ACTS);
-    must("(" RESULT("$D/t.db") ") > $D/1; (" RESULT("$D/2.db") ") > $D/2; test -s $D/1 && cmp $D/1 $D/2");
+    same_with_two_threads(THREE_ACTS);
     must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE state = 'done'") "29");
     must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE generation = 2") "5");
     must(COUNT("$D/t.db", "SELECT min(images < 300) FROM candidate WHERE accuracy IS NULL") "1");
@@ -339,8 +348,7 @@ TEST(of_several_resolutions_every_network_has_its_own)
     must("tests/small_job.sh $D/t.db --threads 1 " ELASTIC " > $D/said 2>&1 || { cat $D/said; exit 1; }");
     must("grep -q '^Space: tiny, width .* at 36x12, 28x16 and 20x32$' $D/said");
     must("$T show 1 --db $D/t.db | grep -q '^resolutions  *36x12, 28x16, 20x32$'");
-    must("tests/small_job.sh $D/2.db --threads 2 " ELASTIC);
-    must("(" RESULT("$D/t.db") ") > $D/1; (" RESULT("$D/2.db") ") > $D/2; test -s $D/1 && cmp $D/1 $D/2");
+    same_with_two_threads(ELASTIC);
     must(COUNT("$D/t.db", "SELECT count(DISTINCT " ITS_OWN ") FROM candidate") "3");
     must("o=$($T query --db $D/t.db -f csv \"SELECT '1:' || min(number)" OTHERS "\" | tail -n 1 | tr -d '\\r'); "
          "$T run $o --db $D/t.db --images 20 && $T export $o -o $D/out --db $D/t.db && make -s -C $D/out host");
