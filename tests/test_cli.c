@@ -313,6 +313,23 @@ TEST(a_killed_job_resumes_to_the_same_result)
 }
 END
 
+/* The board fails once, long after the search: what is resumed then is the winner's work. */
+TEST(a_search_that_its_seconds_ended_ends_there_again)
+{
+    if (run("command -v arm-none-eabi-gcc qemu-system-arm > /dev/null", NULL) != 0)
+        SKIP_LACKING("arm-none-eabi-gcc or qemu-system-arm");
+    folder();
+    must("mkdir $D/bin && printf '#!/bin/sh\nexit 1\n' > $D/bin/qemu-system-arm && chmod +x $D/bin/*");
+    must("! PATH=$D/bin:$PATH tests/small_job.sh $D/t.db --set stage2.seconds=0.05 --set "
+         "stage2.generations=100000 2> $D/why");
+    must(SQL("$D/t.db", "SELECT number, fitness FROM candidate") " > $D/before; $T search --resume --quiet "
+         "--db $D/t.db; " SQL("$D/t.db", "SELECT number, fitness FROM candidate") " > $D/after; "
+         "cmp $D/before $D/after");
+    must(COUNT("$D/t.db", "SELECT state FROM run") "done");
+    no_folder();
+}
+END
+
 TEST(a_trained_supernet_serves_other_limits_and_the_random_baseline)
 {
     folder();
@@ -479,6 +496,7 @@ SUITE(cli, what_is_wrong_gets_one_clear_sentence_and_the_right_status,
       stage_2_may_stop_early_ask_a_predictor_and_have_finals,
       a_network_made_by_hand_is_trained_proved_and_kept_like_a_winner,
       a_killed_job_resumes_to_the_same_result,
+      a_search_that_its_seconds_ended_ends_there_again,
       a_trained_supernet_serves_other_limits_and_the_random_baseline,
       of_several_resolutions_every_network_has_its_own,
       another_algorithm_in_the_same_supernet_has_sizes_of_its_own_and_as_many_evaluations,
