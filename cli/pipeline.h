@@ -46,6 +46,9 @@ typedef struct {
     double counted;        /* when time was last added to the run */
 } Pipeline;
 
+/* "16,384 B (16.0 KiB) of SRAM, 49,152 B (48.0 KiB) of flash, 60.0M instructions" */
+#define LIMITS_TEXT 192
+void pipeline_limits_text(const Job *job, char text[LIMITS_TEXT]);
 /* Stage 1 of a job, with its progress and a line about its end on stderr. */
 void pipeline_sweep(const Job *job, Sweep *s);
 /* "24x24, 28x28 and 32x32" */

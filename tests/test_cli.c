@@ -106,6 +106,7 @@ static const Bad bads[] = {
     {"$T search --supernet 1 --set schedule=tinyengine --db $D/good.db", 2, "tinyengine is an account of memory"},
     {DEMO "--set image=inside", 2, "'inside' is not one of: resident, outside"},
     {DEMO "--set stage2.algorithm=magic", 2, "'magic' is not one of: evolution, random"},
+    {DEMO "--set limits.latency=100k --set limits.macs=2M", 1, "of flash, 2.00M MACs, 100.0k instructions (the best has 0)"},
     {DEMO "--set limits.sram=500", 1, "networks that fit 500 B (0.5 KiB) of SRAM"},
     {DEMO "--resume --set seed=7 --set limits.sram=200", 1, "raise the limits"},
     /* data sets */
