@@ -244,10 +244,27 @@ static void forget_sizes(EvolveOptions *o)
     o->mutation_rate = 0;
 }
 
+/* Stored runs are resumed and exported from anywhere: the data's path becomes absolute. No shell
+ * sees the ~ of --set data.path=~/mnist. */
+static int make_absolute(DataOptions *data)
+{
+    char *path = data->path, here[sizeof data->path];
+    const char *home = getenv("HOME");
+    bool at_home = path[0] == '~' && path[1] == '/' && home;
+    if (!path[0] || path[0] == '/' || (!at_home && !getcwd(here, sizeof here)))
+        return 0;
+    char *whole = xasprintf("%s/%s", at_home ? home : here, path + (at_home ? 2 : 0));
+    bool fits = strlen(whole) < sizeof data->path;
+    if (fits)
+        strcpy(path, whole);
+    free(whole);
+    return fits ? 0 : errorf("data.path: longer than %zu characters", sizeof data->path - 1);
+}
+
 int config_set(Job *job, const char *const *sets, int n)
 {
     EvolveOptions before = job->search;
-    if (assign(job, sets, n) != 0)
+    if (assign(job, sets, n) != 0 || make_absolute(&job->data) != 0)
         return -1;
     if (job->search.algorithm == before.algorithm)
         return 0;
@@ -277,23 +294,6 @@ static int read_job(Job *job, YamlNode *root, const char *const *sets, int n_set
     return status;
 }
 
-/* Stored runs are resumed and exported from anywhere: the data's path becomes absolute. No shell
- * sees the ~ of --set data.path=~/mnist. */
-static int make_absolute(DataOptions *data)
-{
-    char *path = data->path, here[sizeof data->path];
-    const char *home = getenv("HOME");
-    bool at_home = path[0] == '~' && path[1] == '/' && home;
-    if (!path[0] || path[0] == '/' || (!at_home && !getcwd(here, sizeof here)))
-        return 0;
-    char *whole = xasprintf("%s/%s", at_home ? home : here, path + (at_home ? 2 : 0));
-    bool fits = strlen(whole) < sizeof data->path;
-    if (fits)
-        strcpy(path, whole);
-    free(whole);
-    return fits ? 0 : errorf("data.path: longer than %zu characters", sizeof data->path - 1);
-}
-
 int config_load(Job *job, const char *name, const char *const *sets, int n_sets)
 {
     config_defaults(job);
@@ -303,7 +303,7 @@ int config_load(Job *job, const char *name, const char *const *sets, int n_sets)
     free(path);
     if (status == 0)
         status = config_check_runtime(&job->target);
-    return status == 0 ? make_absolute(&job->data) : -1;
+    return status;
 }
 
 int config_parse(Job *job, const char *text, const char *name)

@@ -40,6 +40,7 @@ typedef struct {
     int n_held;            /* and all the others, behind them in `valid`, score finalists */
     Supernet supernet;
     bool has_supernet;
+    bool is_trained;       /* the supernet was, in this run or another: it is only read */
     Workspace **workspace; /* [threads] */
     Candidate winner;
     DeviceRun device;      /* of the winner; n_inputs is 0 when it was not measured */
@@ -78,6 +79,8 @@ int pipeline_data(Pipeline *p);     /* images at the chosen resolutions, split *
 /* Says what the hungriest of the phases to come takes, at most; -1 with errorf() when it is more
  * than `free` bytes, memory_free()'s. The images are there already. */
 int pipeline_memory(const Pipeline *p, uint64_t free);
+/* Whether a run's supernet is trained: 1 yes, 0 no, -1 error. */
+int pipeline_trained(Results *db, int64_t run);
 int pipeline_train(Pipeline *p);    /* largest, then supernet; their weights become blobs */
 int pipeline_search(Pipeline *p);   /* winner */
 int pipeline_finish(Pipeline *p);   /* fine-tune, quantise, measure the winner */

@@ -132,6 +132,10 @@ static const Bad bads[] = {
     {"$T show x:y --db $D/good.db", 1, "'x' is no run"},
     {"$T search --resume 99 --db $D/good.db", 1, "there is no run 99"},
     {"$T search --supernet 99 --db $D/good.db", 1, "there is no run 99"},
+    {"$T search 1 --supernet 1 --db $D/good.db", 2, "1: to continue a run, say --resume"},
+    {"$T search --supernet 1 --seed 7 --db $D/good.db", 2, "seed=7: the supernet of run 1 was not trained so"},
+    {"$T search --supernet 1 --set data.synthetic.train=9 --db $D/good.db", 2, "data.synthetic.train=9: the supernet of"},
+    {"$T search --supernet 1 --set 'space.widths=[8]' --db $D/good.db", 1, "which is none of the job's space 'tiny'"},
     {"$T search --resume 1 --set seed=3 --db $D/good.db", 2, "a resumed run keeps its job"},
     {"$T query --db $D/good.db 'DELETE FROM run'", 1, ""},
     {"$T query --db $D/good.db 'SELECT sarm FROM candidate'", 1, "sarm"},
@@ -294,6 +298,7 @@ TEST(a_network_made_by_hand_is_trained_proved_and_kept_like_a_winner)
     must("COMMAND='train 1:best' tests/small_job.sh $D/t.db --seed 2");
     must(COUNT("$D/t.db", "SELECT count(DISTINCT hash) FROM candidate") "1");
     must(COUNT("$D/t.db", "SELECT count(DISTINCT data) FROM blob WHERE name = 'int8:0'") "2");
+    must("! $T search --supernet 1 --db $D/t.db 2> $D/why && grep -q 'trained one network alone, no supernet' $D/why");
     no_folder();
 }
 END
