@@ -231,6 +231,20 @@ static int store_winner(Pipeline *p)
     return status;
 }
 
+/* What is asked for and cannot be. */
+static void warn(const Job *job)
+{
+    const EvolveOptions *o = &job->search;
+    const char *algorithm = algorithm_name(o->algorithm);
+    if (o->algorithm != ALGORITHM_RANDOM && job->predictor.after == 0 &&
+        evolve_total(o) <= o->population)
+        log_warn("stage 2: a population of %d takes all %d evaluations: %s draws at random and "
+                 "breeds nothing; --set stage2.population=N for a smaller one",
+                 o->population, evolve_total(o), algorithm);
+    if (job->stop > 0 && o->algorithm != ALGORITHM_EVOLUTION)
+        log_warn("stage2.stop: it is evolution's alone, %s scores all on all images", algorithm);
+}
+
 /* A search that was killed has what it left of its seconds. Where none are left it had ended, and
  * ends there again: the network that was fine-tuned since is that end's. */
 static int take_off_spent(Pipeline *p)
@@ -263,6 +277,7 @@ static int hunt(Hunt *h)
 int pipeline_search(Pipeline *p)
 {
     EvolveOptions *o = &p->job.search;
+    warn(&p->job);
     if (pipeline_begin(p, "search") != 0 || take_off_spent(p) != 0)
         return -1;
     o->width = p->width;

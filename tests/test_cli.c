@@ -260,8 +260,10 @@ END
 TEST(stage_2_may_stop_early_ask_a_predictor_and_have_finals)
 {
     folder();
-    must("tests/small_job.sh $D/t.db --threads 1 " THREE_ACTS);
-    same_with_two_threads(THREE_ACTS);
+    must("tests/small_job.sh $D/t.db --threads 1 --set limits.macs=5M " THREE_ACTS " > $D/said");
+    must("grep -q 'best finalist by cross entropy on all the validation images$' $D/said");
+    must("grep -q '^  MACs  *[0-9.]*[kM] of 5.00M$' $D/said && grep -q '^  latency .* instructions$' $D/said");
+    same_with_two_threads("--set limits.macs=5M " THREE_ACTS);
     must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE state = 'done'") "29");
     must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE generation = 2") "5");
     must(COUNT("$D/t.db", "SELECT min(images < 300) FROM candidate WHERE accuracy IS NULL") "1");
@@ -341,15 +343,17 @@ TEST(a_trained_supernet_serves_other_limits_and_the_random_baseline)
     folder();
     must("tests/small_job.sh $D/t.db");
     must("$T search --supernet 1 --quiet --db $D/t.db --algorithm random");
+    must("$T search --supernet 1 --quiet --db $D/t.db --algorithm aging --set stage2.evaluations=6 --set stage2.stop=1 "
+         "2> $D/why && grep -q 'aging draws at random and breeds nothing' $D/why && grep -q \"evolution's alone\" $D/why");
     must("$T search --supernet 1 --quiet --db $D/t.db --set limits.sram=13KiB --set limits.flash=30KiB "
          "--set stage1.min_feasible=1");
-    must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE run = 3 AND (sram > 13 * 1024 OR flash > 30 "
+    must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE run = 4 AND (sram > 13 * 1024 OR flash > 30 "
                           "* 1024)") "0");
     must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE run = 2") "48");
     /* nothing was trained again but the winners */
     must(COUNT("$D/t.db", "SELECT count(*) FROM epoch WHERE run > 1 AND phase <> 'finetune'") "0");
     must(COUNT("$D/t.db", "SELECT count(DISTINCT hex(data)) FROM blob WHERE name = 'supernet'") "1");
-    must("$T runs --db $D/t.db && $T candidates 2 --db $D/t.db && $T show 3 --db $D/t.db && $T show 3:best --db $D/t.db");
+    must("$T runs --db $D/t.db && $T candidates 2 --db $D/t.db && $T show 4 --db $D/t.db && $T show 4:best --db $D/t.db");
     no_folder();
 }
 END
