@@ -232,6 +232,7 @@ static int open_size(Pipeline *p, Resolution r)
     DataOptions *o = &p->job.data;
     o->h = r.h;
     o->w = r.w;
+    o->again = p->n_sizes > 0;
     if (data_open(&p->size[p->n_sizes], o) != 0)
         return -1;
     const Data *d = &p->size[p->n_sizes++];

@@ -388,6 +388,17 @@ TEST(of_several_resolutions_every_network_has_its_own)
 }
 END
 
+TEST(a_damaged_picture_is_named_once_however_many_resolutions_it_lacks)
+{
+    folder();
+    must("mkdir -p $D/p/a $D/p/b && for i in $(seq 16); do echo " PNG " | base64 -d | tee $D/p/a/$i.png > "
+         "$D/p/b/$i.png; done; echo no picture > $D/p/b/17.png");
+    must("tests/small_job.sh $D/t.db --set stage1.resolutions=3 --set data.format=images --set data.path=$D/p "
+         "2> $D/why && test $(grep -c '17.png.* is left out' $D/why) = 1 && test $(wc -l < $D/why) = 1");
+    no_folder();
+}
+END
+
 #define STORED(run, key)                                                                           \
     "$T query --db $D/t.db -f csv 'SELECT config FROM run WHERE id = " #run "' | grep -q '^  " key "'"
 
@@ -509,6 +520,7 @@ SUITE(cli, what_is_wrong_gets_one_clear_sentence_and_the_right_status,
       a_search_that_its_seconds_ended_ends_there_again,
       a_trained_supernet_serves_other_limits_and_the_random_baseline,
       of_several_resolutions_every_network_has_its_own,
+      a_damaged_picture_is_named_once_however_many_resolutions_it_lacks,
       another_algorithm_in_the_same_supernet_has_sizes_of_its_own_and_as_many_evaluations,
       an_exported_network_builds_and_answers_as_it_did_here,
       a_streamed_winner_is_recorded_segment_by_segment,
