@@ -102,10 +102,14 @@ int train_state_load(TrainState *t, const void *data, size_t size)
         return errorf("a checkpoint is cut short");
     memcpy(&h, data, sizeof h);
     if (memcmp(h.magic, magic, sizeof magic) != 0 || h.n_params != t->model->n_params ||
-        h.n_stats != t->model->n_stats || h.steps != t->steps || size != sizeof h + floats)
+        h.n_stats != t->model->n_stats || size != sizeof h + floats)
         return errorf("a checkpoint belongs to another network or other options");
     if (hash_bytes(HASH_START, p, floats) != h.hash)
         return errorf("a checkpoint is damaged");
+    if (h.steps != t->steps)
+        return errorf("a checkpoint is of a training of %lld steps, with the images that are there "
+                      "now it has %lld: they have changed since",
+                      (long long)h.steps, (long long)t->steps);
     for (int i = 0; i < N_PIECES; p += piece[i++].size)
         if (piece[i].size > 0)
             memcpy(piece[i].at, p, piece[i].size);

@@ -501,6 +501,9 @@ TEST(a_damaged_checkpoint_is_refused)
     saved[0] ^= 1;
     ck_assert_int_eq(train_state_load(&b.state, saved, size), 0);
     ck_assert_uint_eq(model_hash(&b.net.shared), hash);
+    b.state.steps++; /* someone has put more pictures there */
+    ck_assert_int_eq(train_state_load(&b.state, saved, size), -1);
+    ck_assert_ptr_nonnull(strstr(error_text(), "they have changed since"));
     free(saved);
     bench_release(&b);
 }
