@@ -26,7 +26,8 @@ static const struct argp_option OPTIONS[] = {
     {"supernet", OPT_SUPERNET, "RUN", 0,
      "search in the supernet that RUN trained, for another target or other limits", 0},
     {"resume", OPT_RESUME, 0, 0,
-     "continue RUN, or the newest run of this very JOB, or the newest run", 0},
+     "continue RUN, or the newest run of this very JOB, or the newest run; with --set data.path=DIR "
+     "when its images have moved", 0},
     {"quiet", OPT_QUIET, 0, 0, "no progress", 0},
     {0}};
 

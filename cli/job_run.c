@@ -164,16 +164,30 @@ static bool may_go_on(Results *r, int64_t run, const Job *job)
     return false;
 }
 
+/* Its images may lie elsewhere by now, and are found there from now on. */
+static int move_data(Results *r, const JobArgs *a, Task *t)
+{
+    if (a->n_sets == 0)
+        return 0;
+    if (config_set(&t->job, (const char *const *)a->set, a->n_sets) != 0)
+        return -1;
+    char *config = config_text(&t->job);
+    int status = results_run_set_config(r, t->run, config);
+    free(config);
+    return status;
+}
+
 int job_run_resume(Results *r, const JobArgs *a, const char *what, Task *t)
 {
-    if (a->n_sets > 0) {
-        errorf("a resumed run keeps its job: --set and the options that set a key, like --seed, "
-               "are for new runs");
-        return EXIT_USAGE;
-    }
+    for (int i = 0; i < a->n_sets; i++)
+        if (strncmp(a->set[i], "data.path=", 10) != 0) {
+            errorf("a resumed run keeps its job: --set and the options that set a key, like "
+                   "--seed, are for new runs; but for data.path, where the images have moved to");
+            return EXIT_USAGE;
+        }
     bool known = command_run(r, what ? what : "last", &t->run) == 0 &&
                  job_run_config(r, t->run, a->threads, &t->job) == 0 &&
-                 may_go_on(r, t->run, &t->job);
+                 may_go_on(r, t->run, &t->job) && move_data(r, a, t) == 0;
     return known ? EXIT_OK : EXIT_JOB;
 }
 

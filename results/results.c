@@ -70,6 +70,12 @@ int results_run_fail(Results *r, int64_t run, const char *why)
                       (Value[]){integer(run), text(why), {0}});
 }
 
+int results_run_set_config(Results *r, int64_t run, const char *config)
+{
+    return store_change(r, "UPDATE run SET config = ?2, updated = datetime('now') WHERE id = ?1",
+                        (Value[]){integer(run), text(config), {0}});
+}
+
 int results_run_add_seconds(Results *r, int64_t run, double seconds)
 {
     return change_run(r,

@@ -51,6 +51,7 @@ int results_run_new(Results *r, const RunRow *row, int64_t *id);
 int results_run_set(Results *r, int64_t run, const char *state, const char *phase);
 /* The state failed, and why, for people. Gives up what results_begin() began, if it is open. */
 int results_run_fail(Results *r, int64_t run, const char *why);
+int results_run_set_config(Results *r, int64_t run, const char *config);
 int results_run_add_seconds(Results *r, int64_t run, double seconds);
 int results_run_set_winner(Results *r, int64_t run, int64_t candidate);
 /* Strings are yours until results_run_release(). 0 found, 1 no such run, -1 error. */

@@ -338,6 +338,22 @@ TEST(a_search_that_its_seconds_ended_ends_there_again)
 }
 END
 
+/* A run that fails as soon as it has seen its classes. */
+TEST(a_run_goes_on_where_its_images_have_moved_to)
+{
+    folder();
+    must("mkdir -p $D/p/a $D/p/b && for i in $(seq 16); do echo " PNG " | base64 -d | tee $D/p/a/$i.png > "
+         "$D/p/b/$i.png; done");
+    must("! tests/small_job.sh $D/t.db --set data.format=images --set data.path=$D/p --set limits.sram=500 "
+         "2> $D/why && grep -q 'raise the limits' $D/why && mv $D/p $D/q");
+    must("! $T search --resume --quiet --db $D/t.db 2> $D/why && grep -q 'there is no folder' $D/why");
+    must("! $T search --resume --set data.path=$D/q --quiet --db $D/t.db 2> $D/why && grep -q 'raise the limits' $D/why");
+    must("! $T search --resume --quiet --db $D/t.db 2> $D/why && grep -q 'raise the limits' $D/why");
+    must(COUNT("$D/t.db", "SELECT count(*) FROM run") "1");
+    no_folder();
+}
+END
+
 TEST(a_trained_supernet_serves_other_limits_and_the_random_baseline)
 {
     folder();
@@ -518,6 +534,7 @@ SUITE(cli, what_is_wrong_gets_one_clear_sentence_and_the_right_status,
       a_network_made_by_hand_is_trained_proved_and_kept_like_a_winner,
       a_killed_job_resumes_to_the_same_result,
       a_search_that_its_seconds_ended_ends_there_again,
+      a_run_goes_on_where_its_images_have_moved_to,
       a_trained_supernet_serves_other_limits_and_the_random_baseline,
       of_several_resolutions_every_network_has_its_own,
       a_damaged_picture_is_named_once_however_many_resolutions_it_lacks,
