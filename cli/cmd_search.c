@@ -10,25 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_DB = 'd', OPT_QUIET = 'q', OPT_RESUME = 256, OPT_ALGORITHM, OPT_SUPERNET };
+enum { OPT_ALGORITHM = 256, OPT_SUPERNET };
 
 typedef struct {
     JobArgs job;
-    const char *what, *db, *supernet;
-    bool resume;
+    ResumeArgs run;
+    const char *what, *supernet;
 } SearchArgs;
 
 static const struct argp_option OPTIONS[] = {
-    {"db", OPT_DB, "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},
     {"algorithm", OPT_ALGORITHM, "NAME", 0,
      "evolution, nsga2, or a baseline: random, aging; it brings its own sizes, and makes as many "
      "evaluations as the job's own would [evolution]", 0},
     {"supernet", OPT_SUPERNET, "RUN", 0,
      "search in the supernet that RUN trained, for another target or other limits", 0},
-    {"resume", OPT_RESUME, 0, 0,
-     "continue RUN, or the newest run of this very JOB, or the newest run; with --set data.path=DIR "
-     "when its images have moved", 0},
-    {"quiet", OPT_QUIET, 0, 0, "no progress", 0},
     {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -37,9 +32,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->job;
-        return 0;
-    case OPT_DB:
-        a->db = arg;
+        state->child_inputs[1] = &a->run;
         return 0;
     case OPT_ALGORITHM:
         job_args_add(&a->job, "stage2.algorithm", arg, state);
@@ -47,21 +40,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_SUPERNET:
         a->supernet = arg;
         return 0;
-    case OPT_RESUME:
-        a->resume = true;
-        return 0;
-    case OPT_QUIET:
-        log_quiet(true);
-        return 0;
     case ARGP_KEY_ARG:
         if (a->what)
             argp_error(state, "'%s' is one argument too many", arg);
         a->what = arg;
         return 0;
     case ARGP_KEY_END:
-        if (!a->what && !a->resume && !a->supernet)
+        if (!a->what && !a->run.resume && !a->supernet)
             argp_error(state, "which JOB.yaml? configs/jobs has some");
-        if (a->resume && a->supernet)
+        if (a->run.resume && a->supernet)
             argp_error(state, "--resume and --supernet do not go together");
         return 0;
     default:
@@ -204,7 +191,7 @@ static int load(const void *args, Task *t)
 static int find(const void *args, Results *r, Task *t)
 {
     const SearchArgs *a = args;
-    if (a->resume)
+    if (a->run.resume)
         return has_job(a) ? job_run_find(r, t) : job_run_resume(r, &a->job, a->what, t);
     if (a->what && !has_job(a)) {
         errorf("%s: to continue a run, say --resume", a->what);
@@ -216,14 +203,14 @@ static int find(const void *args, Results *r, Task *t)
 int cmd_search(int argc, char **argv)
 {
     SearchArgs a = {0};
-    const struct argp_child children[] = {{&job_args, 0, NULL, 0}, {0}};
+    const struct argp_child children[] = {{&job_args, 0, NULL, 0}, {&resume_args, 0, NULL, 0}, {0}};
     command_parse(&(struct argp){.options = OPTIONS,
                                  .parser = parse,
                                  .args_doc = "JOB.yaml|RUN",
                                  .doc = DOC,
                                  .children = children},
                   argc, argv, &a);
-    int status = job_run(&(JobCommand){"search", command_db(a.db), &a, load, find});
+    int status = job_run(&(JobCommand){"search", command_db(a.run.db), &a, load, find});
     job_args_release(&a.job);
     return status;
 }

@@ -2,28 +2,22 @@
 #include "cli/command.h"
 
 #include "base/error.h"
-#include "base/log.h"
 #include "cli/job_run.h"
 #include "cli/pipeline.h"
 
-enum { OPT_DB = 'd', OPT_QUIET = 'q', OPT_RESUME = 256, OPT_EPOCHS, OPT_RESOLUTION };
+enum { OPT_EPOCHS = 256, OPT_RESOLUTION };
 
 typedef struct {
     JobArgs job;
+    ResumeArgs run;
     const char *word[2]; /* NET JOB.yaml, or with --resume RUN, or nothing */
     int n_words;
     Resolution resolution;
-    const char *db;
-    bool resume;
 } TrainArgs;
 
 static const struct argp_option OPTIONS[] = {
     {"epochs", OPT_EPOCHS, "N", 0, "same as --set train.finetune.epochs=N", 0},
     {"resolution", OPT_RESOLUTION, "N|HxW", 0, "input of a NET.yaml [its own; raw data's shape]", 0},
-    {"db", OPT_DB, "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},
-    {"resume", OPT_RESUME, 0, 0,
-     "continue RUN, or the newest run of this very NET and JOB, or the newest run", 0},
-    {"quiet", OPT_QUIET, 0, 0, "no progress", 0},
     {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -32,6 +26,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->job;
+        state->child_inputs[1] = &a->run;
         return 0;
     case OPT_EPOCHS:
         command_int(state, "--epochs", arg, 1, 100000);
@@ -40,24 +35,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_RESOLUTION:
         a->resolution = command_resolution(state, arg);
         return 0;
-    case OPT_DB:
-        a->db = arg;
-        return 0;
-    case OPT_RESUME:
-        a->resume = true;
-        return 0;
-    case OPT_QUIET:
-        log_quiet(true);
-        return 0;
     case ARGP_KEY_ARG:
         if (a->n_words == 2)
             argp_error(state, "'%s' is one argument too many", arg);
         a->word[a->n_words++] = arg;
         return 0;
     case ARGP_KEY_END:
-        if (a->n_words == 0 && !a->resume)
+        if (a->n_words == 0 && !a->run.resume)
             argp_error(state, "which NET? a NET.yaml, RUN:NUMBER or a genotype");
-        if (a->n_words == 1 && !a->resume)
+        if (a->n_words == 1 && !a->run.resume)
             argp_error(state, "on what? NET JOB.yaml, whose data, limits and target are taken");
         return 0;
     default:
@@ -73,8 +59,8 @@ static const char DOC[] =
     "classes, RUN:best, RUN:NUMBER, or a genotype of the job's space. What it costs is said first; "
     "beyond the limits it is not trained."
     "\vExamples:\n"
-    "  thimble train mobilenetv2.yaml cifar10 --set data.path=data/cifar10 --epochs 30\n"
-    "  thimble train 1:best cifar10 --seed 2      the found network without its supernet\n"
+    "  thimble train mobilenetv2.yaml cifar10 --set data.path=DIR --epochs 30\n"
+    "  thimble train 1:best cifar10 --seed 2    a winner without its supernet\n"
     "  thimble train --resume 3\n"
     "  thimble show 3:best";
 
@@ -96,7 +82,7 @@ static int load(const void *args, Task *t)
                "--set train.finetune.teaching=0");
         return EXIT_USAGE;
     }
-    if (given_load(&t->given, a->word[0], &t->job, a->resolution, a->db) != 0)
+    if (given_load(&t->given, a->word[0], &t->job, a->resolution, a->run.db) != 0)
         return EXIT_JOB;
     return given_fits(&t->given, &t->job) == 0 ? EXIT_OK : EXIT_JOB;
 }
@@ -106,20 +92,20 @@ static int find(const void *args, Results *r, Task *t)
     const TrainArgs *a = args;
     if (!has_job(a))
         return job_run_resume(r, &a->job, a->word[0], t);
-    return a->resume ? job_run_find(r, t) : EXIT_OK;
+    return a->run.resume ? job_run_find(r, t) : EXIT_OK;
 }
 
 int cmd_train(int argc, char **argv)
 {
     TrainArgs a = {0};
-    const struct argp_child children[] = {{&job_args, 0, NULL, 0}, {0}};
+    const struct argp_child children[] = {{&job_args, 0, NULL, 0}, {&resume_args, 0, NULL, 0}, {0}};
     command_parse(&(struct argp){.options = OPTIONS,
                                  .parser = parse,
                                  .args_doc = "NET JOB.yaml",
                                  .doc = DOC,
                                  .children = children},
                   argc, argv, &a);
-    int status = job_run(&(JobCommand){"train", command_db(a.db), &a, load, find});
+    int status = job_run(&(JobCommand){"train", command_db(a.run.db), &a, load, find});
     job_args_release(&a.job);
     return status;
 }

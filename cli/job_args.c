@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "cli/command.h"
 #include "cli/schema.h"
 #include "estimator/stream.h"
@@ -9,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_DB = 'd', OPT_SET = 's', OPT_THREADS = 't', OPT_SEED = 512, OPT_SCHEDULE, OPT_IMAGE,
-       OPT_KERNELS, OPT_SRAM, OPT_RECOMPUTE };
+enum { OPT_DB = 'd', OPT_QUIET = 'q', OPT_SET = 's', OPT_THREADS = 't', OPT_SEED = 512, OPT_SCHEDULE, OPT_IMAGE,
+       OPT_KERNELS, OPT_SRAM, OPT_RECOMPUTE, OPT_RESUME };
 
 void job_args_add(JobArgs *a, const char *key, const char *value, struct argp_state *state)
 {
@@ -52,6 +53,34 @@ static const struct argp_option job_options[] = {
     {0}};
 
 const struct argp job_args = {.options = job_options, .parser = parse_job};
+
+static error_t parse_resume(int key, char *arg, struct argp_state *state)
+{
+    ResumeArgs *a = state->input;
+    switch (key) {
+    case OPT_DB:
+        a->db = arg;
+        return 0;
+    case OPT_RESUME:
+        a->resume = true;
+        return 0;
+    case OPT_QUIET:
+        log_quiet(true);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option resume_options[] = {
+    {"db", OPT_DB, "FILE", 0, "database [$THIMBLE_DB, else thimble.db]", 0},
+    {"resume", OPT_RESUME, 0, 0,
+     "continue RUN, or the newest run of just these arguments, or the newest run; with --set "
+     "data.path=DIR when its images have moved", 0},
+    {"quiet", OPT_QUIET, 0, 0, "no progress", 0},
+    {0}};
+
+const struct argp resume_args = {.options = resume_options, .parser = parse_resume};
 
 static void parse_schedule(struct argp_state *state, NetArgs *a, const char *text)
 {

@@ -1,7 +1,7 @@
 /* job_args.h - the options that several commands share, as argp children.
  *
- * A command lists the child among its own and, in ARGP_KEY_INIT, points
- * state->child_inputs[0] at its JobArgs or NetArgs. */
+ * A command lists the children among its own and, in ARGP_KEY_INIT, points
+ * state->child_inputs[] at its JobArgs, ResumeArgs or NetArgs. */
 #ifndef JOB_ARGS_H
 #define JOB_ARGS_H
 
@@ -19,6 +19,14 @@ typedef struct {
 extern const struct argp job_args;
 void job_args_add(JobArgs *a, const char *key, const char *value, struct argp_state *state);
 void job_args_release(JobArgs *a);
+
+/* --db, --resume, --quiet: of a command whose runs may be killed. */
+typedef struct {
+    const char *db; /* NULL: as command_db() finds it */
+    bool resume;
+} ResumeArgs;
+
+extern const struct argp resume_args;
 
 /* One network, RUN:best, RUN:NUMBER or MODEL.tflite, and how it is planned: --schedule, --image,
  * --kernels, --sram, --recompute; --db. */
