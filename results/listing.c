@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "results/listing.h"
 
 #include "base/alloc.h"
@@ -165,26 +166,60 @@ int listing_front(Results *r, int64_t run, int limit, FILE *out)
     return results_query(
         r,
         "SELECT number, printf('%.2f', 100 * accuracy) AS \"accuracy %\", sram, flash, macs, "
-        "genotype FROM pareto WHERE run = ?1 ORDER BY accuracy DESC LIMIT CAST(?2 AS INTEGER)",
+        "tidy(latency) AS latency, genotype FROM pareto WHERE run = ?1 ORDER BY accuracy DESC LIMIT CAST(?2 AS INTEGER)",
         (const char *[]){id.text, most.text}, 2, FORMAT_TABLE, out);
 }
 
-int listing_pareto(Results *r, int64_t run, Format format, FILE *out)
+int costs_parse(const char *words, unsigned *costs)
+{
+    char *copy = xstrdup(words), *rest;
+    int status = 0;
+    *costs = 0;
+    for (char *w = strtok_r(copy, ", ", &rest); w && status == 0; w = strtok_r(NULL, ", ", &rest)) {
+        Sort sort = SORT_FITNESS;
+        if (sort_parse(w, &sort) != 0 || sort < SORT_SRAM || sort > SORT_LATENCY)
+            status = errorf("'%s' is no cost: they are sram, flash, macs and latency", w);
+        *costs |= 1U << sort;
+    }
+    free(copy);
+    return status == 0 && *costs == 0 ? errorf("which costs? sram, flash, macs, latency") : status;
+}
+
+/* The view pareto, of fewer costs; yours to free. */
+static char *front_sql(const char *what, unsigned costs)
+{
+    char *sql;
+    size_t size;
+    FILE *f = open_memstream(&sql, &size);
+    fprintf(f, "SELECT %s FROM feasible AS c WHERE c.run = ?1 AND c.accuracy IS NOT NULL AND NOT "
+               "EXISTS (SELECT 1 FROM candidate AS d WHERE d.run = c.run AND d.state = 'done' AND "
+               "d.accuracy >= c.accuracy", what);
+    for (int s = SORT_SRAM; s <= SORT_LATENCY; s++)
+        if (costs & 1U << s)
+            fprintf(f, " AND d.%s <= c.%s", SORTS[s], SORTS[s]);
+    fprintf(f, " AND (d.accuracy > c.accuracy");
+    for (int s = SORT_SRAM; s <= SORT_LATENCY; s++)
+        if (costs & 1U << s)
+            fprintf(f, " OR d.%s < c.%s", SORTS[s], SORTS[s]);
+    fprintf(f, ")) ORDER BY c.accuracy DESC, c.sram, c.number");
+    fclose(f);
+    return sql;
+}
+
+int listing_pareto(Results *r, int64_t run, unsigned costs, Format format, FILE *out)
 {
     RunRow row;
     if (run_of(r, run, &row) != 0)
         return -1;
     char *what = columns(&row, false, format);
-    char *sql = sqlite3_mprintf("SELECT %s FROM pareto AS c WHERE c.run = ?1"
-                                " ORDER BY c.accuracy DESC, c.sram, c.number",
-                                what);
+    char *sql = front_sql(what, costs ? costs : ~0U);
     Number id = number(run);
     int status = has_candidates(r, run);
     if (status == 0)
         status = query_print(r, sql, (const char *[]){id.text}, 1, format, out, NULL);
     if (status == 0 && format == FORMAT_TABLE)
         footnote(&row, 0, 0, out);
-    sqlite3_free(sql);
+    free(sql);
     sqlite3_free(what);
     results_run_release(&row);
     return status;

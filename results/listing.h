@@ -28,10 +28,14 @@ int sort_parse(const char *name, Sort *sort); /* -1 with errorf() */
  * run or failed, with their state. */
 int listing_candidates(Results *r, int64_t run, Sort sort, int limit, Format format, FILE *out);
 
-/* What no other candidate beats in accuracy, sram, flash, macs and latency together. */
-int listing_pareto(Results *r, int64_t run, Format format, FILE *out);
+/* Some of SORT_SRAM to SORT_LATENCY as bits, 1 << Sort, from words like "sram,macs"; -1 with
+ * errorf(). */
+int costs_parse(const char *words, unsigned *costs);
 
-/* The most accurate `limit` of them in few columns, for the end of a job. */
+/* What no other candidate beats in accuracy and these costs together; 0: in all four. */
+int listing_pareto(Results *r, int64_t run, unsigned costs, Format format, FILE *out);
+
+/* The most accurate `limit` of all costs' front in few columns, for the end of a job. */
 int listing_front(Results *r, int64_t run, int limit, FILE *out);
 
 /* Stage 1: every width and resolution, largest mean MACs first. A table has the quantiles at 20,

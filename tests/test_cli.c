@@ -128,6 +128,7 @@ static const Bad bads[] = {
     {"$T search configs/jobs/demo.yaml --db $D/no/such/t.db", 1, "no/such"},
     {"$T runs --db $D/newer.db", 1, "newer"},
     {"$T candidates 99 --db $D/good.db", 1, "there is no run 99"},
+    {"$T pareto 1 --by sram,energy --db $D/good.db", 2, "--by: 'energy' is no cost: they are sram, flash, macs"},
     {"$T show 1:9999 --db $D/good.db", 1, "no candidate 9999"},
     {"$T show x:y --db $D/good.db", 1, "'x' is no run"},
     {"$T search --resume 99 --db $D/good.db", 1, "there is no run 99"},

@@ -845,7 +845,7 @@ TEST(a_damaged_database_is_an_error_and_no_crash)
         RunRow row;
         CandidateRow c;
         refused += listing_runs(r, FORMAT_TABLE, nowhere) != 0;
-        listing_pareto(r, run, FORMAT_JSON, nowhere);
+        listing_pareto(r, run, 0, FORMAT_JSON, nowhere);
         listing_run(r, run, nowhere);
         if (results_run_get(r, run, &row) == 0)
             results_run_release(&row);
@@ -1069,14 +1069,64 @@ END
 
 /* --- views */
 
-static bool dominates(const CandidateRow *a, const CandidateRow *b)
+enum { ALL_COSTS = 1 << SORT_SRAM | 1 << SORT_FLASH | 1 << SORT_MACS | 1 << SORT_LATENCY };
+
+static double cost(const CandidateRow *c, Sort which)
 {
-    bool no_worse = a->accuracy >= b->accuracy && a->sram <= b->sram && a->flash <= b->flash &&
-                    a->macs <= b->macs && a->latency <= b->latency;
-    bool equal = a->accuracy == b->accuracy && a->sram == b->sram && a->flash == b->flash &&
-                 a->macs == b->macs && a->latency == b->latency;
-    return no_worse && !equal;
+    double costs[] = {[SORT_SRAM] = (double)c->sram, [SORT_FLASH] = (double)c->flash,
+                      [SORT_MACS] = (double)c->macs, [SORT_LATENCY] = c->latency};
+    return costs[which];
 }
+
+static bool dominates(const CandidateRow *a, const CandidateRow *b, unsigned costs)
+{
+    bool no_worse = a->accuracy >= b->accuracy, better = a->accuracy > b->accuracy;
+    for (int k = SORT_SRAM; k <= SORT_LATENCY; k++)
+        if (costs & 1U << k) {
+            no_worse = no_worse && cost(a, k) <= cost(b, k);
+            better = better || cost(a, k) < cost(b, k);
+        }
+    return no_worse && better;
+}
+
+static bool counts(const CandidateRow *c)
+{
+    return strcmp(c->state, "done") == 0 && c->accuracy >= 0;
+}
+
+static bool in_front(const CandidateRow *all, int n, int i, unsigned costs)
+{
+    bool beaten = !counts(&all[i]);
+    for (int k = 0; k < n && !beaten; k++)
+        beaten = counts(&all[k]) && dominates(&all[k], &all[i], costs);
+    return !beaten;
+}
+
+/* Lines that begin with a number, all of them in the front. */
+static int listed_front(Results *r, int64_t run, const CandidateRow *all, int n, unsigned costs)
+{
+    FILE *out = tmpfile();
+    OK(listing_pareto(r, run, costs, FORMAT_CSV, out));
+    char *text = printed(out), *line = text;
+    int lines = 0;
+    for (; (line = strstr(line, "\n")) && line[1]; lines++)
+        ck_assert(in_front(all, n, atoi(++line), costs ? costs : ALL_COSTS));
+    free(text);
+    return lines;
+}
+
+TEST(costs_are_named_by_words)
+{
+    unsigned costs;
+    OK(costs_parse("sram, macs", &costs));
+    ck_assert_uint_eq(costs, 1 << SORT_SRAM | 1 << SORT_MACS);
+    OK(costs_parse("latency,flash", &costs));
+    ck_assert_uint_eq(costs, 1 << SORT_LATENCY | 1 << SORT_FLASH);
+    REFUSED(costs_parse("sram,number", &costs), "'number' is no cost");
+    REFUSED(costs_parse("accuracy", &costs), "'accuracy' is no cost");
+    REFUSED(costs_parse(" ", &costs), "which costs?");
+}
+END
 
 TEST(the_front_is_what_nothing_dominates)
 {
@@ -1100,18 +1150,22 @@ TEST(the_front_is_what_nothing_dominates)
         OK(results_commit(r));
         int front = 0;
         for (int i = 0; i < N; i++) {
-            bool counts = strcmp(c[i].state, "done") == 0 && c[i].accuracy >= 0, in_front = counts;
-            for (int k = 0; k < N && in_front; k++)
-                in_front = strcmp(c[k].state, "done") != 0 || c[k].accuracy < 0 ||
-                           !dominates(&c[k], &c[i]);
+            bool is_in_front = in_front(c, N, i, ALL_COSTS);
             char sql[128];
             snprintf(sql, sizeof sql, "SELECT count(*) FROM pareto WHERE run = %d AND number = %d",
                      (int)run, i);
-            ck_assert_int_eq(number(r, sql), in_front);
-            front += in_front;
+            ck_assert_int_eq(number(r, sql), is_in_front);
+            front += is_in_front;
         }
         ck_assert_int_gt(front, 0);
         ck_assert_int_lt(front, N);
+        ck_assert_int_eq(listed_front(r, run, c, N, 0), front);
+        for (unsigned costs = 1 << SORT_SRAM; costs <= ALL_COSTS; costs += 1 << SORT_SRAM) {
+            int slow = 0;
+            for (int i = 0; i < N; i++)
+                slow += in_front(c, N, i, costs);
+            ck_assert_int_eq(listed_front(r, run, c, N, costs), slow);
+        }
     }
     ck_assert_int_eq(number(r, "SELECT count(*) FROM feasible"), 6 * N * 8 / 10);
     ck_assert_int_eq(
@@ -1365,7 +1419,7 @@ TEST(candidates_are_sorted_limited_and_say_what_is_left_out)
     int64_t run = new_run(r, "x");
     FILE *out = tmpfile();
     REFUSED(listing_candidates(r, run, SORT_FITNESS, 20, FORMAT_CSV, out), "no candidates yet");
-    REFUSED(listing_pareto(r, run, FORMAT_CSV, out), "no evaluated candidates yet");
+    REFUSED(listing_pareto(r, run, 0, FORMAT_CSV, out), "no evaluated candidates yet");
     REFUSED(listing_candidates(r, 9, SORT_FITNESS, 20, FORMAT_CSV, out), "no run 9");
     CandidateRow rows[] = {candidate(0, 0.5, 30, 1), candidate(1, 0.9, 10, 2),
                            candidate(2, 0.7, 20, 3), candidate(3, -1, 5, 4)};
@@ -1421,7 +1475,7 @@ TEST(an_image_outside_the_arena_is_said_wherever_sram_is)
     ck_assert_int_eq(number(r, "SELECT count(*) FROM pareto WHERE image = 'outside'"), 1);
     FILE *out = tmpfile();
     OK(listing_runs(r, FORMAT_TABLE, out));
-    OK(listing_pareto(r, run, FORMAT_TABLE, out));
+    OK(listing_pareto(r, run, 0, FORMAT_TABLE, out));
     OK(listing_candidates(r, run, SORT_SRAM, 1, FORMAT_JSON, out));
     OK(listing_run(r, run, out));
     OK(listing_candidate(r, c.id, out));
@@ -1448,7 +1502,7 @@ TEST(a_latency_unit_cannot_break_out_of_its_column_name)
     OK(results_candidate_put(r, run, &c));
     for (Format f = FORMAT_TABLE; f <= FORMAT_CSV; f++) {
         FILE *nowhere = fopen("/dev/null", "w");
-        OK(listing_pareto(r, run, f, nowhere));
+        OK(listing_pareto(r, run, 0, f, nowhere));
         fclose(nowhere);
     }
     results_close(r);
@@ -1585,7 +1639,7 @@ SUITE(results,
       an_old_database_that_two_open_is_updated_once,
       an_old_database_that_cannot_be_written_says_what_to_do,
       an_empty_database_becomes_ours_and_an_opened_one_stays,
-      the_front_is_what_nothing_dominates,
+      costs_are_named_by_words, the_front_is_what_nothing_dominates,
       json_is_an_array_of_objects,
       csv_is_rfc_4180,
       tables_are_aligned_with_numbers_to_the_right,
