@@ -1,5 +1,6 @@
 #include "cli/command.h"
 #include "results/listing.h"
+#include "results/names.h"
 
 #include <stdio.h>
 
@@ -32,8 +33,8 @@ int cmd_pareto(int argc, char **argv)
         &(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "RUN", .doc = DOC}, argc,
         argv, &o);
     int64_t run;
-    Results *r = command_open(o.db);
-    int status = r ? command_run(r, o.what, &run) : -1;
+    Results *r = names_open(o.db);
+    int status = r ? names_run(r, o.what, &run) : -1;
     if (status == 0)
         status = listing_pareto(r, run, o.format, stdout);
     results_close(r);

@@ -5,7 +5,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/job_run.h"
-#include "cli/pipeline.h"
+#include "job/pipeline.h"
+#include "results/names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -145,7 +146,7 @@ static int load_job(const SearchArgs *a, Job *job)
 /* Without a file the job is that of the supernet's run, with options. */
 static int reuse_supernet(Results *r, const SearchArgs *a, bool has_job, Task *t)
 {
-    if (command_run(r, a->supernet, &t->supernet) != 0)
+    if (names_run(r, a->supernet, &t->supernet) != 0)
         return EXIT_JOB;
     if (!has_job && job_run_config(r, t->supernet, a->job.threads, &t->job) != 0)
         return EXIT_JOB;
@@ -192,7 +193,7 @@ int cmd_search(int argc, char **argv)
                   argc, argv, &a);
     Task *t = xcalloc(1, sizeof *t);
     Results *r = NULL;
-    const char *db = command_db(a.db);
+    const char *db = names_db(a.db);
     bool has_job = a.what && !is_run(a.what);
     int status = has_job ? load_job(&a, &t->job) : EXIT_OK;
     if (status == EXIT_OK && results_open(&r, db, false) != 0)

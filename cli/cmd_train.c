@@ -5,7 +5,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/job_run.h"
-#include "cli/pipeline.h"
+#include "job/pipeline.h"
+#include "results/names.h"
 
 #include <stdlib.h>
 
@@ -126,7 +127,7 @@ int cmd_train(int argc, char **argv)
                   argc, argv, &a);
     Task *t = xcalloc(1, sizeof *t);
     Results *r = NULL;
-    const char *db = command_db(a.db);
+    const char *db = names_db(a.db);
     bool has_job = a.n_words == 2;
     int status = has_job ? load_task(&a, t) : EXIT_OK;
     if (status == EXIT_OK && results_open(&r, db, false) != 0)

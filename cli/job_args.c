@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "cli/command.h"
-#include "cli/schema.h"
+#include "config/schema.h"
 #include "estimator/stream.h"
 
 #include <stdlib.h>

@@ -5,9 +5,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/version.h"
 #include "cli/command.h"
-#include "cli/summary.h"
-#include "cli/version.h"
+#include "report/summary.h"
+#include "results/names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -149,7 +150,7 @@ int job_run_resume(Results *r, const JobArgs *a, const char *what, int64_t *run,
                "are for new runs");
         return EXIT_USAGE;
     }
-    bool known = command_run(r, what ? what : "last", run) == 0 &&
+    bool known = names_run(r, what ? what : "last", run) == 0 &&
                  job_run_config(r, *run, a->threads, job) == 0 && may_go_on(r, *run, job);
     return known ? EXIT_OK : EXIT_JOB;
 }

@@ -6,8 +6,8 @@
 #ifndef JOB_RUN_H
 #define JOB_RUN_H
 
-#include "cli/given.h"
 #include "cli/job_args.h"
+#include "job/given.h"
 
 /* A run's own job, with threads as asked now; 0: as it says. -1 with errorf(), as all below. */
 int job_run_config(Results *r, int64_t run, int threads, Job *job);

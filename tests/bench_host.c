@@ -10,7 +10,7 @@
  * bench_host [ROUNDS [ISA...]]: 3 rounds; int8 again with each instruction set that is named. */
 #define _GNU_SOURCE
 #include "base/alloc.h"
-#include "cli/config.h"
+#include "config/config.h"
 #include "evaluator/accuracy.h"
 #include "evaluator/host.h"
 #include "evaluator/host_isa.h"
