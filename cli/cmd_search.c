@@ -1,13 +1,13 @@
 #define _GNU_SOURCE
 #include "cli/command.h"
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/job_run.h"
 #include "job/pipeline.h"
 #include "results/names.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,100 +85,132 @@ static bool is_run(const char *what)
     return !what || strcmp(what, "last") == 0 || strspn(what, "0123456789") == strlen(what);
 }
 
-/* What the supernet's training has fixed comes from its run; the rest is the new job's. The
- * weights fit any resolution, so stage 1 chooses that again, at the supernet's width. */
-static int take_supernet(Results *r, int64_t from, Job *job)
+static bool has_job(const SearchArgs *a)
 {
-    Job trained;
-    double width;
-    int h, w;
-    if (job_run_config(r, from, job->threads, &trained) != 0)
-        return -1;
-    if (results_space_chosen(r, from, &width, &h, &w) != 0)
-        return errorf("run %lld has not chosen its space yet", (long long)from);
-    if (!config_same_blocks(&trained.space, &job->space))
-        return errorf("run %lld trained a supernet of the space '%s', the job's '%s' has other blocks",
-                      (long long)from, trained.space.name, job->space.name);
-    job->space.n_widths = 1;
-    job->space.width[0] = width;
-    memcpy(trained.data.path, job->data.path, sizeof trained.data.path); /* it may have moved */
-    job->data = trained.data;
-    job->seed = trained.seed; /* the same images train and validate */
-    job->validation = trained.validation;
-    job->largest = trained.largest;
-    job->supernet = trained.supernet;
-    log_info("run %lld gives seed, data, validation, width, train.largest, train.supernet",
-             (long long)from);
-    return config_resolve(job);
+    return a->what && !is_run(a->what);
 }
 
-static int copy_supernet(Results *r, int64_t from, int64_t to)
+/* --- another run's supernet */
+
+static int check_trained(Results *r, int64_t from)
 {
-    void *data;
-    size_t size;
-    int found = results_blob_get(r, from, "supernet", &data, &size);
-    if (found != 0)
-        return found < 0 ? -1 : errorf("run %lld has no trained supernet", (long long)from);
-    int status = results_blob_put(r, to, "supernet", data, size);
-    free(data);
+    Net net;
+    if (given_get(r, from, &net) == 0)
+        return errorf("run %lld trained one network alone, no supernet", (long long)from);
+    int trained = pipeline_trained(r, from);
+    if (trained == 0)
+        return errorf("run %lld has not trained its supernet yet: thimble search --resume %lld",
+                      (long long)from, (long long)from);
+    return trained == 1 ? 0 : -1;
+}
+
+/* What the training has fixed; its images may have moved since. */
+static void take_training(const Job *trained, Job *job)
+{
+    char path[sizeof job->data.path];
+    memcpy(path, job->data.path, sizeof path);
+    job->data = trained->data;
+    memcpy(job->data.path, path, sizeof path);
+    job->seed = trained->seed; /* the same images train and validate */
+    job->validation = trained->validation;
+    job->largest = trained->largest;
+    job->supernet = trained->supernet;
+}
+
+/* The weights fit any resolution, so stage 1 chooses that again, at their width. */
+static int take_width(Results *r, int64_t from, Space *space)
+{
+    double width;
+    int h, w;
+    if (results_space_chosen(r, from, &width, &h, &w) != 0)
+        return errorf("run %lld has not chosen its space yet", (long long)from);
+    for (int i = 0; i < space->n_widths; i++)
+        if (fabs(space->width[i] - width) < 1e-6) {
+            space->n_widths = 1;
+            space->width[0] = width;
+            return 0;
+        }
+    return errorf("run %lld trained a supernet of width %g, which is none of the job's space '%s'",
+                  (long long)from, width, space->name);
+}
+
+/* Nobody shall believe that an option counted which did not. */
+static int refuse_taken(int64_t from, const Job *trained, const Job *job, const JobArgs *a)
+{
+    int status = 0;
+    for (int i = 0; i < a->n_sets && status == 0; i++) {
+        Job asked = *job, taken;
+        config_set(&asked, (const char *const *)&a->set[i], 1); /* which went well before */
+        taken = asked;
+        take_training(trained, &taken);
+        char *x = config_text(&asked), *y = config_text(&taken);
+        if (strcmp(x, y) != 0)
+            status = errorf("%s: the supernet of run %lld was not trained so; its seed, data, "
+                            "validation, train.largest and train.supernet stay as they are",
+                            a->set[i], (long long)from);
+        free(x);
+        free(y);
+    }
     return status;
 }
 
-/* What is to be done. */
-typedef struct {
-    Job job;
-    int64_t run;      /* the run to continue, 0 for a new one */
-    int64_t supernet; /* the run whose supernet is searched, 0 for one's own */
-} Task;
-
-/* The job of a file, with options. What is wrong with it or its data is said before a
- * database is opened or a run made for it. The exit status, as of all below. */
-static int load_job(const SearchArgs *a, Job *job)
+static int take_supernet(Results *r, const JobArgs *a, Task *t)
 {
-    if (config_load(job, a->what, (const char *const *)a->job.set, a->job.n_sets) != 0)
+    Job trained, *job = &t->job;
+    int64_t from = t->supernet;
+    if (job_run_config(r, from, job->threads, &trained) != 0)
+        return EXIT_JOB;
+    if (!config_same_blocks(&trained.space, &job->space)) {
+        errorf("run %lld trained a supernet of the space '%s', the job's '%s' has other blocks",
+               (long long)from, trained.space.name, job->space.name);
+        return EXIT_JOB;
+    }
+    take_training(&trained, job);
+    if (refuse_taken(from, &trained, job, a) != 0)
         return EXIT_USAGE;
-    job->threads = a->job.threads ? a->job.threads : job->threads;
-    if (config_resolve(job) != 0 || pipeline_check(job) != 0)
-        return EXIT_USAGE;
-    return a->supernet || data_classes(&job->data) > 0 ? EXIT_OK : EXIT_JOB;
+    if (take_width(r, from, &job->space) != 0)
+        return EXIT_JOB;
+    log_info("run %lld gives seed, data, validation, width, train.largest, train.supernet",
+             (long long)from);
+    return config_resolve(job) == 0 ? EXIT_OK : EXIT_JOB;
 }
 
 /* Without a file the job is that of the supernet's run, with options. */
-static int reuse_supernet(Results *r, const SearchArgs *a, bool has_job, Task *t)
+static int reuse_supernet(Results *r, const SearchArgs *a, Task *t)
 {
-    if (names_run(r, a->supernet, &t->supernet) != 0)
+    if (names_run(r, a->supernet, &t->supernet) != 0 || check_trained(r, t->supernet) != 0)
         return EXIT_JOB;
-    if (!has_job && job_run_config(r, t->supernet, a->job.threads, &t->job) != 0)
+    if (!has_job(a) && job_run_config(r, t->supernet, a->job.threads, &t->job) != 0)
         return EXIT_JOB;
-    if (!has_job && config_set(&t->job, (const char *const *)a->job.set, a->job.n_sets) != 0)
+    if (!has_job(a) && config_set(&t->job, (const char *const *)a->job.set, a->job.n_sets) != 0)
         return EXIT_USAGE;
     if (config_check_runtime(&t->job.target) != 0 || pipeline_check(&t->job) != 0)
         return EXIT_USAGE;
-    if (take_supernet(r, t->supernet, &t->job) != 0)
-        return EXIT_JOB;
-    return data_classes(&t->job.data) > 0 ? EXIT_OK : EXIT_JOB;
+    int status = take_supernet(r, &a->job, t);
+    return status != EXIT_OK || data_classes(&t->job.data) > 0 ? status : EXIT_JOB;
 }
 
-static int find_task(Results *r, const SearchArgs *a, bool has_job, Task *t)
+/* --- what is to be done */
+
+static int load(const void *args, Task *t)
 {
-    if (a->resume && has_job)
-        return job_run_find(r, &t->job, NULL, &t->run) == 0 ? EXIT_OK : EXIT_JOB;
-    if (a->resume)
-        return job_run_resume(r, &a->job, a->what, &t->run, &t->job);
-    if (a->supernet)
-        return reuse_supernet(r, a, has_job, t);
-    if (has_job)
+    const SearchArgs *a = args;
+    if (!has_job(a))
         return EXIT_OK;
-    errorf("%s: to continue a run, say --resume", a->what);
-    return EXIT_USAGE;
+    int status = job_run_load(&a->job, a->what, &t->job);
+    return status != EXIT_OK || a->supernet || data_classes(&t->job.data) > 0 ? status : EXIT_JOB;
 }
 
-static int do_task(Results *r, Task *t, const char *db)
+static int find(const void *args, Results *r, Task *t)
 {
-    int status = t->run > 0 ? 0 : job_run_new(r, &t->job, NULL, &t->run);
-    if (status == 0 && t->supernet > 0)
-        status = copy_supernet(r, t->supernet, t->run);
-    return status == 0 && job_run_work(r, &t->job, t->run, db, "search") == 0 ? EXIT_OK : EXIT_JOB;
+    const SearchArgs *a = args;
+    if (a->resume)
+        return has_job(a) ? job_run_find(r, t) : job_run_resume(r, &a->job, a->what, t);
+    if (a->what && !has_job(a)) {
+        errorf("%s: to continue a run, say --resume", a->what);
+        return EXIT_USAGE;
+    }
+    return a->supernet ? reuse_supernet(r, a, t) : EXIT_OK;
 }
 
 int cmd_search(int argc, char **argv)
@@ -191,21 +223,7 @@ int cmd_search(int argc, char **argv)
                                  .doc = DOC,
                                  .children = children},
                   argc, argv, &a);
-    Task *t = xcalloc(1, sizeof *t);
-    Results *r = NULL;
-    const char *db = names_db(a.db);
-    bool has_job = a.what && !is_run(a.what);
-    int status = has_job ? load_job(&a, &t->job) : EXIT_OK;
-    if (status == EXIT_OK && results_open(&r, db, false) != 0)
-        status = EXIT_JOB;
-    if (status == EXIT_OK)
-        status = find_task(r, &a, has_job, t);
-    if (status == EXIT_OK)
-        status = do_task(r, t, db);
-    if (status != EXIT_OK)
-        command_fail(status);
-    results_close(r);
-    free(t);
+    int status = job_run(&(JobCommand){"search", names_db(a.db), &a, load, find});
     job_args_release(&a.job);
     return status;
 }

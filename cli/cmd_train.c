@@ -1,14 +1,11 @@
 #define _GNU_SOURCE
 #include "cli/command.h"
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/job_run.h"
 #include "job/pipeline.h"
 #include "results/names.h"
-
-#include <stdlib.h>
 
 enum { OPT_DB = 'd', OPT_QUIET = 'q', OPT_RESUME = 256, OPT_EPOCHS, OPT_RESOLUTION };
 
@@ -82,37 +79,35 @@ static const char DOC[] =
     "  thimble train --resume 3\n"
     "  thimble show 3:best";
 
-/* What is to be done. */
-typedef struct {
-    Job job;
-    Given given;
-    int64_t run; /* the run to continue, 0 for a new one */
-} Task;
-
-/* What is wrong with job, network or data is said before a run is made for them. The exit
- * status, as of all below. */
-static int load_task(const TrainArgs *a, Task *t)
+static bool has_job(const TrainArgs *a)
 {
-    Job *job = &t->job;
-    if (config_load(job, a->word[1], (const char *const *)a->job.set, a->job.n_sets) != 0)
-        return EXIT_USAGE;
-    job->threads = a->job.threads ? a->job.threads : job->threads;
-    if (config_resolve(job) != 0 || pipeline_check(job) != 0)
-        return EXIT_USAGE;
-    if (job->finetune.teaching > 0) {
+    return a->n_words == 2;
+}
+
+/* What is wrong with job, network or data is said before a run is made for them. */
+static int load(const void *args, Task *t)
+{
+    const TrainArgs *a = args;
+    t->is_given = true;
+    int status = has_job(a) ? job_run_load(&a->job, a->word[1], &t->job) : EXIT_OK;
+    if (status != EXIT_OK || !has_job(a))
+        return status;
+    if (t->job.finetune.teaching > 0) {
         errorf("train.finetune.teaching: there is no supernet whose largest network could teach; "
                "--set train.finetune.teaching=0");
         return EXIT_USAGE;
     }
-    if (given_load(&t->given, a->word[0], job, a->resolution, a->db) != 0)
+    if (given_load(&t->given, a->word[0], &t->job, a->resolution, a->db) != 0)
         return EXIT_JOB;
-    return given_fits(&t->given, job) == 0 ? EXIT_OK : EXIT_JOB;
+    return given_fits(&t->given, &t->job) == 0 ? EXIT_OK : EXIT_JOB;
 }
 
-static int do_task(Results *r, Task *t, const char *db)
+static int find(const void *args, Results *r, Task *t)
 {
-    int status = t->run > 0 ? 0 : job_run_new(r, &t->job, &t->given, &t->run);
-    return status == 0 && job_run_work(r, &t->job, t->run, db, "train") == 0 ? EXIT_OK : EXIT_JOB;
+    const TrainArgs *a = args;
+    if (!has_job(a))
+        return job_run_resume(r, &a->job, a->word[0], t);
+    return a->resume ? job_run_find(r, t) : EXIT_OK;
 }
 
 int cmd_train(int argc, char **argv)
@@ -125,23 +120,7 @@ int cmd_train(int argc, char **argv)
                                  .doc = DOC,
                                  .children = children},
                   argc, argv, &a);
-    Task *t = xcalloc(1, sizeof *t);
-    Results *r = NULL;
-    const char *db = names_db(a.db);
-    bool has_job = a.n_words == 2;
-    int status = has_job ? load_task(&a, t) : EXIT_OK;
-    if (status == EXIT_OK && results_open(&r, db, false) != 0)
-        status = EXIT_JOB;
-    if (status == EXIT_OK && !has_job)
-        status = job_run_resume(r, &a.job, a.word[0], &t->run, &t->job);
-    else if (status == EXIT_OK && a.resume)
-        status = job_run_find(r, &t->job, &t->given, &t->run) == 0 ? EXIT_OK : EXIT_JOB;
-    if (status == EXIT_OK)
-        status = do_task(r, t, db);
-    if (status != EXIT_OK)
-        command_fail(status);
-    results_close(r);
-    free(t);
+    int status = job_run(&(JobCommand){"train", names_db(a.db), &a, load, find});
     job_args_release(&a.job);
     return status;
 }

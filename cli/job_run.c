@@ -60,15 +60,16 @@ static bool has_network(Results *r, int64_t run, const Given *given)
     return given ? found == 0 && memcmp(&net, &given->net, sizeof net) == 0 : found == 1;
 }
 
-int job_run_find(Results *r, const Job *job, const Given *given, int64_t *run)
+int job_run_find(Results *r, Task *t)
 {
-    char *wanted = identity(job);
-    int status = results_run_last(r, run);
-    while (status == 0 && *run > 0 &&
-           !(has_config(r, *run, wanted) && has_network(r, *run, given)))
-        --*run;
+    char *wanted = identity(&t->job);
+    const Given *given = t->is_given ? &t->given : NULL;
+    int status = results_run_last(r, &t->run);
+    while (status == 0 && t->run > 0 &&
+           !(has_config(r, t->run, wanted) && has_network(r, t->run, given)))
+        t->run--;
     free(wanted);
-    return status;
+    return status == 0 ? EXIT_OK : EXIT_JOB;
 }
 
 /* Where the run's latencies come from, for whoever reads them in the database. */
@@ -87,32 +88,53 @@ static int note_latency_model(Results *r, const Target *t)
     return status;
 }
 
-int job_run_new(Results *r, const Job *job, const Given *given, int64_t *run)
+static int copy_supernet(Results *r, int64_t from, int64_t to)
 {
+    void *data;
+    size_t size;
+    if (results_blob_get(r, from, "supernet", &data, &size) != 0)
+        return -1;
+    int status = results_blob_put(r, to, "supernet", data, size);
+    free(data);
+    return status;
+}
+
+/* A run that trains a network is never seen without it, nor one that has a supernet given. */
+static int fill(Results *r, const Task *t, RunRow *row, int64_t *run)
+{
+    if (results_run_new(r, row, run) != 0 || note_latency_model(r, &t->job.target) != 0)
+        return -1;
+    if (t->is_given && given_put(r, *run, &t->given, &t->job) != 0)
+        return -1;
+    return t->supernet > 0 ? copy_supernet(r, t->supernet, *run) : 0;
+}
+
+static int make(Results *r, Task *t)
+{
+    const Job *job = &t->job;
     char *config = config_text(job);
     RunRow row = {.name = job->name,
                   .state = "running",
-                  .phase = given ? "train" : "space",
+                  .phase = t->is_given ? "train" : "space",
                   .config = config,
                   .target = job->target.name,
-                  .space = given ? "one network" : job->space.name,
+                  .space = t->is_given ? "one network" : job->space.name,
                   .version = THIMBLE_VERSION,
                   .latency_unit = job->target.latency.unit,
                   .policy = policy_name((Policy)job->plan.policy),
                   .image = pipeline_image(job),
                   .seed = (int64_t)job->seed};
-    int status = results_begin(r); /* a run that trains a network is never seen without it */
+    int64_t run;
+    int status = results_begin(r);
     if (status == 0)
-        status = results_run_new(r, &row, run);
-    if (status == 0 && given)
-        status = given_put(r, *run, given, job);
-    if (status == 0)
-        status = note_latency_model(r, &job->target);
+        status = fill(r, t, &row, &run);
     free(config);
     if (status == 0)
-        return results_commit(r);
-    results_rollback(r);
-    return -1;
+        status = results_commit(r);
+    else
+        results_rollback(r);
+    t->run = status == 0 ? run : 0;
+    return status;
 }
 
 /* --- its work */
@@ -143,15 +165,16 @@ static bool may_go_on(Results *r, int64_t run, const Job *job)
     return false;
 }
 
-int job_run_resume(Results *r, const JobArgs *a, const char *what, int64_t *run, Job *job)
+int job_run_resume(Results *r, const JobArgs *a, const char *what, Task *t)
 {
     if (a->n_sets > 0) {
         errorf("a resumed run keeps its job: --set and the options that set a key, like --seed, "
                "are for new runs");
         return EXIT_USAGE;
     }
-    bool known = names_run(r, what ? what : "last", run) == 0 &&
-                 job_run_config(r, *run, a->threads, job) == 0 && may_go_on(r, *run, job);
+    bool known = names_run(r, what ? what : "last", &t->run) == 0 &&
+                 job_run_config(r, t->run, a->threads, &t->job) == 0 &&
+                 may_go_on(r, t->run, &t->job);
     return known ? EXIT_OK : EXIT_JOB;
 }
 
@@ -163,7 +186,9 @@ static int load_data(Pipeline *p)
 
 static int do_search(Pipeline *p)
 {
-    if (pipeline_space(p) != 0 || load_data(p) != 0 || pipeline_train(p) != 0 ||
+    int trained = pipeline_trained(p->db, p->run);
+    p->is_trained = trained == 1;
+    if (trained < 0 || pipeline_space(p) != 0 || load_data(p) != 0 || pipeline_train(p) != 0 ||
         pipeline_search(p) != 0 || pipeline_finish(p) != 0)
         return -1;
     return pipeline_summary(p);
@@ -194,15 +219,49 @@ static int work(Results *r, const Job *job, int64_t run)
     return status;
 }
 
-int job_run_work(Results *r, const Job *job, int64_t run, const char *db, const char *command)
+/* All that is left to do of it, and its summary on stdout. */
+static int go_on(Results *r, const Task *t, const JobCommand *c)
 {
-    if (is_done(r, run)) {
-        printf("run %lld is done: thimble show %lld\n", (long long)run, (long long)run);
+    bool elsewhere = strcmp(c->db, names_db(NULL)) != 0;
+    const char *option = elsewhere ? " --db " : "", *db = elsewhere ? c->db : "";
+    long long run = t->run;
+    if (is_done(r, t->run)) {
+        printf("run %lld is done: thimble show %lld%s%s\n", run, run, option, db);
         return 0;
     }
-    if (results_run_lock(r, run) != 0)
+    if (results_run_lock(r, t->run) != 0)
         return -1;
-    log_info("run %lld in %s; when it is interrupted: thimble %s --resume %lld", (long long)run,
-             db, command, (long long)run);
-    return work(r, job, run);
+    log_info("run %lld in %s; when it is interrupted: thimble %s --resume %lld%s%s", run, c->db,
+             c->name, run, option, db);
+    return work(r, &t->job, t->run);
+}
+
+/* --- the whole */
+
+int job_run_load(const JobArgs *a, const char *path, Job *job)
+{
+    if (config_load(job, path, (const char *const *)a->set, a->n_sets) != 0)
+        return EXIT_USAGE;
+    job->threads = a->threads ? a->threads : job->threads;
+    return config_resolve(job) == 0 && pipeline_check(job) == 0 ? EXIT_OK : EXIT_USAGE;
+}
+
+int job_run(const JobCommand *c)
+{
+    Task *t = xcalloc(1, sizeof *t);
+    Results *r = NULL;
+    int status = c->load(c->args, t);
+    if (status == EXIT_OK && results_open(&r, c->db, false) != 0)
+        status = EXIT_JOB;
+    if (status == EXIT_OK)
+        status = c->find(c->args, r, t);
+    if (status == EXIT_OK && t->run == 0 && make(r, t) != 0)
+        status = EXIT_JOB;
+    if (status == EXIT_OK && go_on(r, t, c) != 0)
+        status = EXIT_JOB;
+    if (status != EXIT_OK)
+        command_fail(status);
+    results_close(r);
+    free(t);
+    return status;
 }

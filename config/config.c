@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { SUBNETS = 4 };
+
 void config_defaults(Job *job)
 {
     memset(job, 0, sizeof *job);
@@ -32,7 +34,7 @@ void config_defaults(Job *job)
     TrainOptions t = {.epochs = 30,
                       .batch = 128,
                       .shards = 2,
-                      .subnets = 4,
+                      .subnets = SUBNETS,
                       .rate = 0.1,
                       .warm_up = 1,
                       .momentum = 0.9,
@@ -51,11 +53,34 @@ void config_defaults(Job *job)
     job->device_images = 4;
 }
 
+/* A phase's options that are another's are nobody's, and would not be missed. */
+static int check_place(const TrainOptions *o, const char *name)
+{
+    bool supernet = strcmp(name, "supernet") == 0, finetune = strcmp(name, "finetune") == 0;
+    const struct {
+        const char *key;
+        bool lost;
+        const char *why;
+    } option[] = {
+        {"subnets", o->subnets != SUBNETS && !supernet, "for supernet: there is one network here"},
+        {"sandwich", o->sandwich && !supernet, "for supernet: there is one network here"},
+        {"distill", o->distill && !supernet, "for supernet: there is one network here"},
+        {"shrink", o->shrink.n > 0 && !supernet, "for supernet: there is one network here"},
+        {"netaug", netaug_widens(&o->netaug) && !finetune, "for finetune, of the winner"},
+        {"teaching", o->teaching > 0 && !finetune,
+         "for finetune, after the largest network is trained"},
+        {"all_images", o->all_images && !finetune && strcmp(name, "teacher") != 0,
+         "for finetune, after the candidates were scored"}};
+    for (size_t i = 0; i < sizeof option / sizeof *option; i++)
+        if (option[i].lost)
+            return errorf("train.%s: %s is %s", name, option[i].key, option[i].why);
+    return 0;
+}
+
 static int check_phase(const TrainOptions *o, const char *name)
 {
-    if (o->teaching > 0 && strcmp(name, "finetune") != 0)
-        return errorf("train.%s: teaching is for finetune, after the largest network is trained",
-                      name);
+    if (check_place(o, name) != 0)
+        return -1;
     if (o->batch / o->shards < 2)
         return errorf("train.%s: a batch of %d in %d shards leaves norms fewer than 2 images", name,
                       o->batch, o->shards);
@@ -66,14 +91,6 @@ static int check_phase(const TrainOptions *o, const char *name)
     if (!shrink_is_order(&o->shrink))
         return errorf("train.%s: shrink is an order of kernel, depth and expand, or []", name);
     return 0;
-}
-
-/* Nobody may learn what candidates are scored on before they are. */
-static int check_before_winner(const TrainOptions *o, const char *name)
-{
-    if (o->all_images)
-        return errorf("train.%s: all_images is for finetune, after the candidates were scored", name);
-    return check_phase(o, name);
 }
 
 static int check_resolutions(const Job *job)
@@ -187,6 +204,8 @@ int config_resolve(Job *job)
         return errorf("data.raw: height, width and channels of a file's tensor are needed");
     if (d->format == DATA_RAW)
         job->data.c = d->raw_c;
+    else if (d->c != 1 && d->c != 3)
+        return errorf("data.channels: pictures have 1 or 3, not %d", d->c);
     resolve_limits(&job->limits, &job->target); /* a plan's budget is one of them */
     spread(job);
     if (!job->target.name[0])
@@ -202,8 +221,8 @@ int config_resolve(Job *job)
         return -1;
     if (job->data.format != DATA_SYNTHETIC && !job->data.path[0])
         return errorf("data.path: where is the data?");
-    if (check_before_winner(&job->largest, "largest") != 0 ||
-        check_before_winner(&job->supernet, "supernet") != 0 ||
+    if (check_phase(&job->largest, "largest") != 0 ||
+        check_phase(&job->supernet, "supernet") != 0 ||
         check_phase(&job->teacher, "teacher") != 0 ||
         check_phase(&job->finetune, "finetune") != 0)
         return -1;
@@ -225,10 +244,27 @@ static void forget_sizes(EvolveOptions *o)
     o->mutation_rate = 0;
 }
 
+/* Stored runs are resumed and exported from anywhere: the data's path becomes absolute. No shell
+ * sees the ~ of --set data.path=~/mnist. */
+static int make_absolute(DataOptions *data)
+{
+    char *path = data->path, here[sizeof data->path];
+    const char *home = getenv("HOME");
+    bool at_home = path[0] == '~' && path[1] == '/' && home;
+    if (!path[0] || path[0] == '/' || (!at_home && !getcwd(here, sizeof here)))
+        return 0;
+    char *whole = xasprintf("%s/%s", at_home ? home : here, path + (at_home ? 2 : 0));
+    bool fits = strlen(whole) < sizeof data->path;
+    if (fits)
+        strcpy(path, whole);
+    free(whole);
+    return fits ? 0 : errorf("data.path: longer than %zu characters", sizeof data->path - 1);
+}
+
 int config_set(Job *job, const char *const *sets, int n)
 {
     EvolveOptions before = job->search;
-    if (assign(job, sets, n) != 0)
+    if (assign(job, sets, n) != 0 || make_absolute(&job->data) != 0)
         return -1;
     if (job->search.algorithm == before.algorithm)
         return 0;
@@ -258,23 +294,6 @@ static int read_job(Job *job, YamlNode *root, const char *const *sets, int n_set
     return status;
 }
 
-/* Stored runs are resumed and exported from anywhere: the data's path becomes absolute. No shell
- * sees the ~ of --set data.path=~/mnist. */
-static int make_absolute(DataOptions *data)
-{
-    char *path = data->path, here[sizeof data->path];
-    const char *home = getenv("HOME");
-    bool at_home = path[0] == '~' && path[1] == '/' && home;
-    if (!path[0] || path[0] == '/' || (!at_home && !getcwd(here, sizeof here)))
-        return 0;
-    char *whole = xasprintf("%s/%s", at_home ? home : here, path + (at_home ? 2 : 0));
-    bool fits = strlen(whole) < sizeof data->path;
-    if (fits)
-        strcpy(path, whole);
-    free(whole);
-    return fits ? 0 : errorf("data.path: longer than %zu characters", sizeof data->path - 1);
-}
-
 int config_load(Job *job, const char *name, const char *const *sets, int n_sets)
 {
     config_defaults(job);
@@ -284,7 +303,7 @@ int config_load(Job *job, const char *name, const char *const *sets, int n_sets)
     free(path);
     if (status == 0)
         status = config_check_runtime(&job->target);
-    return status == 0 ? make_absolute(&job->data) : -1;
+    return status;
 }
 
 int config_parse(Job *job, const char *text, const char *name)

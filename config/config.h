@@ -48,13 +48,12 @@ typedef struct {
 
 void config_defaults(Job *job);
 /* Reads the file (or configs/jobs/NAME.yaml) over the defaults, then the
- * assignments (`key=value`), then checks the whole; the data's path becomes
- * absolute. -1 with errorf(). */
+ * assignments (`key=value`), then checks the whole. -1 with errorf(). */
 int config_load(Job *job, const char *name, const char *const *sets, int n_sets);
 int config_parse(Job *job, const char *text, const char *name);
 /* Again after fields were changed by options: seeds and threads of every part. */
 int config_resolve(Job *job);
-/* Assignments, "key=value"; then config_resolve(). Where they name another algorithm than the
+/* Assignments, "key=value"; then config_resolve(). The data's path becomes absolute. Where they name another algorithm than the
  * job's, sizes that they do not name become that algorithm's own, at the job's number of
  * evaluations. */
 int config_set(Job *job, const char *const *sets, int n);

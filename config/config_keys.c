@@ -141,7 +141,7 @@ static const Key limits_keys[] = {
 static const Key raw_keys[] = {
     VALUE("height", KEY_INT, DataOptions, raw_h, 0, 4096, "of a file's tensor"),
     VALUE("width", KEY_INT, DataOptions, raw_w, 0, 4096, ""),
-    VALUE("channels", KEY_INT, DataOptions, raw_c, 0, 4096, ""),
+    VALUE("channels", KEY_INT, DataOptions, raw_c, 0, UINT8_MAX, ""),
     VALUE("unsigned", KEY_BOOL, DataOptions, raw_unsigned, 0, 0, "uint8 instead of int8"),
     VALUE("zero_point", KEY_INT, DataOptions, raw_zero, -128, 255, "real = (value - zero_point) * scale"),
     VALUE("scale", KEY_NUMBER, DataOptions, raw_scale, 0, 0, ""),

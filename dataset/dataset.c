@@ -203,7 +203,7 @@ static void load_all(const Listing *l, const ExampleList *list, const DataOption
 
 /* Closes the gaps that damaged examples leave; each is counted and the first are named. A
  * class of which nothing is left is an error. */
-static int keep_whole(Dataset *d, const Listing *l, const ExampleList *list, const char *path,
+static int keep_whole(Dataset *d, const Listing *l, const ExampleList *list, const DataOptions *o,
                       char **warning, int *skipped)
 {
     size_t size = (size_t)d->h * (size_t)d->w * (size_t)d->c;
@@ -212,7 +212,7 @@ static int keep_whole(Dataset *d, const Listing *l, const ExampleList *list, con
     for (int i = 0; i < list->n; i++) {
         int k = list->item[i].label;
         if (warning[i]) {
-            if (++*skipped - before <= NAMED)
+            if (++*skipped - before <= NAMED && !o->again)
                 log_warn("%s; it is left out", warning[i]);
             lost[k]++;
             continue;
@@ -224,11 +224,11 @@ static int keep_whole(Dataset *d, const Listing *l, const ExampleList *list, con
         d->label[d->n++] = (uint16_t)k;
         kept[k]++;
     }
-    if (*skipped - before > NAMED)
+    if (*skipped - before > NAMED && !o->again)
         log_warn("%d more files are damaged and left out", *skipped - before - NAMED);
     for (int k = 0; k < l->n_classes && status == 0; k++)
         if (lost[k] && !kept[k])
-            status = errorf("%s: of %d files of class '%s' not one could be read", path, lost[k],
+            status = errorf("%s: of %d files of class '%s' not one could be read", o->path, lost[k],
                             l->class_name[k]);
     free(lost);
     free(kept);
@@ -262,7 +262,7 @@ static int fill(Dataset *d, const Listing *l, const ExampleList *list, const Dat
     note_groups(d, list, o->groups);
     char **warning = xcalloc((size_t)list->n, sizeof *warning);
     load_all(l, list, o, d->pixel, warning);
-    int status = keep_whole(d, l, list, o->path, warning, skipped);
+    int status = keep_whole(d, l, list, o, warning, skipped);
     for (int i = 0; i < list->n; i++)
         free(warning[i]);
     free(warning);

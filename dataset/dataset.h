@@ -67,6 +67,7 @@ typedef struct {
     double raw_scale;
     int synthetic_train, synthetic_test, synthetic_classes; /* 0: 4000, 1000, 10 of 12 */
     char groups[8];       /* files whose names agree up to one of these show the same; "": unknown */
+    bool again;           /* the files were read before: damaged ones were named then */
     int limit;            /* at most so many training examples a class, 0 for all */
 } DataOptions;
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* What one phase holds at once, in bytes. */
 typedef struct {
@@ -65,6 +66,14 @@ static Need given_training(const Pipeline *p)
     return n;
 }
 
+/* The largest network again, beside the supernet. */
+static Need teacher_training(const Pipeline *p, const Net *net)
+{
+    Need n = training(p, "teacher", net, &p->job.teacher, NULL);
+    n.weights += model_bytes(net);
+    return n;
+}
+
 /* Beside the supernet, a teacher, and the workspaces that scored the candidates. */
 static Need winner_training(const Pipeline *p, const Net *net)
 {
@@ -94,9 +103,13 @@ static Need search_need(const Pipeline *p)
     const Supernet *some = &p->supernet; /* only whether there is one matters */
     Genotype g = genotype_largest(&p->job.space, p->width, choices_largest(&p->resolutions));
     genotype_expand(&p->job.space, &g, p->n_classes, &net);
-    Need most = training(p, "supernet", &net, &p->job.supernet, some);
-    keep_larger(&most, training(p, "largest", &net, &p->job.largest, NULL));
-    keep_larger(&most, stage_2(p, &net));
+    Need most = stage_2(p, &net);
+    if (!p->is_trained) {
+        keep_larger(&most, training(p, "largest", &net, &p->job.largest, NULL));
+        keep_larger(&most, training(p, "supernet", &net, &p->job.supernet, some));
+    }
+    if (p->job.finetune.teaching > 0 && p->job.teacher.epochs > 0)
+        keep_larger(&most, teacher_training(p, &net));
     keep_larger(&most, winner_training(p, &net));
     return most;
 }
@@ -104,6 +117,16 @@ static Need search_need(const Pipeline *p)
 static double mib(size_t bytes)
 {
     return (double)bytes / (1 << 20);
+}
+
+static int refuse(const Need *n, uint64_t free, const char *phase)
+{
+    char key[64];
+    snprintf(key, sizeof key, "train.%s.batch or more shards", phase);
+    bool scores = strcmp(n->name, "stage 2") == 0;
+    return errorf("%s will take %.0f MiB besides the images, and %.0f MiB are free: fewer --threads, "
+                  "a smaller %s take less", n->name, mib(total(n)), mib((size_t)free),
+                  scores ? "stage2.recalibration_batch" : key);
 }
 
 int pipeline_memory(const Pipeline *p, uint64_t free)
@@ -119,9 +142,5 @@ int pipeline_memory(const Pipeline *p, uint64_t free)
              "gradients and checkpoint %.1f, workspaces of %d threads %.0f%s",
              mib(images + total(&n)), n.name, mib(images), mib(n.batch), mib(n.weights),
              p->job.threads, mib(n.workspaces), left);
-    if (total(&n) <= free)
-        return 0;
-    return errorf("%s will take %.0f MiB besides the images, and %.0f MiB are free: fewer --threads, "
-                  "a smaller train.%s.batch or more shards take less", n.name, mib(total(&n)),
-                  mib((size_t)free), p->is_given ? "finetune" : "supernet");
+    return total(&n) <= free ? 0 : refuse(&n, free, p->is_given ? "finetune" : n.name);
 }

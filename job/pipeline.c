@@ -74,20 +74,36 @@ static void show_sweep(void *bar, int done)
     progress_step(bar, done, "spaces");
 }
 
+void pipeline_limits_text(const Job *job, char text[LIMITS_TEXT])
+{
+    const Limits *l = &job->limits;
+    char *p = text, *end = text + LIMITS_TEXT;
+    p += snprintf(p, (size_t)(end - p), "%s of SRAM, %s of flash", text_bytes(l->sram),
+                  text_bytes(l->flash));
+    if (l->macs > 0)
+        p += snprintf(p, (size_t)(end - p), ", %s MACs", text_count((double)l->macs));
+    if (l->latency > 0)
+        p += snprintf(p, (size_t)(end - p), ", %s %s", text_count(l->latency),
+                      job->target.latency.unit);
+    if (l->energy > 0)
+        snprintf(p, (size_t)(end - p), ", %.4g mJ", l->energy);
+}
+
 void pipeline_sweep(const Job *job, Sweep *s)
 {
     Progress bar;
     SweepOptions o = job->sweep;
+    char limits[LIMITS_TEXT];
+    pipeline_limits_text(job, limits);
     o.progress = show_sweep;
     o.ctx = &bar;
     progress_begin(&bar, "stage 1", job->space.n_widths * job->space.n_resolutions, 0);
     sweep_run(&job->space, &job->target, &job->limits, &o, s);
     progress_end(&bar);
-    log_info("stage 1: %d spaces x %d networks in %.2f s; limits %s of SRAM, %s of flash, schedule "
-             "%s, image %s; a space counts when %d fit",
-             s->n, o.samples, clock_seconds() - bar.start, text_bytes(job->limits.sram),
-             text_bytes(job->limits.flash), policy_name((Policy)job->plan.policy),
-             pipeline_image(job), o.min_feasible);
+    log_info("stage 1: %d spaces x %d networks in %.2f s; limits %s, schedule %s, image %s; "
+             "a space counts when %d fit",
+             s->n, o.samples, clock_seconds() - bar.start, limits,
+             policy_name((Policy)job->plan.policy), pipeline_image(job), o.min_feasible);
     if (s->best < 0)
         return;
     const SweepRow *best = &s->row[s->best];
@@ -159,11 +175,11 @@ static int no_space_fits(const Job *job, const Sweep *s)
     int most = 0;
     for (int i = 0; i < s->n; i++)
         most = s->row[i].feasible > most ? s->row[i].feasible : most;
-    return errorf(
-        "no (width, resolution) of the space '%s' has %d of %d networks that fit %s of SRAM "
-        "and %s of flash (the best has %d): raise the limits or lower stage1.min_feasible",
-        job->space.name, job->sweep.min_feasible, job->sweep.samples, text_bytes(job->limits.sram),
-        text_bytes(job->limits.flash), most);
+    char limits[LIMITS_TEXT];
+    pipeline_limits_text(job, limits);
+    return errorf("no (width, resolution) of the space '%s' has %d of %d networks that fit %s "
+                  "(the best has %d): raise the limits or lower stage1.min_feasible",
+                  job->space.name, job->sweep.min_feasible, job->sweep.samples, limits, most);
 }
 
 static int choose_space(Pipeline *p)
@@ -216,6 +232,7 @@ static int open_size(Pipeline *p, Resolution r)
     DataOptions *o = &p->job.data;
     o->h = r.h;
     o->w = r.w;
+    o->again = p->n_sizes > 0;
     if (data_open(&p->size[p->n_sizes], o) != 0)
         return -1;
     const Data *d = &p->size[p->n_sizes++];

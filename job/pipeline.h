@@ -40,12 +40,16 @@ typedef struct {
     int n_held;            /* and all the others, behind them in `valid`, score finalists */
     Supernet supernet;
     bool has_supernet;
+    bool is_trained;       /* the supernet was, in this run or another: it is only read */
     Workspace **workspace; /* [threads] */
     Candidate winner;
     DeviceRun device;      /* of the winner; n_inputs is 0 when it was not measured */
     double counted;        /* when time was last added to the run */
 } Pipeline;
 
+/* "16,384 B (16.0 KiB) of SRAM, 49,152 B (48.0 KiB) of flash, 60.0M instructions" */
+#define LIMITS_TEXT 192
+void pipeline_limits_text(const Job *job, char text[LIMITS_TEXT]);
 /* Stage 1 of a job, with its progress and a line about its end on stderr. */
 void pipeline_sweep(const Job *job, Sweep *s);
 /* "24x24, 28x28 and 32x32" */
@@ -75,6 +79,8 @@ int pipeline_data(Pipeline *p);     /* images at the chosen resolutions, split *
 /* Says what the hungriest of the phases to come takes, at most; -1 with errorf() when it is more
  * than `free` bytes, memory_free()'s. The images are there already. */
 int pipeline_memory(const Pipeline *p, uint64_t free);
+/* Whether a run's supernet is trained: 1 yes, 0 no, -1 error. */
+int pipeline_trained(Results *db, int64_t run);
 int pipeline_train(Pipeline *p);    /* largest, then supernet; their weights become blobs */
 int pipeline_search(Pipeline *p);   /* winner */
 int pipeline_finish(Pipeline *p);   /* fine-tune, quantise, measure the winner */

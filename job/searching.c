@@ -192,7 +192,8 @@ void hunt_record(Hunt *h, const EvolveReport *r)
         h->status = results_generation_put(h->p->db, h->p->run, &row);
     tell_generation(h, r, row.scored, seconds);
     h->seconds += seconds;
-    hunt_begin(h);
+    h->from += seconds; /* no moment is lost between two: together they are the time spent */
+    h->from_scored = h->n_scored;
 }
 
 static void on_generation(void *ctx, const EvolveReport *r)
@@ -230,6 +231,38 @@ static int store_winner(Pipeline *p)
     return status;
 }
 
+/* What is asked for and cannot be. */
+static void warn(const Job *job)
+{
+    const EvolveOptions *o = &job->search;
+    const char *algorithm = algorithm_name(o->algorithm);
+    if (o->algorithm != ALGORITHM_RANDOM && job->predictor.after == 0 &&
+        evolve_total(o) <= o->population)
+        log_warn("stage 2: a population of %d takes all %d evaluations: %s draws at random and "
+                 "breeds nothing; --set stage2.population=N for a smaller one",
+                 o->population, evolve_total(o), algorithm);
+    if (job->stop > 0 && o->algorithm != ALGORITHM_EVOLUTION)
+        log_warn("stage2.stop: it is evolution's alone, %s scores all on all images", algorithm);
+}
+
+/* A search that was killed has what it left of its seconds. Where none are left it had ended, and
+ * ends there again: the network that was fine-tuned since is that end's. */
+static int take_off_spent(Pipeline *p)
+{
+    EvolveOptions *o = &p->job.search;
+    int evaluated;
+    double spent;
+    if (results_generation_sum(p->db, p->run, &evaluated, &spent) != 0)
+        return -1;
+    if (o->seconds > spent) {
+        o->seconds -= spent;
+    } else if (o->seconds > 0) {
+        o->seconds = 0;
+        o->evaluations = evaluated;
+    }
+    return 0;
+}
+
 static int hunt(Hunt *h)
 {
     Pipeline *p = h->p;
@@ -244,7 +277,8 @@ static int hunt(Hunt *h)
 int pipeline_search(Pipeline *p)
 {
     EvolveOptions *o = &p->job.search;
-    if (pipeline_begin(p, "search") != 0)
+    warn(&p->job);
+    if (pipeline_begin(p, "search") != 0 || take_off_spent(p) != 0)
         return -1;
     o->width = p->width;
     o->resolutions = p->resolutions;

@@ -128,6 +128,18 @@ int pipeline_train_phase(Pipeline *p, const Training *what)
     return status;
 }
 
+int pipeline_trained(Results *db, int64_t run)
+{
+    void *data;
+    size_t size;
+    int found = results_blob_get(db, run, "supernet", &data, &size);
+    if (found != 0)
+        return found < 0 ? -1 : 0;
+    bool done = train_state_done(data, size);
+    free(data);
+    return done;
+}
+
 int pipeline_train(Pipeline *p)
 {
     Job *job = &p->job;

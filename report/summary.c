@@ -60,6 +60,11 @@ int summary_device(const Target *t, const Cost *cost, const DeviceRun *d)
     return summary_verdict(cost, d);
 }
 
+static bool is_finalist(const CandidateRow *row)
+{
+    return row->final_fitness > 0;
+}
+
 static void print_found(Pipeline *p, const CandidateRow *row)
 {
     const Job *job = &p->job;
@@ -68,9 +73,10 @@ static void print_found(Pipeline *p, const CandidateRow *row)
     printf("Space: %s, width %g at %s\n", job->space.name, job->space.width[p->width], at);
     print_front(p);
     printf("\nWinner: %s\n", row->genotype);
-    printf("  candidate    %lld:%d, generation %d; best by %s on the validation images\n",
-           (long long)p->run, row->number, row->generation,
-           job->score == SCORE_ACCURACY ? "accuracy" : "cross entropy");
+    printf("  candidate    %lld:%d, generation %d; best%s by %s on %sthe validation images\n",
+           (long long)p->run, row->number, row->generation, is_finalist(row) ? " finalist" : "",
+           job->score == SCORE_ACCURACY ? "accuracy" : "cross entropy",
+           is_finalist(row) ? "all " : "");
 }
 
 static void print_given(const Pipeline *p, const CandidateRow *row)
@@ -85,8 +91,15 @@ static void print_accuracy(const Pipeline *p, const CandidateRow *row)
            100 * row->int8_accuracy, p->data.test.n);
     if (row->accuracy >= 0) /* none where those images trained a given network */
         printf(" (validation%s %.2f %%)", p->is_given ? "" : " before fine-tuning",
-               100 * row->accuracy);
+               100 * (is_finalist(row) ? row->final_accuracy : row->accuracy));
     printf("\n");
+}
+
+/* " of 60.0M", where there is a limit. */
+static void print_amount(const char *what, double amount, double limit, const char *unit)
+{
+    printf("  %-12s %s%s%s%s%s\n", what, text_count(amount), limit > 0 ? " of " : "",
+           limit > 0 ? text_count(limit) : "", *unit ? " " : "", unit);
 }
 
 int pipeline_summary(Pipeline *p)
@@ -106,7 +119,9 @@ int pipeline_summary(Pipeline *p)
            text_bytes(job->limits.sram), pipeline_image(job), policy_name((Policy)job->plan.policy));
     printf("  flash        %s of %s, of it model %s\n", text_bytes(cost->flash),
            text_bytes(job->limits.flash), text_bytes(cost->model_flash));
-    printf("  MACs         %s\n", text_count((double)cost->macs));
+    print_amount("MACs", (double)cost->macs, (double)job->limits.macs, "");
+    if (job->target.latency.unit[0])
+        print_amount("latency", cost->latency, job->limits.latency, job->target.latency.unit);
     results_candidate_release(&row);
     return p->device.n_inputs > 0 ? summary_device(&job->target, cost, &p->device) : 0;
 }

@@ -231,6 +231,21 @@ int results_generation_put(Results *r, int64_t run, const GenerationRow *row)
                   {0}});
 }
 
+int results_generation_sum(Results *r, int64_t run, int *evaluated, double *seconds)
+{
+    sqlite3_stmt *s;
+    if (store_prepare(r, "SELECT max(evaluated), total(seconds) FROM generation WHERE run = ?1",
+                      (Value[]){integer(run), {0}}, &s) != 0)
+        return -1;
+    int status = store_step(r, s);
+    if (status == 0) {
+        *evaluated = sqlite3_column_int(s, 0);
+        *seconds = sqlite3_column_double(s, 1);
+    }
+    store_done(s);
+    return status;
+}
+
 /* --- candidates */
 
 /* Of what cannot be 0. */

@@ -142,6 +142,8 @@ typedef struct {
 } GenerationRow;
 /* Replaces the same (run, generation), but for what is added. */
 int results_generation_put(Results *r, int64_t run, const GenerationRow *row);
+/* All of them together: the candidates, and the seconds that they took. */
+int results_generation_sum(Results *r, int64_t run, int *evaluated, double *seconds);
 
 /* --- measurements: what something took where it ran, and what was predicted for just that */
 typedef struct {

@@ -29,7 +29,8 @@
  * are evaluated depends on the seed and the fitnesses alone, never on threads
  * or time. So a killed search resumes by running again with a `known` that
  * remembers: it takes the same path, and jumps to where it was. Only a budget of
- * seconds does not repeat: it decides after which generation the path ends. */
+ * seconds does not repeat: it decides after which generation the path ends, and
+ * whoever resumes gives what is left of it. */
 #ifndef EVOLVE_H
 #define EVOLVE_H
 

@@ -117,6 +117,15 @@ int train_state_load(TrainState *t, const void *data, size_t size)
     return 0;
 }
 
+bool train_state_done(const void *data, size_t size)
+{
+    Header h;
+    if (size < sizeof h)
+        return false;
+    memcpy(&h, data, sizeof h);
+    return h.step == h.steps;
+}
+
 /* --- one step */
 
 typedef struct {

@@ -74,6 +74,7 @@ void train_state_release(TrainState *t);
  * bytes belong to another network or are damaged. */
 void *train_state_save(const TrainState *t, size_t *size);
 int train_state_load(TrainState *t, const void *data, size_t size);
+bool train_state_done(const void *data, size_t size); /* such bytes, of the last step */
 
 typedef struct {
     void *ctx;

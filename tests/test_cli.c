@@ -106,6 +106,7 @@ static const Bad bads[] = {
     {"$T search --supernet 1 --set schedule=tinyengine --db $D/good.db", 2, "tinyengine is an account of memory"},
     {DEMO "--set image=inside", 2, "'inside' is not one of: resident, outside"},
     {DEMO "--set stage2.algorithm=magic", 2, "'magic' is not one of: evolution, random"},
+    {DEMO "--set limits.latency=100k --set limits.macs=2M", 1, "of flash, 2.00M MACs, 100.0k instructions (the best has 0)"},
     {DEMO "--set limits.sram=500", 1, "networks that fit 500 B (0.5 KiB) of SRAM"},
     {DEMO "--resume --set seed=7 --set limits.sram=200", 1, "raise the limits"},
     /* data sets */
@@ -131,6 +132,10 @@ static const Bad bads[] = {
     {"$T show x:y --db $D/good.db", 1, "'x' is no run"},
     {"$T search --resume 99 --db $D/good.db", 1, "there is no run 99"},
     {"$T search --supernet 99 --db $D/good.db", 1, "there is no run 99"},
+    {"$T search 1 --supernet 1 --db $D/good.db", 2, "1: to continue a run, say --resume"},
+    {"$T search --supernet 1 --seed 7 --db $D/good.db", 2, "seed=7: the supernet of run 1 was not trained so"},
+    {"$T search --supernet 1 --set data.synthetic.train=9 --db $D/good.db", 2, "data.synthetic.train=9: the supernet of"},
+    {"$T search --supernet 1 --set 'space.widths=[8]' --db $D/good.db", 1, "which is none of the job's space 'tiny'"},
     {"$T search --resume 1 --set seed=3 --db $D/good.db", 2, "a resumed run keeps its job"},
     {"$T query --db $D/good.db 'DELETE FROM run'", 1, ""},
     {"$T query --db $D/good.db 'SELECT sarm FROM candidate'", 1, "sarm"},
@@ -255,8 +260,10 @@ END
 TEST(stage_2_may_stop_early_ask_a_predictor_and_have_finals)
 {
     folder();
-    must("tests/small_job.sh $D/t.db --threads 1 " THREE_ACTS);
-    same_with_two_threads(THREE_ACTS);
+    must("tests/small_job.sh $D/t.db --threads 1 --set limits.macs=5M " THREE_ACTS " > $D/said");
+    must("grep -q 'best finalist by cross entropy on all the validation images$' $D/said");
+    must("grep -q '^  MACs  *[0-9.]*[kM] of 5.00M$' $D/said && grep -q '^  latency .* instructions$' $D/said");
+    same_with_two_threads("--set limits.macs=5M " THREE_ACTS);
     must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE state = 'done'") "29");
     must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE generation = 2") "5");
     must(COUNT("$D/t.db", "SELECT min(images < 300) FROM candidate WHERE accuracy IS NULL") "1");
@@ -293,6 +300,7 @@ TEST(a_network_made_by_hand_is_trained_proved_and_kept_like_a_winner)
     must("COMMAND='train 1:best' tests/small_job.sh $D/t.db --seed 2");
     must(COUNT("$D/t.db", "SELECT count(DISTINCT hash) FROM candidate") "1");
     must(COUNT("$D/t.db", "SELECT count(DISTINCT data) FROM blob WHERE name = 'int8:0'") "2");
+    must("! $T search --supernet 1 --db $D/t.db 2> $D/why && grep -q 'trained one network alone, no supernet' $D/why");
     no_folder();
 }
 END
@@ -313,20 +321,39 @@ TEST(a_killed_job_resumes_to_the_same_result)
 }
 END
 
+/* The board fails once, long after the search: what is resumed then is the winner's work. */
+TEST(a_search_that_its_seconds_ended_ends_there_again)
+{
+    if (run("command -v arm-none-eabi-gcc qemu-system-arm > /dev/null", NULL) != 0)
+        SKIP_LACKING("arm-none-eabi-gcc or qemu-system-arm");
+    folder();
+    must("mkdir $D/bin && printf '#!/bin/sh\nexit 1\n' > $D/bin/qemu-system-arm && chmod +x $D/bin/*");
+    must("! PATH=$D/bin:$PATH tests/small_job.sh $D/t.db --set stage2.seconds=0.05 --set "
+         "stage2.generations=100000 2> $D/why");
+    must(SQL("$D/t.db", "SELECT number, fitness FROM candidate") " > $D/before; $T search --resume --quiet "
+         "--db $D/t.db; " SQL("$D/t.db", "SELECT number, fitness FROM candidate") " > $D/after; "
+         "cmp $D/before $D/after");
+    must(COUNT("$D/t.db", "SELECT state FROM run") "done");
+    no_folder();
+}
+END
+
 TEST(a_trained_supernet_serves_other_limits_and_the_random_baseline)
 {
     folder();
     must("tests/small_job.sh $D/t.db");
     must("$T search --supernet 1 --quiet --db $D/t.db --algorithm random");
+    must("$T search --supernet 1 --quiet --db $D/t.db --algorithm aging --set stage2.evaluations=6 --set stage2.stop=1 "
+         "2> $D/why && grep -q 'aging draws at random and breeds nothing' $D/why && grep -q \"evolution's alone\" $D/why");
     must("$T search --supernet 1 --quiet --db $D/t.db --set limits.sram=13KiB --set limits.flash=30KiB "
          "--set stage1.min_feasible=1");
-    must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE run = 3 AND (sram > 13 * 1024 OR flash > 30 "
+    must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE run = 4 AND (sram > 13 * 1024 OR flash > 30 "
                           "* 1024)") "0");
     must(COUNT("$D/t.db", "SELECT count(*) FROM candidate WHERE run = 2") "48");
     /* nothing was trained again but the winners */
     must(COUNT("$D/t.db", "SELECT count(*) FROM epoch WHERE run > 1 AND phase <> 'finetune'") "0");
     must(COUNT("$D/t.db", "SELECT count(DISTINCT hex(data)) FROM blob WHERE name = 'supernet'") "1");
-    must("$T runs --db $D/t.db && $T candidates 2 --db $D/t.db && $T show 3 --db $D/t.db && $T show 3:best --db $D/t.db");
+    must("$T runs --db $D/t.db && $T candidates 2 --db $D/t.db && $T show 4 --db $D/t.db && $T show 4:best --db $D/t.db");
     no_folder();
 }
 END
@@ -357,6 +384,17 @@ TEST(of_several_resolutions_every_network_has_its_own)
     must(COUNT("$D/t.db", "SELECT count(*) FROM epoch WHERE run = 2 AND phase <> 'finetune'") "0");
     must(COUNT("$D/t.db", "SELECT max(sram) <= 9216 AND count(DISTINCT " ITS_OWN ") = 2 FROM candidate "
                           "WHERE run = 2") "1");
+    no_folder();
+}
+END
+
+TEST(a_damaged_picture_is_named_once_however_many_resolutions_it_lacks)
+{
+    folder();
+    must("mkdir -p $D/p/a $D/p/b && for i in $(seq 16); do echo " PNG " | base64 -d | tee $D/p/a/$i.png > "
+         "$D/p/b/$i.png; done; echo no picture > $D/p/b/17.png");
+    must("tests/small_job.sh $D/t.db --set stage1.resolutions=3 --set data.format=images --set data.path=$D/p "
+         "2> $D/why && test $(grep -c '17.png.* is left out' $D/why) = 1 && test $(wc -l < $D/why) = 1");
     no_folder();
 }
 END
@@ -479,8 +517,10 @@ SUITE(cli, what_is_wrong_gets_one_clear_sentence_and_the_right_status,
       stage_2_may_stop_early_ask_a_predictor_and_have_finals,
       a_network_made_by_hand_is_trained_proved_and_kept_like_a_winner,
       a_killed_job_resumes_to_the_same_result,
+      a_search_that_its_seconds_ended_ends_there_again,
       a_trained_supernet_serves_other_limits_and_the_random_baseline,
       of_several_resolutions_every_network_has_its_own,
+      a_damaged_picture_is_named_once_however_many_resolutions_it_lacks,
       another_algorithm_in_the_same_supernet_has_sizes_of_its_own_and_as_many_evaluations,
       an_exported_network_builds_and_answers_as_it_did_here,
       a_streamed_winner_is_recorded_segment_by_segment,

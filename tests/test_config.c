@@ -327,6 +327,20 @@ static const Wrong wrongs[] = {
      "train: {teacher: {teaching: 0.5}}",
      "train.teacher: teaching is for finetune, after the largest network is trained"},
     {"train: {finetune: {netaug: {width: 0.5}}}", "width: 0.5 is out of bounds"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
+     "train: {supernet: {netaug: {width: 2}}}",
+     "train.supernet: netaug is for finetune"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
+     "train: {largest: {sandwich: true}}",
+     "train.largest: sandwich is for supernet"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
+     "train: {finetune: {subnets: 8}}",
+     "train.finetune: subnets is for supernet"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: synthetic}\n"
+     "train: {finetune: {shrink: [kernel, depth, expand]}}",
+     "train.finetune: shrink is for supernet"},
+    {"target: cortex-m7\nspace: tiny\ndata: {format: images, path: x, channels: 2}",
+     "data.channels: pictures have 1 or 3, not 2"},
 };
 
 TEST(what_is_wrong_gets_file_line_and_the_right_word)

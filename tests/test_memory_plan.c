@@ -57,5 +57,33 @@ TEST(larger_batches_and_whole_searches_take_more)
 }
 END
 
-SUITE(memory_plan, what_is_more_than_there_is_is_refused_with_what_would_help,
+TEST(a_supernet_that_is_trained_is_not_trained_again)
+{
+    Pipeline *p = pipeline(16);
+    p->job.supernet.batch = 256;
+    uint64_t whole = enough(p);
+    ck_assert_int_eq(pipeline_memory(p, 1 << 20), -1);
+    ck_assert_ptr_nonnull(strstr(error_text(), "a smaller train.supernet.batch or more shards"));
+    p->is_trained = true;
+    ck_assert_uint_lt(enough(p), whole);
+    ck_assert_int_eq(pipeline_memory(p, 1 << 20), -1);
+    ck_assert_ptr_nonnull(strstr(error_text(), "a smaller train.finetune.batch or more shards"));
+    free(p);
+}
+END
+
+TEST(a_teacher_that_learns_in_large_batches_takes_more)
+{
+    Pipeline *p = pipeline(16);
+    p->job.finetune.teaching = 0.5;
+    p->job.teacher.batch = 256;
+    uint64_t before = enough(p);
+    p->job.teacher.epochs = 1;
+    ck_assert_uint_gt(enough(p), before);
+    free(p);
+}
+END
+
+SUITE(memory_plan, a_supernet_that_is_trained_is_not_trained_again,
+      a_teacher_that_learns_in_large_batches_takes_more, what_is_more_than_there_is_is_refused_with_what_would_help,
       larger_batches_and_whole_searches_take_more)

@@ -347,6 +347,15 @@ TEST(spaces_epochs_generations_and_layers_replace_their_like)
     ck_assert_str_eq(csv, "run,generation,evaluated,drawn,fitting,best,median,front,hypervolume,"
                           "scored,seconds\r\n1,0,5,50,20,0.75,0.25,3,0.625,5,1.75\r\n");
     free(csv);
+    int evaluated;
+    double seconds;
+    generation = (GenerationRow){1, 9, 90, 30, 0.75, 0.25, 3, 0.625, 4, 0.5};
+    OK(results_generation_put(r, run, &generation));
+    OK(results_generation_sum(r, run, &evaluated, &seconds));
+    ck_assert_int_eq(evaluated, 9);
+    ck_assert_double_eq(seconds, 2.25);
+    OK(results_generation_sum(r, run + 1, &evaluated, &seconds)); /* of nothing */
+    ck_assert(evaluated == 0 && seconds == 0);
     CandidateRow c = candidate(0, 0.5, 1, 1);
     OK(results_candidate_put(r, run, &c));
     LayerRow layers[] = {{.index = 0, .op = "conv", .shape = "8x8x4", .measured = -1},
