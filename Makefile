@@ -39,11 +39,16 @@ supernet: base network nn dataset
 quant: base network nn
 exporter: base network nn quant estimator runtime
 evaluator: base network nn quant estimator exporter dataset runtime
-cli: base network nn quant estimator exporter dataset runtime evaluator search supernet results
+config: base network dataset estimator search supernet evaluator runtime/tb.h
+calibration: base network quant estimator exporter evaluator runtime/tb.h
+job: base network dataset nn quant estimator search supernet evaluator results config
+report: base network quant estimator evaluator results config job
+cli: base network nn quant estimator exporter dataset runtime evaluator search supernet results config calibration job report
 endef
 export ARROWS
 
-MODULES ?= base network runtime estimator search dataset nn supernet quant exporter evaluator results
+MODULES ?= base network runtime estimator search dataset nn supernet quant exporter evaluator results config \
+           calibration job report
 LIB      = $(BUILD)/libthimble.a
 OBJECTS  = $(patsubst %.c,$(BUILD)/%.o,$(foreach m,$(MODULES),$(wildcard $(m)/*.c)))
 CLI      = $(patsubst %.c,$(BUILD)/%.o,$(filter-out cli/main.c,$(wildcard cli/*.c)))
@@ -108,7 +113,7 @@ asan:
 	$(MAKE) test BUILD=$(BUILD)/asan OPT=-O2 SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 
 # The reader of .tflite files against libFuzzer (clang, its runtime and libomp-dev), from the seeds
-# in tests/corpus on, for SECONDS. What it finds stays in $(BUILD)/fuzz. All but training and cli/.
+# in tests/corpus on, for SECONDS. What it finds stays in $(BUILD)/fuzz. All but training and jobs.
 SECONDS = 600
 FUZZ    = CC=clang BUILD=$(BUILD)/fuzz OPT=-O1 CLI= \
           MODULES="base network runtime estimator dataset nn quant exporter evaluator" \
@@ -138,7 +143,7 @@ bench-%: thimble $(BUILD)/bench_%
 	@$(BUILD)/bench_$*
 
 # The example of a board's log, anew: after a change of TB_VERSION, of the planner or of
-# cli/calibration_nets.c, with which programs refuse the old one.
+# calibration/calibration_nets.c, with which programs refuse the old one.
 board-log: thimble
 	$(BUILD)/thimble calibrate --target cortex-m4 --nets 36 --export $(BUILD)/bench
 	$(MAKE) -s -C $(BUILD)/bench

@@ -1,7 +1,7 @@
 /* log.h - what the program says while it works, on stderr.
  *
- * Results go to stdout and are printed by cli/; these are for the person who
- * waits. Lines never mix with the progress bar. */
+ * Results go to stdout and are printed by cli/ and report/; these are for the
+ * person who waits. Lines never mix with the progress bar. */
 #ifndef LOG_H
 #define LOG_H
 

@@ -1,6 +1,7 @@
-#include "cli/command.h"
 #include "base/error.h"
+#include "cli/command.h"
 #include "results/listing.h"
+#include "results/names.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -57,8 +58,8 @@ int cmd_candidates(int argc, char **argv)
         &(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "RUN", .doc = DOC}, argc,
         argv, &o);
     int64_t run;
-    Results *r = command_open(o.common.db);
-    int status = r ? command_run(r, o.common.what, &run) : -1;
+    Results *r = names_open(o.common.db);
+    int status = r ? names_run(r, o.common.what, &run) : -1;
     if (status == 0)
         status = listing_candidates(r, run, o.sort, o.limit, o.common.format, stdout);
     results_close(r);

@@ -5,9 +5,10 @@
 #include "base/error.h"
 #include "cli/imported.h"
 #include "cli/job_args.h"
-#include "cli/pipeline.h"
-#include "cli/schema.h"
+#include "config/schema.h"
 #include "exporter/export.h"
+#include "job/pipeline.h"
+#include "results/names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,7 +112,7 @@ static int export_candidate(const ExportArgs *a)
     Pipeline *p = xcalloc(1, sizeof *p);
     CandidateRow row;
     QModel q;
-    Results *r = command_open(a->net.db);
+    Results *r = names_open(a->net.db);
     int status = r ? pipeline_open(p, r, a->net.what, a->net.schedule, &row) : -1;
     if (status == 0) {
         if (a->target)
@@ -161,6 +162,6 @@ int cmd_export(int argc, char **argv)
                                  .args_doc = "RUN:best|RUN:NUMBER|MODEL.tflite -o DIR",
                                  .children = children},
                   argc, argv, &a);
-    int status = is_tflite(a.net.what) ? export_imported(&a) : export_candidate(&a);
+    int status = names_model_file(a.net.what) ? export_imported(&a) : export_candidate(&a);
     return status == 0 ? EXIT_OK : command_fail(EXIT_JOB);
 }

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "results/listing.h"
+#include "results/names.h"
 
 #include <stdio.h>
 
@@ -47,8 +48,8 @@ int cmd_pareto(int argc, char **argv)
         &(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "RUN", .doc = DOC}, argc,
         argv, &o);
     int64_t run;
-    Results *r = command_open(o.common.db);
-    int status = r ? command_run(r, o.common.what, &run) : -1;
+    Results *r = names_open(o.common.db);
+    int status = r ? names_run(r, o.common.what, &run) : -1;
     if (status == 0)
         status = listing_pareto(r, run, o.by, o.common.format, stdout);
     results_close(r);

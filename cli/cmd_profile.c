@@ -4,10 +4,11 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "cli/memory_svg.h"
-#include "cli/profile_json.h"
-#include "cli/profile_page.h"
 #include "cli/profile_source.h"
+#include "report/memory_svg.h"
+#include "report/profile_json.h"
+#include "report/profile_page.h"
+#include "results/names.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -220,7 +221,7 @@ int cmd_profile(int argc, char **argv)
                   argc, argv, &a);
     Profile *p = xcalloc(1, sizeof *p);
     int status = load(p, &a);
-    int exit_status = profile_source_is_run(a.common.what) ? EXIT_JOB : EXIT_USAGE;
+    int exit_status = names_run_net(a.common.what) ? EXIT_JOB : EXIT_USAGE;
     bool fits = true;
     if (status == 0) {
         profile_make(p);

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
-#include "cli/command.h"
 #include "base/alloc.h"
+#include "cli/command.h"
+#include "results/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@ int cmd_query(int argc, char **argv)
         &(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "SQL", .doc = DOC}, argc,
         argv, &o);
     char *sql = strcmp(o.what, "-") == 0 ? read_all(stdin) : xstrdup(o.what);
-    Results *r = command_open(o.db);
+    Results *r = names_open(o.db);
     int status = r ? results_query(r, sql, NULL, 0, o.format, stdout) : -1;
     results_close(r);
     free(sql);

@@ -4,11 +4,12 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "cli/imported.h"
-#include "cli/inputs.h"
 #include "cli/job_args.h"
-#include "cli/pipeline.h"
-#include "cli/run_report.h"
 #include "evaluator/host.h"
+#include "evaluator/inputs.h"
+#include "job/pipeline.h"
+#include "report/run_report.h"
+#include "results/names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -246,7 +247,7 @@ static int run_candidate(const RunArgs *a, const Target *target)
     Pipeline *p = xcalloc(1, sizeof *p);
     CandidateRow row;
     Results *r = NULL;
-    int status = results_open(&r, command_db(a->net.db), !on_board(a));
+    int status = results_open(&r, names_db(a->net.db), !on_board(a));
     if (status == 0)
         status = pipeline_open(p, r, a->net.what, a->net.schedule, &row);
     if (status == 0) {
@@ -264,7 +265,7 @@ static int check_usage(const RunArgs *a)
     bool board = strncmp(a->on, "qemu:", 5) == 0 && a->on[5];
     if (on_board(a) && !board)
         return errorf("--on %s: wants host or qemu:TARGET", a->on);
-    if (!board && is_tflite(a->net.what) && !a->data.path)
+    if (!board && names_model_file(a->net.what) && !a->data.path)
         return errorf("which inputs? --data FOLDER or FILE");
     return 0;
 }
@@ -273,7 +274,7 @@ static int check_usage(const RunArgs *a)
  * dataset/ makes them. */
 static void settle(RunArgs *a)
 {
-    bool imported = is_tflite(a->net.what);
+    bool imported = names_model_file(a->net.what);
     bool stretch = a->resize ? strcmp(a->resize, "stretch") == 0 : imported;
     a->data.resize = stretch ? RESIZE_STRETCH : RESIZE_COVER;
     if (!imported && !a->data.pixels)
@@ -301,6 +302,6 @@ int cmd_run(int argc, char **argv)
     if (status == 0 && on_board(&a) && !target.machine[0])
         status = errorf("the target '%s' has no emulated board", target.name);
     if (status == 0)
-        status = is_tflite(a.net.what) ? run_imported(&a, &target) : run_candidate(&a, &target);
+        status = names_model_file(a.net.what) ? run_imported(&a, &target) : run_candidate(&a, &target);
     return status == 0 ? EXIT_OK : command_fail(EXIT_JOB);
 }

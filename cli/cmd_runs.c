@@ -1,5 +1,6 @@
 #include "cli/command.h"
 #include "results/listing.h"
+#include "results/names.h"
 
 #include <stdio.h>
 
@@ -28,7 +29,7 @@ int cmd_runs(int argc, char **argv)
 {
     CommonOptions o = {0};
     command_parse(&(struct argp){.options = OPTIONS, .parser = parse, .doc = DOC}, argc, argv, &o);
-    Results *r = command_open(o.db);
+    Results *r = names_open(o.db);
     if (!r)
         return command_fail(EXIT_JOB);
     int status = listing_runs(r, o.format, stdout);

@@ -4,7 +4,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/job_run.h"
-#include "cli/pipeline.h"
+#include "job/pipeline.h"
+#include "results/names.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -165,7 +166,7 @@ static int take_supernet(Results *r, const JobArgs *a, Task *t)
 /* Without a file the job is that of the supernet's run, with options. */
 static int reuse_supernet(Results *r, const SearchArgs *a, Task *t)
 {
-    if (command_run(r, a->supernet, &t->supernet) != 0 || check_trained(r, t->supernet) != 0)
+    if (names_run(r, a->supernet, &t->supernet) != 0 || check_trained(r, t->supernet) != 0)
         return EXIT_JOB;
     if (!has_job(a) && job_run_config(r, t->supernet, a->job.threads, &t->job) != 0)
         return EXIT_JOB;
@@ -210,7 +211,7 @@ int cmd_search(int argc, char **argv)
                                  .doc = DOC,
                                  .children = children},
                   argc, argv, &a);
-    int status = job_run(&(JobCommand){"search", command_db(a.run.db), &a, load, find});
+    int status = job_run(&(JobCommand){"search", names_db(a.run.db), &a, load, find});
     job_args_release(&a.job);
     return status;
 }

@@ -1,5 +1,6 @@
 #include "cli/command.h"
 #include "results/listing.h"
+#include "results/names.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +32,7 @@ static int show_candidate(Results *r, const char *id)
 {
     int64_t run;
     CandidateRow row;
-    if (command_candidate(r, id, &run, &row) != 0)
+    if (names_candidate(r, id, &run, &row) != 0)
         return -1;
     int status = listing_candidate(r, row.id, stdout);
     results_candidate_release(&row);
@@ -41,7 +42,7 @@ static int show_candidate(Results *r, const char *id)
 static int show_run(Results *r, const char *id)
 {
     int64_t run;
-    return command_run(r, id, &run) == 0 ? listing_run(r, run, stdout) : -1;
+    return names_run(r, id, &run) == 0 ? listing_run(r, run, stdout) : -1;
 }
 
 int cmd_show(int argc, char **argv)
@@ -50,7 +51,7 @@ int cmd_show(int argc, char **argv)
     command_parse(&(struct argp){.options = OPTIONS, .parser = parse, .args_doc = "ID", .doc = DOC},
                   argc, argv, &o);
     int status = -1;
-    Results *r = command_open(o.db);
+    Results *r = names_open(o.db);
     if (r)
         status = strchr(o.what, ':') ? show_candidate(r, o.what) : show_run(r, o.what);
     results_close(r);

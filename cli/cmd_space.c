@@ -4,10 +4,10 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/version.h"
 #include "cli/job_args.h"
-#include "cli/pipeline.h"
-#include "cli/space_figure.h"
-#include "cli/version.h"
+#include "job/pipeline.h"
+#include "report/space_figure.h"
 #include "results/listing.h"
 
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #include "cli/command.h"
 
 #include "base/alloc.h"
-#include "cli/config.h"
-#include "cli/schema.h"
+#include "config/config.h"
+#include "config/schema.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -3,7 +3,8 @@
 
 #include "base/error.h"
 #include "cli/job_run.h"
-#include "cli/pipeline.h"
+#include "job/pipeline.h"
+#include "results/names.h"
 
 enum { OPT_EPOCHS = 256, OPT_RESOLUTION };
 
@@ -105,7 +106,7 @@ int cmd_train(int argc, char **argv)
                                  .doc = DOC,
                                  .children = children},
                   argc, argv, &a);
-    int status = job_run(&(JobCommand){"train", command_db(a.run.db), &a, load, find});
+    int status = job_run(&(JobCommand){"train", names_db(a.run.db), &a, load, find});
     job_args_release(&a.job);
     return status;
 }

@@ -1,6 +1,6 @@
 #include "cli/command.h"
 
-#include "cli/version.h"
+#include "base/version.h"
 #include "nn/blas.h"
 
 #include <png.h>

@@ -3,7 +3,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "cli/schema.h"
+#include "base/text.h"
+#include "config/schema.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -63,24 +64,11 @@ void command_parse(const struct argp *argp, int argc, char **argv, void *input)
     exit(EXIT_USAGE);
 }
 
-/* The whole text as a number in [least, most]. */
-static int parse_int(const char *text, int64_t least, int64_t most, int64_t *value)
-{
-    char *end;
-    errno = 0;
-    long long x = strtoll(text, &end, 10);
-    bool whole = *text && !strchr(" \t\n\v\f\r", *text) && *end == 0 && errno == 0;
-    if (!whole || x < least || x > most)
-        return -1;
-    *value = x;
-    return 0;
-}
-
 int64_t command_int(struct argp_state *state, const char *what, const char *text, int64_t least,
                     int64_t most)
 {
     int64_t value = least;
-    if (parse_int(text, least, most, &value) != 0)
+    if (text_int(text, least, most, &value) != 0)
         argp_error(state, "%s must be a whole number from %" PRId64 " to %" PRId64 ", not '%s'",
                    what, least, most, text);
     return value;
@@ -159,64 +147,4 @@ error_t command_common(int key, char *arg, struct argp_state *state, CommonOptio
     default:
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-/* --- the database and what is in it */
-
-const char *command_db(const char *option)
-{
-    const char *variable = getenv("THIMBLE_DB");
-    return option ? option : variable && *variable ? variable : "thimble.db";
-}
-
-Results *command_open(const char *option)
-{
-    Results *r;
-    return results_open(&r, command_db(option), true) == 0 ? r : NULL;
-}
-
-static int last_run(Results *r, int64_t *run)
-{
-    if (results_run_last(r, run) != 0)
-        return -1;
-    return *run ? 0 : errorf("the database holds no runs yet");
-}
-
-int command_run(Results *r, const char *text, int64_t *run)
-{
-    if (strcmp(text, "last") == 0)
-        return last_run(r, run);
-    if (parse_int(text, 1, INT64_MAX, run) != 0)
-        return errorf("'%s' is no run: a number as in `thimble runs`, or last", text);
-    RunRow row;
-    int status = results_run_get(r, *run, &row);
-    if (status == 0)
-        results_run_release(&row);
-    return status == 1 ? errorf("there is no run %" PRId64 "; `thimble runs` lists them", *run)
-                       : status;
-}
-
-static int best_of(Results *r, int64_t run, CandidateRow *row)
-{
-    int status = results_candidate_best(r, run, row);
-    return status == 1 ? errorf("run %" PRId64 " has no evaluated candidates yet", run) : status;
-}
-
-int command_candidate(Results *r, const char *text, int64_t *run, CandidateRow *row)
-{
-    char *id = xstrdup(text), *colon = strchr(id, ':');
-    if (colon)
-        *colon = 0;
-    int status = command_run(r, id, run);
-    free(id);
-    if (status != 0)
-        return -1;
-    const char *which = colon ? strchr(text, ':') + 1 : "best";
-    if (strcmp(which, "best") == 0)
-        return best_of(r, *run, row);
-    int64_t number;
-    if (parse_int(which, 0, INT_MAX, &number) != 0)
-        return errorf("'%s' is no candidate: RUN:NUMBER, or RUN:best", text);
-    status = results_candidate_by_number(r, *run, (int)number, row);
-    return status == 1 ? errorf("run %" PRId64 " has no candidate %" PRId64, *run, number) : status;
 }

@@ -65,16 +65,4 @@ typedef struct {
 error_t command_common(int key, char *arg, struct argp_state *state, CommonOptions *o,
                        const char *missing);
 
-/* --db FILE, else THIMBLE_DB, else thimble.db */
-const char *command_db(const char *option);
-/* That database, to read; NULL with errorf(). */
-Results *command_open(const char *option);
-
-/* "3", or "last" for the newest: a run that is there. -1 with errorf(). */
-int command_run(Results *r, const char *text, int64_t *run);
-
-/* "3", "3:best", "last:17": a run and a candidate's number; a run alone is its
- * best. Finds the candidate's row (strings yours to free). -1 with errorf(). */
-int command_candidate(Results *r, const char *text, int64_t *run, CandidateRow *row);
-
 #endif

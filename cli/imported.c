@@ -2,16 +2,10 @@
 #include "cli/imported.h"
 
 #include "base/alloc.h"
-#include "cli/pixels.h"
+#include "evaluator/pixels.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-bool is_tflite(const char *what)
-{
-    const char *dot = strrchr(what, '.');
-    return dot && strcasecmp(dot, ".tflite") == 0;
-}
 
 static char *title_of(const char *path, const TfliteInfo *info)
 {

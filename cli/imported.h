@@ -13,9 +13,6 @@ typedef struct {
     char *input;      /* how the int8 input is made, for who feeds it; of few words */
 } Imported;
 
-/* Does it name such a file rather than a network of a run? */
-bool is_tflite(const char *what);
-
 /* -1 with errorf(), and nothing to release. */
 int imported_open(Imported *m, const NetArgs *a, const Target *target);
 void imported_release(Imported *m);

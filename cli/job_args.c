@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/command.h"
-#include "cli/schema.h"
+#include "config/schema.h"
 #include "estimator/stream.h"
 
 #include <stdlib.h>

@@ -22,7 +22,7 @@ void job_args_release(JobArgs *a);
 
 /* --db, --resume, --quiet: of a command whose runs may be killed. */
 typedef struct {
-    const char *db; /* NULL: as command_db() finds it */
+    const char *db; /* NULL: as names_db() finds it */
     bool resume;
 } ResumeArgs;
 

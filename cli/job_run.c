@@ -5,9 +5,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/version.h"
 #include "cli/command.h"
-#include "cli/summary.h"
-#include "cli/version.h"
+#include "report/summary.h"
+#include "results/names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -185,7 +186,7 @@ int job_run_resume(Results *r, const JobArgs *a, const char *what, Task *t)
                    "--seed, are for new runs; but for data.path, where the images have moved to");
             return EXIT_USAGE;
         }
-    bool known = command_run(r, what ? what : "last", &t->run) == 0 &&
+    bool known = names_run(r, what ? what : "last", &t->run) == 0 &&
                  job_run_config(r, t->run, a->threads, &t->job) == 0 &&
                  may_go_on(r, t->run, &t->job) && move_data(r, a, t) == 0;
     return known ? EXIT_OK : EXIT_JOB;
@@ -235,7 +236,7 @@ static int work(Results *r, const Job *job, int64_t run)
 /* All that is left to do of it, and its summary on stdout. */
 static int go_on(Results *r, const Task *t, const JobCommand *c)
 {
-    bool elsewhere = strcmp(c->db, command_db(NULL)) != 0;
+    bool elsewhere = strcmp(c->db, names_db(NULL)) != 0;
     const char *option = elsewhere ? " --db " : "", *db = elsewhere ? c->db : "";
     long long run = t->run;
     if (is_done(r, t->run)) {

@@ -6,8 +6,8 @@
 #ifndef JOB_RUN_H
 #define JOB_RUN_H
 
-#include "cli/given.h"
 #include "cli/job_args.h"
+#include "job/given.h"
 
 /* What a command works on. */
 typedef struct {

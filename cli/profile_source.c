@@ -4,19 +4,13 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "cli/command.h"
-#include "cli/pipeline.h"
+#include "job/pipeline.h"
+#include "results/names.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const char default_target[] = "stm32f746";
-
-static bool ends_in(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcasecmp(text + n - m, end) == 0;
-}
 
 /* --- a run */
 
@@ -33,7 +27,7 @@ static int load_run(Profile *p, const ProfileSource *source)
 {
     Pipeline *run = xcalloc(1, sizeof *run);
     CandidateRow row;
-    Results *r = command_open(source->db);
+    Results *r = names_open(source->db);
     int status = r ? pipeline_open(run, r, source->what, NULL, &row) : -1;
     if (status == 0) {
         status = pipeline_net(run, &row, &p->net);
@@ -98,26 +92,16 @@ static int load_tflite(Profile *p, const char *path)
 
 /* --- any of them */
 
-bool profile_source_is_yaml(const char *what)
-{
-    return ends_in(what, ".yaml") || ends_in(what, ".yml");
-}
-
-bool profile_source_is_run(const char *what)
-{
-    return !profile_source_is_yaml(what) && !ends_in(what, ".tflite") && !strchr(what, '/') && !file_exists(what);
-}
-
 static int load_net(Profile *p, const ProfileSource *source)
 {
     const char *what = source->what;
-    if (source->resolution.h && !profile_source_is_yaml(what))
+    if (source->resolution.h && !names_net_file(what))
         return errorf("--resolution is for a NET.yaml: %s has its own", what);
-    if (profile_source_is_yaml(what))
+    if (names_net_file(what))
         return config_net(&p->net, what, source->resolution);
-    if (ends_in(what, ".tflite"))
+    if (names_model_file(what))
         return load_tflite(p, what);
-    if (profile_source_is_run(what))
+    if (names_run_net(what))
         return load_run(p, source);
     return errorf("%s: wants a NET.yaml, a MODEL.tflite, RUN:best or RUN:NUMBER", what);
 }

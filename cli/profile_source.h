@@ -6,20 +6,16 @@
 #ifndef PROFILE_SOURCE_H
 #define PROFILE_SOURCE_H
 
-#include "cli/profile.h"
 #include "network/space.h"
 #include "quant/tflite.h"
+#include "report/profile.h"
 
 typedef struct {
     const char *what;   /* as above */
-    const char *db;     /* of a run; NULL: command_db()'s */
+    const char *db;     /* of a run; NULL: names_db()'s */
     const char *target; /* a name or a file; NULL: the run's, else stm32f746 */
     Resolution resolution; /* of a NET.yaml; 0x0: its own */
 } ProfileSource;
-
-bool profile_source_is_yaml(const char *what);
-/* Is it a network of a run, and no file? */
-bool profile_source_is_run(const char *what);
 
 /* Fills in what a Profile begins with, up to and with `image`. Limits are what the target has
  * less its reserves, or the run's. -1 with errorf(). */

@@ -1,6 +1,19 @@
 #include "tb_tile.h"
 
 #if TB_DSP
+/* The bytes of quick channels from their sums, a pixel each: by the multipliers in r0 and r1, the
+ * shifts in the halves of lr and the zero point in r2. */
+#define TILE_BYTES(sums, first, multiplier, half)                                                  \
+    ".irp a, " sums "\n" first "smmlar \\a, \\a, " multiplier ", \\a\n"                            \
+    "add \\a, \\a, \\a, asr #31\n"                                                                 \
+    "smlaw" half " \\a, \\a, lr, r2\n"                                                             \
+    "ssat \\a, #8, \\a, asr #1\n"                                                                  \
+    ".endr\n"
+#define TILE_EVEN(sums) TILE_BYTES(sums, "", "r0", "b")
+#define TILE_ODD(sums) TILE_BYTES(sums, "asr \\a, \\a, #8\n", "r1", "t")
+#define TILE_CLOBBERS                                                                              \
+    "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory"
+
 /* The requantisation of simd.h, its shift done by a product so that no sum is too large: sum ->
  * (sum >> (right - 1)) + 2 * zero + 1, halved. Halves go away from zero by an addition to what is
  * negative; a zero point of -128 makes all of that -128 in any case and could go without.
@@ -120,8 +133,7 @@ __attribute__((aligned(4))) TB_APART void tb_tile_four(const TbTile *tile)
         "pop {r7}                     \n"
         : "+r"(t)
         :
-        : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc",
-          "memory");
+        : TILE_CLOBBERS);
 }
 
 /* Three pixels: r4-r6 and r7-r9 are their sums. Turns of eight pairs of taps. */
@@ -172,19 +184,8 @@ __attribute__((aligned(4))) TB_APART void tb_tile_three(const TbTile *tile)
         "sub r7, r7, r4               \n"
         "sub r8, r8, r5               \n"
         "sub r9, r9, r6               \n"
-        ".irp a, r4, r5, r6           \n"
-        "smmlar \\a, \\a, r0, \\a     \n"
-        "add \\a, \\a, \\a, asr #31   \n"
-        "smlawb \\a, \\a, lr, r2      \n"
-        "ssat \\a, #8, \\a, asr #1    \n"
-        ".endr                        \n"
-        ".irp a, r7, r8, r9           \n"
-        "asr \\a, \\a, #8             \n"
-        "smmlar \\a, \\a, r1, \\a     \n"
-        "add \\a, \\a, \\a, asr #31   \n"
-        "smlawt \\a, \\a, lr, r2      \n"
-        "ssat \\a, #8, \\a, asr #1    \n"
-        ".endr                        \n"
+        TILE_EVEN("r4, r5, r6")
+        TILE_ODD("r7, r8, r9")
         "ldm sp, {r0-r3}              \n"
         "strb r6, [r0, r2]            \n"
         "strb r5, [r0, r1]            \n"
@@ -199,8 +200,7 @@ __attribute__((aligned(4))) TB_APART void tb_tile_three(const TbTile *tile)
         "pop {r7}                     \n"
         : "+r"(t)
         :
-        : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc",
-          "memory");
+        : TILE_CLOBBERS);
 }
 
 /* Two pixels: r4, r5 and r6, r7 are their sums. Turns of four pairs of taps, two of which the first
@@ -251,20 +251,8 @@ __attribute__((aligned(4))) TB_APART void tb_tile_two(const TbTile *tile)
         "ldr lr, [r12], #4            \n"
         "sub r6, r6, r4               \n"
         "sub r7, r7, r5               \n"
-        "asr r6, r6, #8               \n"
-        "asr r7, r7, #8               \n"
-        ".irp a, r4, r5               \n"
-        "smmlar \\a, \\a, r0, \\a     \n"
-        "add \\a, \\a, \\a, asr #31   \n"
-        "smlawb \\a, \\a, lr, r2      \n"
-        "ssat \\a, #8, \\a, asr #1    \n"
-        ".endr                        \n"
-        ".irp a, r6, r7               \n"
-        "smmlar \\a, \\a, r1, \\a     \n"
-        "add \\a, \\a, \\a, asr #31   \n"
-        "smlawt \\a, \\a, lr, r2      \n"
-        "ssat \\a, #8, \\a, asr #1    \n"
-        ".endr                        \n"
+        TILE_EVEN("r4, r5")
+        TILE_ODD("r6, r7")
         "ldm sp, {r0-r2}              \n"
         "strb r5, [r0, r1]            \n"
         "strb r4, [r0], #1            \n"
@@ -277,8 +265,7 @@ __attribute__((aligned(4))) TB_APART void tb_tile_two(const TbTile *tile)
         "pop {r7}                     \n"
         : "+r"(t)
         :
-        : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc",
-          "memory");
+        : TILE_CLOBBERS);
 }
 
 /* One pixel: r4 and r5 are its sums. Turns of eight pairs of taps, four of which the first turn may
@@ -328,15 +315,8 @@ __attribute__((aligned(4))) TB_APART void tb_tile_one(const TbTile *tile)
         "ldrd r0, r1, [r12], #8       \n"
         "ldr lr, [r12], #4            \n"
         "sub r5, r5, r4               \n"
-        "asr r5, r5, #8               \n"
-        "smmlar r4, r4, r0, r4        \n"
-        "smmlar r5, r5, r1, r5        \n"
-        "add r4, r4, r4, asr #31      \n"
-        "add r5, r5, r5, asr #31      \n"
-        "smlawb r4, r4, lr, r2        \n"
-        "smlawt r5, r5, lr, r2        \n"
-        "ssat r4, #8, r4, asr #1      \n"
-        "ssat r5, #8, r5, asr #1      \n"
+        TILE_EVEN("r4")
+        TILE_ODD("r5")
         "ldrd r0, r1, [sp]            \n"
         "strb r4, [r0], #1            \n"
         "strb r5, [r0], #1            \n"
@@ -347,8 +327,7 @@ __attribute__((aligned(4))) TB_APART void tb_tile_one(const TbTile *tile)
         "pop {r7}                     \n"
         : "+r"(t)
         :
-        : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc",
-          "memory");
+        : TILE_CLOBBERS);
 }
 #endif
 

@@ -154,6 +154,7 @@ typedef struct {
     float *targets; /* [images][classes] of this step; NULL: the labels say what is right */
     float *answers; /* [images][classes], the first subnet's; NULL: it teaches nobody */
     Task *task;
+    int *turn; /* [n_tasks] the order of work */
     Workspace **workspace; /* [threads] */
     Model sum;
 } Trainer;
@@ -231,7 +232,9 @@ static void trainer_init(Trainer *r, const TrainState *t, int n)
     if (r->supernet && o->distill)
         r->answers = xcalloc(answer_floats(d, images), sizeof(float));
     r->task = xcalloc((size_t)r->n_tasks, sizeof(Task));
+    r->turn = xcalloc((size_t)r->n_tasks, sizeof(int));
     for (int i = 0; i < r->n_tasks; i++) {
+        r->turn[i] = i;
         r->task[i].subnet = i / shards;
         r->task[i].shard = i % shards;
     }
@@ -250,6 +253,7 @@ static void trainer_release(Trainer *r)
             model_release(&r->task[i].grad);
     model_release(&r->sum);
     free(r->workspace);
+    free(r->turn);
     free(r->task);
     free(r->answers);
     free(r->targets);
@@ -383,12 +387,25 @@ static void do_task(Trainer *r, Task *task, const Model *whole)
         model_release(&net);
 }
 
+/* Long ones first, so that at the end of a step no thread waits long for another: where four
+ * subnets differ by 40 % around their mean and two threads share them, 4 % instead of 9 % of it. */
+static void order_tasks(Trainer *r, int first)
+{
+    for (int i = first; r->net && i < r->n_tasks; i++) {
+        int task = r->turn[i], at = i;
+        uint64_t macs = net_macs(&r->net[r->task[task].subnet]);
+        for (; at > first && net_macs(&r->net[r->task[r->turn[at - 1]].subnet]) < macs; at--)
+            r->turn[at] = r->turn[at - 1];
+        r->turn[at] = task;
+    }
+}
+
 /* By all threads of a parallel region, which wait for each other at the end. */
 static void do_tasks(Trainer *r, int from, int to, const Model *whole)
 {
 #pragma omp for schedule(dynamic, 1)
     for (int i = from; i < to; i++)
-        do_task(r, &r->task[i], whole);
+        do_task(r, &r->task[r->turn[i]], whole);
 }
 
 /* Of a task's loss in the step's. */
@@ -439,6 +456,7 @@ static void do_step(Trainer *r, TrainState *t)
 {
     int shards = r->n_tasks / r->n_subnets, teachers = r->answers ? shards : 0;
     draw_nets(r, t);
+    order_tasks(r, teachers);
 #pragma omp parallel num_threads(r->threads)
     {
 #pragma omp for schedule(dynamic, 1)

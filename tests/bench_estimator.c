@@ -1,23 +1,15 @@
 /* How many networks a second the search may ask about: one thread, MCUNet's
  * space, all (width, resolution) pairs in turn. */
-#define _GNU_SOURCE
 #include "base/alloc.h"
+#include "base/log.h"
 #include "estimator/estimator.h"
 #include "search/sweep.h"
 
 #include "tests/mcunet_space.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { NETS = 4000, ROUNDS = 5 };
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void show(const char *what, double took, int n)
 {
@@ -30,9 +22,9 @@ static void bench_sweep(const Space *space, const Target *target)
     Limits limits = {.sram = 288 * 1024, .flash = 960 * 1024};
     SweepOptions o = {.samples = 1000, .min_feasible = 50, .n_classes = 1000, .threads = 1,
                       .seed = 1, .plan = {.policy = POLICY_INPLACE}};
-    double start = seconds();
+    double start = clock_seconds();
     sweep_run(space, target, &limits, &o, &sweep);
-    show("stage 1: sampled, expanded, estimated", seconds() - start, sweep.n * o.samples);
+    show("stage 1: sampled, expanded, estimated", clock_seconds() - start, sweep.n * o.samples);
 }
 
 typedef struct {
@@ -59,10 +51,10 @@ static uint64_t bench(const Net *net, const Work *w)
     uint64_t sum = 0;
     double least = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
-        double start = seconds();
+        double start = clock_seconds();
         for (int i = 0; i < NETS; i++)
             sum += work_on(&net[i], w);
-        double took = seconds() - start;
+        double took = clock_seconds() - start;
         least = took < least ? took : least;
     }
     show(w->what, least, NETS);

@@ -16,7 +16,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "cli/config.h"
+#include "config/config.h"
 
 #include <math.h>
 #include <omp.h>

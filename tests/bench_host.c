@@ -10,14 +10,14 @@
  * bench_host [ROUNDS [ISA...]]: 3 rounds; int8 again with each instruction set that is named. */
 #define _GNU_SOURCE
 #include "base/alloc.h"
-#include "cli/config.h"
+#include "config/config.h"
 #include "evaluator/accuracy.h"
 #include "evaluator/host.h"
 #include "evaluator/host_isa.h"
+#include "tests/timing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { PICTURES = 10000, DRAWN = 4000, CALIBRATED = 256, MOST_ROUNDS = 50, CLASSES = 10 };
@@ -145,24 +145,9 @@ static void in_int8(Bench *b)
 
 static double rate(void (*work)(Bench *), Bench *b)
 {
-    struct timespec start, end;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    double start = clock_seconds();
     work(b);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    return PICTURES / ((double)(end.tv_sec - start.tv_sec) +
-                       1e-9 * (double)(end.tv_nsec - start.tv_nsec));
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *value, int n)
-{
-    qsort(value, (size_t)n, sizeof *value, by_size);
-    return value[n / 2];
+    return PICTURES / (clock_seconds() - start);
 }
 
 static void measure(Bench *b, int rounds, char **isa)

@@ -1,7 +1,7 @@
 /* What the planner finds, and how long it takes: one figure a line,
  *     planner <what> <value> <unit>
  * "reference": what the prototype found whose sizes were published with the theory. One thread. */
-#define _GNU_SOURCE
+#include "base/log.h"
 #include "estimator/estimator.h"
 #include "estimator/stream.h"
 
@@ -9,16 +9,8 @@
 #include "tests/planner_nets.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { NETS = 1000, ROUNDS = 5 };
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* The theory's tables count no scratch: kernels that want none. */
 static const PlanOptions small_outside = {.policy = POLICY_STREAM, .image_outside = true,
@@ -70,7 +62,7 @@ static double time_plans(const Net *nets, const PlanOptions *options, double sha
     for (int i = 0; i < NETS; i++)
         budget[i] = share > 0 ? (uint32_t)(share * plan_arena(&nets[i], options)) : 0;
     for (int r = 0; r < ROUNDS; r++) {
-        double start = seconds();
+        double start = clock_seconds();
         for (int i = 0; i < NETS; i++) {
             PlanOptions o = *options;
             Plan plan;
@@ -78,7 +70,7 @@ static double time_plans(const Net *nets, const PlanOptions *options, double sha
             plan_make(&nets[i], &o, &plan);
             sum += plan.arena;
         }
-        double took = seconds() - start;
+        double took = clock_seconds() - start;
         best = took < best ? took : best;
     }
     return sum ? 1e6 * best / NETS : 0;
@@ -92,10 +84,10 @@ static void show_estimates(const Net *nets)
         uint64_t sum = 0;
         double best = 1e9;
         for (int r = 0; r < (policy <= POLICY_INPLACE ? 100 : ROUNDS); r++) {
-            double start = seconds();
+            double start = clock_seconds();
             for (int i = 0; i < NETS; i++)
                 sum += estimate(&nets[i], &target, &o).sram;
-            double took = seconds() - start;
+            double took = clock_seconds() - start;
             best = took < best ? took : best;
         }
         printf("planner estimate-%s %.0f networks/s\n", policy_name((Policy)policy),

@@ -13,8 +13,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "cli/calibration_nets.h"
-#include "cli/config.h"
+#include "calibration/calibration_nets.h"
+#include "config/config.h"
 #include "network/genotype.h"
 #include "tests/mcunet_space.h"
 #include "tests/planner_nets.h"

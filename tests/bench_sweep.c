@@ -1,18 +1,9 @@
 /* MCUNet's stage 1 with TinyEngine's accounting: which of 108 spaces x 1000
  * networks wins for three devices, on three seeds, and how long it takes. */
-#define _GNU_SOURCE
+#include "base/log.h"
 #include "tests/stage1.h"
 
-#include <time.h>
-
 enum { SAMPLES = 1000, NETS = 4000, ROUNDS = 5 };
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void name_of(int pair, char name[16])
 {
@@ -45,10 +36,10 @@ static void bench_peak(void)
         genotype_expand(&space, &g, 1000, &net[i]);
     }
     for (int round = 0; round < ROUNDS; round++) {
-        double start = seconds();
+        double start = clock_seconds();
         for (int i = 0; i < NETS; i++)
             sum += tinyengine_peak(&net[i]);
-        double took = seconds() - start;
+        double took = clock_seconds() - start;
         least = took < least ? took : least;
     }
     printf("tinyengine_peak %.2f us a network; mean peak %.0f bytes\n", 1e6 * least / NETS,
@@ -60,10 +51,10 @@ int main(void)
     bench_peak();
     for (uint64_t seed = 1; seed <= 3; seed++) {
         static Stage1 s;
-        double start = seconds();
+        double start = clock_seconds();
         stage1_run(seed, SAMPLES, &s);
         printf("stage 1, seed %d: %d x %d networks in %.2f s\n", (int)seed, SPACES, SAMPLES,
-               seconds() - start);
+               clock_seconds() - start);
         for (int d = 0; d < DEVICES; d++)
             show(&s, d);
     }

@@ -14,10 +14,10 @@
 #include "nn/pass.h"
 #include "nn/vec.h"
 #include "tests/suite.h"
+#include "tests/timing.h"
 
 #include <signal.h>
 #include <sys/wait.h>
-#include <time.h>
 
 enum { BATCH = 64, SHARDS = 2, SHARD = BATCH / SHARDS, CLASSES = 10, IMAGE = 32 * 32 * 3 };
 enum { MOST_ROUNDS = 50 };
@@ -153,23 +153,16 @@ static void bench_release(Bench *b)
     free(b->logits);
 }
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Images a second over a third of one. */
 static double rate(void (*work)(Bench *), Bench *b)
 {
     work(b);
     int n = 0;
-    double start = seconds(), took;
+    double start = clock_seconds(), took;
     do {
         work(b);
         n += BATCH;
-        took = seconds() - start;
+        took = clock_seconds() - start;
     } while (took < 0.3);
     return n / took;
 }
@@ -183,11 +176,11 @@ static double peak(void)
     Vec a = vec_all(one), b = vec_all(one);
     for (int i = 0; i < SUMS; i++)
         sum[i] = vec_all((float)i);
-    double start = seconds();
+    double start = clock_seconds();
     for (int turn = 0; turn < TURNS; turn++)
         for (int i = 0; i < SUMS; i++)
             sum[i] = sum[i] * a + b;
-    double took = seconds() - start;
+    double took = clock_seconds() - start;
     for (int i = 1; i < SUMS; i++)
         sum[0] += sum[i];
     volatile float keep = sum[0][0];
@@ -282,18 +275,6 @@ static const struct {
     void (*work)(Bench *);
     int products; /* a multiply-add of the network is done this many times */
 } measures[] = {{"train", train, 3}, {"infer", infer, 1}, {"recalibrate", recalibrate, 1}};
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *value, int n)
-{
-    qsort(value, (size_t)n, sizeof *value, by_size);
-    return value[n / 2];
-}
 
 static void measure(Bench *b, Torch *t, const char *net, size_t which, int rounds)
 {

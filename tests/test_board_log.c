@@ -1,8 +1,8 @@
 #define _GNU_SOURCE
-#include "cli/board_log.h"
+#include "calibration/board_log.h"
 
 #include "base/file.h"
-#include "cli/config.h"
+#include "config/config.h"
 #include "runtime/tb.h"
 #include "tests/suite.h"
 #include "tests/timed_plans.h"

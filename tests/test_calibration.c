@@ -1,4 +1,4 @@
-#include "cli/calibration.h"
+#include "calibration/calibration.h"
 
 #include "tests/suite.h"
 #include "tests/timed_plans.h"

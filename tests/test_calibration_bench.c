@@ -1,12 +1,12 @@
 /* The benchmark for real boards on an emulated one, against what else counts there. */
 #define _GNU_SOURCE
-#include "cli/calibration_bench.h"
+#include "calibration/calibration_bench.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "cli/board_log.h"
-#include "cli/calibration_nets.h"
-#include "cli/config.h"
+#include "calibration/board_log.h"
+#include "calibration/calibration_nets.h"
+#include "config/config.h"
 #include "evaluator/cycles.h"
 #include "evaluator/process.h"
 #include "tests/suite.h"

@@ -1,4 +1,4 @@
-#include "cli/calibration_nets.h"
+#include "calibration/calibration_nets.h"
 
 #include "base/error.h"
 #include "estimator/plan.h"

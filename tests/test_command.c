@@ -1,14 +1,11 @@
 #define _GNU_SOURCE
 #include "cli/command.h"
 
-#include "base/alloc.h"
-
-#include "tests/suite.h"
+#include "tests/small_database.h"
 
 #include <string.h>
 #include <sys/wait.h>
 
-#define OK(call) ck_assert_msg((call) == 0, "%s", error_text())
 #define HAS(text, words) ck_assert_msg(strstr(text, words), "no '%s' in\n%s", words, text)
 
 /* --- a command in a process of its own, with what it printed */
@@ -62,115 +59,6 @@ static int lines(const char *text)
         n += *text == '\n';
     return n;
 }
-
-/* --- a database with two runs: an empty one, and one with three candidates */
-
-static char db[64];
-
-static void make_database(void)
-{
-    Results *r;
-    int64_t run;
-    strcpy(db, "/tmp/thimble_command_XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(db));
-    strcat(db, "/t.db");
-    OK(results_open(&r, db, false));
-    RunRow row = {.name = "faces",
-                  .target = "m4",
-                  .config = "a: 1\n",
-                  .latency_unit = "cycles",
-                  .policy = "stream"};
-    OK(results_run_new(r, &row, &run));
-    OK(results_run_new(r, &row, &run));
-    for (int i = 0; i < 3; i++) {
-        CandidateRow c = {.number = i,
-                          .genotype = "g",
-                          .hash = (uint64_t)i,
-                          .state = "done",
-                          .parent = {-1, -1},
-                          .fitness = 0.5 + 0.1 * i,
-                          .accuracy = 0.5 + 0.1 * i,
-                          .test_accuracy = -1,
-                          .int8_accuracy = -1,
-                          .sram = 1000 + 100 * i,
-                          .flash = 2000,
-                          .macs = 3,
-                          .latency = 4};
-        OK(results_candidate_put(r, run, &c));
-    }
-    results_close(r);
-}
-
-static void remove_database(void)
-{
-    *strrchr(db, '/') = 0;
-    char *command = xasprintf("rm -rf '%s'", db);
-    ck_assert_int_eq(system(command), 0);
-    free(command);
-}
-
-TEST(the_database_is_the_option_else_the_variable_else_thimble_db)
-{
-    unsetenv("THIMBLE_DB");
-    ck_assert_str_eq(command_db(NULL), "thimble.db");
-    setenv("THIMBLE_DB", "", 1);
-    ck_assert_str_eq(command_db(NULL), "thimble.db");
-    setenv("THIMBLE_DB", "of/mine.db", 1);
-    ck_assert_str_eq(command_db(NULL), "of/mine.db");
-    ck_assert_str_eq(command_db("given.db"), "given.db");
-}
-END
-
-TEST(runs_and_candidates_are_found_by_what_people_type)
-{
-    make_database();
-    Results *r = command_open(db);
-    ck_assert_ptr_nonnull(r);
-    static const struct {
-        const char *text;
-        int run, number; /* -1: refused */
-        const char *words;
-    } cases[] = {
-        {"2", 2, 2, ""},
-        {"2:best", 2, 2, ""},
-        {"last", 2, 2, ""},
-        {"last:1", 2, 1, ""},
-        {"2:0", 2, 0, ""},
-        {"2:7", 2, -1, "no candidate 7"},
-        {"1", 1, -1, "no eval"},
-        {"1:best", 1, -1, "no eval"},
-        {"3", 0, -1, "no run 3"},
-        {"x", 0, -1, "'x'"},
-        {"", 0, -1, "no run"},
-        {":1", 0, -1, "no run"},
-        {"2:", 2, -1, "'2:'"},
-        {"2:x", 2, -1, "'2:x'"},
-        {"2:1x", 2, -1, "'2:1x'"},
-        {"2:-1", 2, -1, "'2:-1'"},
-        {"0", 0, -1, "no run"},
-        {"-2", 0, -1, "no run"},
-        {" 2", 0, -1, "' 2'"},
-        {"2:99999999999", 2, -1, "no candidate"},
-        {"99999999999999999999", 0, -1, "no run"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        int64_t run;
-        CandidateRow row;
-        int status = command_candidate(r, cases[i].text, &run, &row);
-        ck_assert_msg(status == (cases[i].number < 0 ? -1 : 0), "'%s': %s", cases[i].text,
-                      error_text());
-        if (status == 0) {
-            ck_assert_int_eq(run, cases[i].run);
-            ck_assert_int_eq(row.number, cases[i].number);
-            results_candidate_release(&row);
-        } else {
-            HAS(error_text(), cases[i].words);
-        }
-    }
-    results_close(r);
-    remove_database();
-}
-END
 
 static struct {
     int64_t number;
@@ -330,8 +218,6 @@ TEST(the_commands_print_what_is_in_the_database)
 END
 
 SUITE(command,
-      the_database_is_the_option_else_the_variable_else_thimble_db,
-      runs_and_candidates_are_found_by_what_people_type,
       a_number_is_the_whole_text_and_in_its_range,
       wrong_usage_is_one_line_and_status_2,
       help_is_one_screen_on_stdout,

@@ -1,9 +1,9 @@
 #define _GNU_SOURCE
-#include "cli/config.h"
+#include "config/config.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "cli/schema.h"
+#include "config/schema.h"
 #include "runtime/tb.h"
 #include "tests/suite.h"
 

@@ -3,8 +3,8 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "cli/calibration_nets.h"
-#include "cli/config.h"
+#include "calibration/calibration_nets.h"
+#include "config/config.h"
 #include "evaluator/elf.h"
 #include "evaluator/process.h"
 #include "exporter/export.h"

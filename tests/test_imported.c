@@ -2,12 +2,12 @@
  * gives the bytes of TensorFlow Lite Micro. From the project's root, so that configs/ is found. */
 #define _GNU_SOURCE
 #include "cli/imported.h"
-#include "cli/inputs.h"
-#include "cli/run_report.h"
+#include "evaluator/inputs.h"
+#include "report/run_report.h"
 
 #include "base/file.h"
 #include "cli/command.h"
-#include "cli/config.h"
+#include "config/config.h"
 #include "evaluator/host.h"
 #include "tests/suite.h"
 #include "tests/tflite_models.h"

@@ -1,4 +1,4 @@
-#include "cli/pipeline.h"
+#include "job/pipeline.h"
 
 #include "base/alloc.h"
 #include "base/log.h"

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "cli/plot.h"
+#include "report/plot.h"
 
 #include "base/rng.h"
 #include "tests/suite.h"

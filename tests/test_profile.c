@@ -1,16 +1,16 @@
 /* What `thimble profile` says, by the numbers and as the command prints it. From the project's
  * root, so that configs/ is found. */
 #define _GNU_SOURCE
-#include "cli/profile_json.h"
-#include "cli/profile_page.h"
 #include "cli/profile_source.h"
+#include "report/profile_json.h"
+#include "report/profile_page.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/yaml.h"
 #include "cli/command.h"
-#include "cli/config.h"
-#include "cli/memory_svg.h"
+#include "config/config.h"
+#include "report/memory_svg.h"
 #include "tests/mcunet_space.h"
 #include "tests/suite.h"
 

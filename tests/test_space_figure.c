@@ -1,7 +1,7 @@
 /* Stage 1 as people see it: the figure, and what `thimble space` prints. */
 #define _GNU_SOURCE
 #include "cli/command.h"
-#include "cli/space_figure.h"
+#include "report/space_figure.h"
 
 #include "base/alloc.h"
 #include "base/file.h"

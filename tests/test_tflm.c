@@ -1,6 +1,6 @@
 #include "estimator/tflm.h"
 
-#include "cli/config.h"
+#include "config/config.h"
 #include "tests/known_nets.h"
 #include "tests/mcunet_space.h"
 #include "tests/suite.h"

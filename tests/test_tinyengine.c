@@ -1,6 +1,6 @@
 #include "estimator/tinyengine.h"
 
-#include "cli/config.h"
+#include "config/config.h"
 #include "tests/known_nets.h"
 #include "tests/mcunet_space.h"
 #include "tests/stage1.h"

@@ -3,7 +3,7 @@
 #define TIMED_PLANS_H
 
 #include "base/alloc.h"
-#include "cli/calibration.h"
+#include "calibration/calibration.h"
 
 #include <math.h>
 
