@@ -143,14 +143,33 @@ static void spread(Job *job)
     job->space.in_c = (uint8_t)job->data.c;
 }
 
+static uint64_t left(uint64_t size, uint64_t reserve)
+{
+    return size > reserve ? size - reserve : 1;
+}
+
+static Limits own_limits(const Target *t)
+{
+    return (Limits){.sram = left(t->sram, t->sram_reserve), .flash = left(t->flash, t->flash_reserve)};
+}
+
 static void resolve_limits(Limits *limits, const Target *target)
 {
+    Limits own = own_limits(target);
     if (!limits->sram)
-        limits->sram =
-            target->sram > target->sram_reserve ? target->sram - target->sram_reserve : 1;
+        limits->sram = own.sram;
     if (!limits->flash)
-        limits->flash =
-            target->flash > target->flash_reserve ? target->flash - target->flash_reserve : 1;
+        limits->flash = own.flash;
+}
+
+/* What a run was allowed because its target has so much, says nothing about another target. */
+static void forget_limits(Limits *limits, const Target *target)
+{
+    Limits own = own_limits(target);
+    if (limits->sram == own.sram)
+        limits->sram = 0;
+    if (limits->flash == own.flash)
+        limits->flash = 0;
 }
 
 /* What evolve_total() takes for granted. */
@@ -264,12 +283,17 @@ static int make_absolute(DataOptions *data)
 int config_set(Job *job, const char *const *sets, int n)
 {
     EvolveOptions before = job->search;
+    Target target = job->target;
     if (assign(job, sets, n) != 0 || make_absolute(&job->data) != 0)
         return -1;
+    if (strcmp(job->target.name, target.name) != 0) {
+        forget_limits(&job->limits, &target);
+        assign(job, sets, n); /* it went well before: those that are named, once more */
+    }
     if (job->search.algorithm == before.algorithm)
         return 0;
     forget_sizes(&job->search);
-    assign(job, sets, n); /* it went well before: those that are named, once more */
+    assign(job, sets, n);
     evolve_defaults(&before);
     if (check_total(&before) != 0)
         return -1;

@@ -55,7 +55,7 @@ int config_parse(Job *job, const char *text, const char *name);
 int config_resolve(Job *job);
 /* Assignments, "key=value"; then config_resolve(). The data's path becomes absolute. Where they name another algorithm than the
  * job's, sizes that they do not name become that algorithm's own, at the job's number of
- * evaluations. */
+ * evaluations; where they name another target, limits that were the old one's own sizes become its. */
 int config_set(Job *job, const char *const *sets, int n);
 /* Spaces whose supernets have the same weights: equal but for name, widths and resolutions. */
 bool config_same_blocks(const Space *a, const Space *b);

@@ -354,6 +354,24 @@ TEST(what_is_wrong_gets_file_line_and_the_right_word)
 }
 END
 
+TEST(limits_that_were_the_targets_own_follow_another_target)
+{
+    const char *own[] = {"target=stm32f746", "limits.sram=0", "limits.flash=128KiB"},
+               *other[] = {"target=stm32f412"}, *named[] = {"target=stm32f746", "limits.sram=224KiB"};
+    Job job; /* as a run is stored */
+    ck_assert_msg(config_load(&job, "demo", own, 3) == 0, "%s", error_text());
+    ck_assert_uint_eq(job.limits.sram, 288 * 1024);
+    ck_assert_int_eq(config_set(&job, other, 1), 0);
+    ck_assert_int_eq(config_resolve(&job), 0);
+    ck_assert_uint_eq(job.limits.sram, 224 * 1024);
+    ck_assert_uint_eq(job.limits.flash, 128 * 1024);
+    ck_assert_int_eq(config_set(&job, named, 2), 0);
+    ck_assert_int_eq(config_resolve(&job), 0);
+    ck_assert_uint_eq(job.limits.sram, 224 * 1024);
+    ck_assert_uint_eq(job.limits.flash, 128 * 1024);
+}
+END
+
 TEST(assignments_are_checked_like_the_file)
 {
     Job job;
@@ -493,5 +511,5 @@ SUITE(config, a_latency_model_of_another_runtime_is_refused_where_it_stands,
       a_limit_that_is_left_out_is_the_targets_less_its_reserve,
       plans_are_streamed_with_the_image_inside_where_nothing_else_is_asked_for,
       published_networks_have_their_published_macs_and_weights,
-      what_is_wrong_gets_file_line_and_the_right_word, assignments_are_checked_like_the_file,
+      what_is_wrong_gets_file_line_and_the_right_word, limits_that_were_the_targets_own_follow_another_target, assignments_are_checked_like_the_file,
       files_that_include_each_other_are_an_error, random_bytes_never_crash_the_reader)
