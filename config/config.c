@@ -318,6 +318,20 @@ static int read_job(Job *job, YamlNode *root, const char *const *sets, int n_set
     return status;
 }
 
+/* What is found beyond the chip's size fits nowhere. */
+static int check_chip(const Limits *limits, const Target *t)
+{
+    const struct {
+        const char *key;
+        uint64_t limit, size;
+    } memory[] = {{"sram", limits->sram, t->sram}, {"flash", limits->flash, t->flash}};
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
+        if (memory[i].size && memory[i].limit > memory[i].size)
+            return errorf("limits.%s: %s is more than %s has, %s", memory[i].key,
+                          text_bytes(memory[i].limit), t->name, text_bytes(memory[i].size));
+    return 0;
+}
+
 int config_load(Job *job, const char *name, const char *const *sets, int n_sets)
 {
     config_defaults(job);
@@ -326,8 +340,8 @@ int config_load(Job *job, const char *name, const char *const *sets, int n_sets)
     int status = path ? read_job(job, yaml_read(path), sets, n_sets) : -1;
     free(path);
     if (status == 0)
-        status = config_check_runtime(&job->target);
-    return status;
+        status = check_chip(&job->limits, &job->target);
+    return status == 0 ? config_check_runtime(&job->target) : status;
 }
 
 int config_parse(Job *job, const char *text, const char *name)

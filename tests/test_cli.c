@@ -99,6 +99,7 @@ static const Bad bads[] = {
     {"echo 'sead: 1' > $D/j.yaml; $T search $D/j.yaml", 2, "j.yaml:1: unknown key 'sead', did you mean 'seed'?"},
     {"printf 'a: [1\\n' > $D/j.yaml; $T search $D/j.yaml", 2, "j.yaml:"},
     {DEMO "--set limits.sram=64kb", 2, "could be 1,000 or 1,024 bytes"},
+    {DEMO "--set limits.sram=5MiB", 2, "limits.sram: 5,242,880 B (5120.0 KiB) is more than cortex-m7 has, 4,194,304 B"},
     {DEMO "--set limits.sarm=1", 2, "did you mean 'sram'?"},
     {DEMO "--set target=cortexm7", 2, "there is no targets/cortexm7.yaml; there are: cortex-m0plus, cortex-m3, "},
     {DEMO "--set schedule=steam", 2, "'steam' is not one of: layerwise, inplace, patch, stream"},
