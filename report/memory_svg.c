@@ -304,8 +304,9 @@ static void label(const Picture *f, const Part *a, const Shape *s)
  * it written on before, as an output in at least as much room? */
 static bool is_said(const Picture *f, const Part *part, int i, int segment)
 {
-    for (int k = 0; k < i && part[i].kind == PART_RING; k++)
-        if (part[k].kind == PART_RING && meet(&part[k], &part[i]))
+    bool shares = part[i].kind == PART_RING || part[i].kind == PART_SCRATCH;
+    for (int k = 0; k < i && shares; k++)
+        if (part[k].kind == part[i].kind && meet(&part[k], &part[i]))
             return true;
     const PlanTensor *t = &f->plan->tensor[1 + part[i].layer];
     return part[i].kind == PART_INPUT && part[i].layer != NET_IMAGE &&
