@@ -85,7 +85,7 @@ $(BUILD)/evaluator/host_avx_vnni.o: CFLAGS += $(call HOST,-mavx2 -mavxvnni)
 $(BUILD)/evaluator/host_avx2.o: CFLAGS += $(call HOST,-mavx2)
 
 # Recompiled when the flags change, so that one tree serves gcc, clang and the sanitizers.
-FLAGS = $(CC) $(CFLAGS) $(LDFLAGS) $(ARCH)
+FLAGS := $(CC) $(CFLAGS) $(LDFLAGS) $(ARCH)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@

@@ -245,27 +245,10 @@ ALWAYS_INLINE void store_row(const Slide *c, const Strip *s, int y, Vec *sum, in
             vec_store_part(out + (size_t)i * pixel, sum[i], lanes);
 }
 
-/* A kernel row at n neighbours: n sums in registers, a column of the input loaded once for all. */
-ALWAYS_INLINE void correlate_row(const Slide *c, const Strip *s, int y, int ky, const Vec *w,
-                                 Vec *sum, int kw, int step, int n, Edge edge, const bool *inside)
-{
-    int all = columns_of(n, step, kw);
-    ptrdiff_t at = input_at(c, s, y, ky);
-    UNROLLED
-    for (int j = 0; j < all; j++) {
-        if (beyond(edge, j, all, kw))
-            continue;
-        Vec x = column(c->in, at, j, edge, inside);
-        UNROLLED
-        for (int i = 0; i < n; i++)
-            if (j >= i * step && j < i * step + kw)
-                sum[i] += w[j - i * step] * x;
-    }
-}
-
-/* The same with the gradients of the outputs: sums of the weights, several of each where one would
- * not fill the pipeline. */
-ALWAYS_INLINE void weigh_row(const Slide *c, const Strip *s, int y, int ky, const Vec *g, Vec *sum,
+/* A kernel row at n neighbours: sums in registers, a column of the input loaded once for all. With
+ * sets 0, n sums of the weights w times their inputs; else w are the gradients of the n outputs and
+ * the sums those of the weights, several of each where one would not fill the pipeline. */
+ALWAYS_INLINE void slide_row(const Slide *c, const Strip *s, int y, int ky, const Vec *w, Vec *sum,
                              int sets, int kw, int step, int n, Edge edge, const bool *inside)
 {
     int all = columns_of(n, step, kw);
@@ -276,9 +259,11 @@ ALWAYS_INLINE void weigh_row(const Slide *c, const Strip *s, int y, int ky, cons
             continue;
         Vec x = column(c->in, at, j, edge, inside);
         UNROLLED
-        for (int i = 0; i < n; i++)
-            if (j >= i * step && j < i * step + kw)
-                sum[i % sets * kw + j - i * step] += g[i] * x;
+        for (int i = 0; i < n; i++) {
+            int tap = j - i * step;
+            if (tap >= 0 && tap < kw)
+                sum[sets ? i % sets * kw + tap : i] += w[sets ? i : tap] * x;
+        }
     }
 }
 
@@ -310,11 +295,11 @@ ALWAYS_INLINE void correlate_strip(const Slide *c, const Strip *s, int kh, int k
             UNROLLED
             for (int ky = 0; ky < SMALL; ky++) {
                 if (ky >= taps.from && ky < taps.to)
-                    correlate_row(c, s, y, ky, kept + ky * SMALL, sum, kw, step, n, edge, inside);
+                    slide_row(c, s, y, ky, kept + ky * SMALL, sum, 0, kw, step, n, edge, inside);
             }
         else
             for (int ky = taps.from; ky < taps.to; ky++)
-                correlate_row(c, s, y, ky, c->w + ky * kw, sum, kw, step, n, edge, inside);
+                slide_row(c, s, y, ky, c->w + ky * kw, sum, 0, kw, step, n, edge, inside);
         store_row(c, s, y, sum, n, edge);
     }
 }
@@ -333,7 +318,7 @@ ALWAYS_INLINE void weigh_small(const Slide *c, const Strip *s, int step, int n, 
         UNROLLED
         for (int ky = 0; ky < SMALL; ky++) {
             if (ky >= taps.from && ky < taps.to)
-                weigh_row(c, s, y, ky, g, sum + ky * SMALL, 1, SMALL, step, n, edge, inside);
+                slide_row(c, s, y, ky, g, sum + ky * SMALL, 1, SMALL, step, n, edge, inside);
         }
     }
     UNROLLED
@@ -354,7 +339,7 @@ ALWAYS_INLINE void weigh_strip(const Slide *c, const Strip *s, int kw, int step,
         for (int y = rows.from; y < rows.to; y++) {
             Vec g[STRIP];
             load_gradients(c, s, y, g, n, edge, inside);
-            weigh_row(c, s, y, ky, g, sum, sets, kw, step, n, edge, inside);
+            slide_row(c, s, y, ky, g, sum, sets, kw, step, n, edge, inside);
         }
         UNROLLED
         for (int i = 0; i < sets * kw; i++)

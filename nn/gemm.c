@@ -53,6 +53,12 @@ typedef struct {
     int lanes;                   /* of the panel's last vector */
 } Tile;
 
+/* How a tile is multiplied; most of it is known to the compiler. */
+typedef struct {
+    int rows, vecs, lanes;
+    size_t a_row, a_step, b_step;
+} Order;
+
 /* What is left to do with a tile's sums. */
 ALWAYS_INLINE void tile_store(const Gemm *g, const Tile *t, Vec *sum, int rows, int vecs)
 {
@@ -81,14 +87,58 @@ ALWAYS_INLINE void tile_store(const Gemm *g, const Tile *t, Vec *sum, int rows, 
     }
 }
 
+enum { APART = 3 }; /* rows that x86 reaches from one address: it and once and twice a distance */
+
+/* gcc 12 would keep an address for each row, in more registers than there are. */
+ALWAYS_INLINE const float *unknown(const float *p)
+{
+    __asm__("" : "+r"(p));
+    return p;
+}
+
+/* A number of each row of a, `at` floats behind the first, times a row of b. */
+ALWAYS_INLINE void multiply(const Order *o, const float **a, size_t at, const float *b, Vec *sum)
+{
+    Vec row[TILE_VECS];
+    UNROLLED
+    for (int j = 0; j < o->vecs; j++)
+        row[j] = vec_load_part(b + j * VEC_LANES, j == o->vecs - 1 ? o->lanes : VEC_LANES);
+    UNROLLED
+    for (int i = 0; i < o->rows; i++) {
+        Vec x = vec_all(a[i / APART][(size_t)(i % APART) * o->a_row + at]);
+        UNROLLED
+        for (int j = 0; j < o->vecs; j++)
+            sum[i * o->vecs + j] += x * row[j];
+    }
+}
+
+/* A part of a and of b, in turns of so many steps; returns where b's next part begins. */
+ALWAYS_INLINE const float *multiply_part(const Order *o, const float *first, const float *b,
+                                         int depth, Vec *sum, int steps)
+{
+    const float *a[TILE_SUMS / 2 / APART];
+    UNROLLED
+    for (int i = 0; i < o->rows; i += APART)
+        a[i / APART] = first + (size_t)i * o->a_row;
+    for (int p = 0; p < depth; p += steps) {
+        UNROLLED
+        for (int q = 0; q < steps; q++, b += o->b_step)
+            multiply(o, a, (size_t)q * o->a_step, b, sum);
+        UNROLLED
+        for (int i = 0; i < o->rows; i += APART)
+            a[i / APART] = unknown(a[i / APART] + (size_t)steps * o->a_step);
+    }
+    return b;
+}
+
 ALWAYS_INLINE void tile_as(const Gemm *g, const Tile *t, int rows, int vecs, Kind kind)
 {
     Vec sum[TILE_SUMS];
-    const float *b = t->b;
-    size_t a_row = kind == PLANES ? VEC_LANES : g->a_row, a_step = kind == LOOSE ? g->a_step : 1;
-    size_t b_step = kind == LOOSE ? t->b_step : (size_t)(vecs * VEC_LANES);
+    Order o = {.rows = rows, .vecs = vecs, .a_row = kind == PLANES ? VEC_LANES : g->a_row,
+               .a_step = kind == LOOSE ? g->a_step : 1,
+               .b_step = kind == LOOSE ? t->b_step : (size_t)(vecs * VEC_LANES),
+               .lanes = kind == LOOSE ? t->lanes : VEC_LANES};
     int part = kind == PLANES ? VEC_LANES : g->a_part ? g->a_part : g->depth;
-    int lanes = kind == LOOSE ? t->lanes : VEC_LANES;
     UNROLLED
     for (int j = 0; j < vecs; j++) {
         Vec first = vec_all(0);
@@ -98,22 +148,13 @@ ALWAYS_INLINE void tile_as(const Gemm *g, const Tile *t, int rows, int vecs, Kin
         for (int i = 0; i < rows; i++)
             sum[i * vecs + j] = first;
     }
-    for (int first = 0; first < g->depth; first += part) {
-        const float *a = t->a + (size_t)(first / part) * g->a_jump;
-        int end = g->depth - first < part ? g->depth - first : part;
-        for (int p = 0; p < end; p++, a += a_step, b += b_step) {
-            Vec row[TILE_VECS];
-            UNROLLED
-            for (int j = 0; j < vecs; j++)
-                row[j] = vec_load_part(b + j * VEC_LANES, j == vecs - 1 ? lanes : VEC_LANES);
-            UNROLLED
-            for (int i = 0; i < rows; i++) {
-                Vec x = vec_all(a[(size_t)i * a_row]);
-                UNROLLED
-                for (int j = 0; j < vecs; j++)
-                    sum[i * vecs + j] += x * row[j];
-            }
-        }
+    const float *a = t->a, *b = t->b;
+    for (int first = 0; first < g->depth; first += part, a += g->a_jump) {
+        int depth = g->depth - first < part ? g->depth - first : part;
+        if (kind == PLANES && depth == VEC_LANES) /* short turns, so short a part, cost a tenth */
+            b = multiply_part(&o, a, b, VEC_LANES, sum, 4);
+        else
+            b = multiply_part(&o, a, b, depth, sum, 1);
     }
     tile_store(g, t, sum, rows, vecs);
 }
@@ -129,12 +170,14 @@ ALWAYS_INLINE int tiles_of(const Gemm *g, Tile *t, int row, int rows, int vecs, 
     return row;
 }
 
+/* As many rows as there are registers for, then fewer and fewer. */
 ALWAYS_INLINE void panel_as(const Gemm *g, Tile t, int vecs, Kind kind)
 {
     int row = 0;
-    if (kind != LOOSE && vecs == 1) /* 8 sums would not fill the pipeline */
+    if (kind != LOOSE && vecs < TILE_VECS)
         row = tiles_of(g, &t, 0, TILE_SUMS / 2, vecs, kind);
     row = tiles_of(g, &t, row, TILE_SUMS / TILE_VECS, vecs, kind);
+    row = tiles_of(g, &t, row, TILE_SUMS / TILE_VECS / 2, vecs, kind);
     tiles_of(g, &t, row, 1, vecs, kind);
 }
 
