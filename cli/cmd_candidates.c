@@ -43,8 +43,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const char DOC[] =
     "The candidates of a RUN (its number, or last), best first."
     "\vBy fitness the highest comes first, by anything else the lowest. Fitness is what the "
-    "winner is chosen by: the accuracy, or with score cross_entropy exp(-cross entropy). "
-    "Accuracy is that of the validation images; sram is the arena; the table says "
+    "winner is chosen by: the accuracy, or with score cross_entropy exp(-cross entropy); where "
+    "there were finals, what they came to on all validation images: final. Accuracy is that of the validation images; sram is the arena; the table says "
     "whether the input image is inside. Sizes and latency are predicted. In json and csv accuracies are fractions.\n\n"
     "Examples:\n"
     "  thimble candidates 3\n"

@@ -82,19 +82,22 @@ int sort_parse(const char *name, Sort *sort)
 
 /* The columns of candidates and fronts. The unit of latency comes from the database, and into a
  * quoted name: %w doubles its quotes. */
-static char *columns(const RunRow *run, bool state, Format format)
+static char *columns(const RunRow *run, bool state, bool finals, Format format)
 {
     const char *status = state ? "c.state, " : "";
     if (format != FORMAT_TABLE)
-        return sqlite3_mprintf("c.number, c.generation, %sc.fitness, c.accuracy, c.sram, c.flash,"
+        return sqlite3_mprintf("c.number, c.generation, %sc.fitness, c.accuracy,%s c.sram, c.flash,"
                                " c.macs, c.latency, %Q AS latency_unit, %Q AS image, c.genotype",
-                               status, run->latency_unit, run->image);
+                               status, finals ? " c.final_fitness, c.final_accuracy," : "",
+                               run->latency_unit, run->image);
     return sqlite3_mprintf(
         "c.number, c.generation AS gen, %sfraction(c.fitness) AS fitness,"
-        " percent(c.accuracy) AS \"accuracy %%\", c.sram AS \"sram B\", kib(c.sram) AS \"KiB\","
+        " percent(c.accuracy) AS \"accuracy %%\",%s c.sram AS \"sram B\", kib(c.sram) AS \"KiB\","
         " c.flash AS \"flash B\", kib(c.flash) AS \"KiB\", c.macs,"
         " tidy(c.latency) AS \"latency%s%w%s\", c.genotype",
-        status, *run->latency_unit ? " [" : "", run->latency_unit, *run->latency_unit ? "]" : "");
+        status,
+        finals ? " fraction(c.final_fitness) AS final, percent(c.final_accuracy) AS \"final %\"," : "",
+        *run->latency_unit ? " [" : "", run->latency_unit, *run->latency_unit ? "]" : "");
 }
 
 static int run_of(Results *r, int64_t id, RunRow *run)
@@ -112,27 +115,41 @@ static void footnote(const RunRow *run, int64_t shown, int64_t all, FILE *out)
                 all);
 }
 
+/* Who decides is first: of a run with finals the finalists, by what they were worth there. */
+#define BY_FITNESS "c.final_fitness DESC NULLS LAST, c.fitness DESC"
+
+/* Numbers of a run's candidates, and whether some were finalists. */
+static int count_candidates(Results *r, int64_t run, int64_t *all, bool *finals)
+{
+    sqlite3_stmt *s;
+    if (store_prepare(r, "SELECT count(*), count(final_fitness) FROM candidate WHERE run = ?1",
+                      (Value[]){integer(run), {0}}, &s) != 0)
+        return -1;
+    int status = store_step(r, s);
+    *all = sqlite3_column_int64(s, 0);
+    *finals = sqlite3_column_int64(s, 1) > 0;
+    store_done(s);
+    return status;
+}
+
 static int print_candidates(Results *r, const RunRow *run, Sort sort, int limit, Format format,
                             FILE *out)
 {
-    char *what = columns(run, limit == 0, format);
+    int64_t shown = 0, all;
+    bool finals;
+    if (count_candidates(r, run->id, &all, &finals) != 0)
+        return -1;
+    if (all == 0)
+        return errorf("run %" PRId64 " has no candidates yet", run->id);
+    char *what = columns(run, limit == 0, finals, format);
     char *sql = sqlite3_mprintf("SELECT %s FROM candidate AS c WHERE c.run = ?1 %s"
-                                " ORDER BY c.%s %s NULLS LAST, c.number LIMIT CAST(?2 AS INTEGER)",
-                                what, limit ? "AND c.state = 'done'" : "", SORTS[sort],
-                                sort == SORT_FITNESS ? "DESC" : "ASC");
+                                " ORDER BY %s%s NULLS LAST, c.number LIMIT CAST(?2 AS INTEGER)",
+                                what, limit ? "AND c.state = 'done'" : "",
+                                sort == SORT_FITNESS ? BY_FITNESS : "c.",
+                                sort == SORT_FITNESS ? "" : SORTS[sort]);
     Number id = number(run->id), most = number(limit ? limit : -1); /* LIMIT -1: none */
-    int64_t shown = 0, all = 0;
-    sqlite3_stmt *s;
-    int status = store_prepare(r, "SELECT count(*) FROM candidate WHERE run = ?1",
-                               (Value[]){integer(run->id), {0}}, &s);
-    if (status == 0) {
-        store_step(r, s);
-        all = sqlite3_column_int64(s, 0);
-        store_done(s);
-        status =
-            all ? query_print(r, sql, (const char *[]){id.text, most.text}, 2, format, out, &shown)
-                : errorf("run %" PRId64 " has no candidates yet", run->id);
-    }
+    int status =
+        query_print(r, sql, (const char *[]){id.text, most.text}, 2, format, out, &shown);
     if (status == 0 && format == FORMAT_TABLE)
         footnote(run, shown, all, out);
     sqlite3_free(sql);
@@ -211,7 +228,7 @@ int listing_pareto(Results *r, int64_t run, unsigned costs, Format format, FILE 
     RunRow row;
     if (run_of(r, run, &row) != 0)
         return -1;
-    char *what = columns(&row, false, format);
+    char *what = columns(&row, false, false, format);
     char *sql = front_sql(what, costs ? costs : ~0U);
     Number id = number(run);
     int status = has_candidates(r, run);

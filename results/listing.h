@@ -15,7 +15,7 @@
 int listing_runs(Results *r, Format format, FILE *out);
 
 typedef enum {
-    SORT_FITNESS, /* highest first; all others lowest first */
+    SORT_FITNESS, /* highest first, finalists before all; all others lowest first */
     SORT_SRAM,
     SORT_FLASH,
     SORT_MACS,

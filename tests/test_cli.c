@@ -276,6 +276,9 @@ TEST(stage_2_may_stop_early_ask_a_predictor_and_have_finals)
     must(COUNT("$D/t.db", "SELECT count(*) FROM candidate AS c JOIN run ON winner = c.id WHERE "
                           "final_fitness = (SELECT max(final_fitness) FROM candidate)") "1");
     must(COUNT("$D/t.db", "SELECT sum(scored) FROM generation WHERE seconds > 0") "29");
+    must("n=$($T query --db $D/t.db -f csv 'SELECT number FROM best' | tail -n 1 | tr -d '\\r'); "
+         "$T candidates 1 --db $D/t.db | sed -n 3p | grep -q \"^ *$n .*\"");
+    must("$T candidates 1 --db $D/t.db -f csv | head -n 1 | grep -q final_fitness,final_accuracy");
     must("$T show 1 --db $D/t.db | grep -q '^speed  *[0-9][0-9]* evaluations a minute'");
     must("$T show 1:best --db $D/t.db | grep -q '^final .* of all validation images'");
     no_folder();
