@@ -123,7 +123,8 @@ static int make(Results *r, Task *t)
                   .latency_unit = job->target.latency.unit,
                   .policy = policy_name((Policy)job->plan.policy),
                   .image = pipeline_image(job),
-                  .seed = (int64_t)job->seed};
+                  .seed = (int64_t)job->seed,
+                  .supernet = t->supernet};
     int64_t run;
     int status = results_begin(r);
     if (status == 0)

@@ -293,7 +293,7 @@ static const char RUN_KEYS[] =
     "SELECT r.id AS run, r.name, " RUN_STATE " AS state, r.error, r.phase, r.target, r.space,"
     " nullif(r.policy, '') AS policy, r.seed, nullif(r.version, '') AS thimble,"
     " datetime(r.started, 'localtime') AS started, datetime(r.updated, 'localtime') AS updated,"
-    " elapsed(r.seconds) AS elapsed,"
+    " elapsed(r.seconds) AS elapsed, 'of run ' || r.supernet AS supernet,"
     " (SELECT count(*) || ' tried' FROM space AS s WHERE s.run = r.id HAVING count(*) > 0) AS "
     "spaces,"
     " (SELECT printf('width %g, %dx%d: %d of %d networks fit, on average %.2f M MACs', s.width, "

@@ -15,9 +15,10 @@ int results_run_new(Results *r, const RunRow *row, int64_t *id)
 {
     static const char sql[] =
         "INSERT INTO run (name, state, phase, config, target, space, version, latency_unit, policy,"
-        " image, seed, seconds) VALUES (coalesce(?1, ''), coalesce(?2, 'running'),"
+        " image, seed, seconds, supernet) VALUES (coalesce(?1, ''), coalesce(?2, 'running'),"
         " coalesce(?3, 'space'), coalesce(?4, ''), coalesce(?5, ''), coalesce(?6, ''),"
-        " coalesce(?7, ''), coalesce(?8, ''), coalesce(?9, ''), coalesce(?10, 'inside'), ?11, ?12)";
+        " coalesce(?7, ''), coalesce(?8, ''), coalesce(?9, ''), coalesce(?10, 'inside'), ?11, ?12,"
+        " nullif(?13, 0))";
     if (store_change(r, sql,
                      (Value[]){text(row->name),
                                text(row->state),
@@ -31,6 +32,7 @@ int results_run_new(Results *r, const RunRow *row, int64_t *id)
                                text(row->image),
                                integer(row->seed),
                                real(row->seconds),
+                               integer(row->supernet),
                                {0}}) != 0)
         return -1;
     *id = sqlite3_last_insert_rowid(r->db);
@@ -116,6 +118,7 @@ static void read_run(sqlite3_stmt *s, RunRow *row)
         .seed = sqlite3_column_int64(s, 12),
         .winner = sqlite3_column_int64(s, 13), /* NULL is 0 */
         .seconds = sqlite3_column_double(s, 14),
+        .supernet = sqlite3_column_int64(s, 15),
     };
 }
 
@@ -124,7 +127,8 @@ int results_run_get(Results *r, int64_t run, RunRow *row)
     sqlite3_stmt *s;
     if (store_prepare(r,
                       "SELECT id, name, state, phase, config, target, space, version, latency_unit,"
-                      " policy, image, started, seed, winner, seconds FROM run WHERE id = ?1",
+                      " policy, image, started, seed, winner, seconds,"
+                      " supernet FROM run WHERE id = ?1",
                       (Value[]){integer(run), {0}}, &s) != 0)
         return -1;
     int status = store_step(r, s);

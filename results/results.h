@@ -41,6 +41,7 @@ typedef struct {
     const char *image;                /* "inside" or "outside" the arena: whether sram counts it */
     const char *started;              /* filled in by get: UTC, "2026-11-21 00:52:52" */
     int64_t seed;
+    int64_t supernet;                 /* the run whose supernet it searched, 0: its own, or none */
     int64_t winner;                   /* candidate id, 0 before there is one */
     double seconds;                   /* of work so far, over all resumes */
 } RunRow;

@@ -223,6 +223,11 @@ static const char EVALUATIONS[] =
     "    /* of a finalist: on all validation images, the best is the winner */;\n"
     "ALTER TABLE candidate ADD COLUMN final_accuracy REAL /* and its accuracy on them */;\n";
 
+/* Runs before this do not say whose weights they searched in. */
+static const char SUPERNETS[] =
+    "ALTER TABLE run ADD COLUMN supernet INTEGER REFERENCES run (id) ON DELETE SET NULL\n"
+    "    /* the run whose supernet it searched; NULL: its own, or it has none */;\n";
+
 /* A step takes a database from the version of its place to the next one: never change a step
  * that was released but for its comments, add one. Its parts run one after the other. */
 enum { STEP_PARTS = 3 };
@@ -232,6 +237,7 @@ static const char *const STEPS[][STEP_PARTS] = {
     {SEGMENTS, IMAGE_VIEWS},
     {FRONTS},
     {EVALUATIONS},
+    {SUPERNETS},
 };
 enum { VERSION = sizeof STEPS / sizeof *STEPS };
 

@@ -374,6 +374,8 @@ TEST(a_trained_supernet_serves_other_limits_and_the_random_baseline)
     /* nothing was trained again but the winners */
     must(COUNT("$D/t.db", "SELECT count(*) FROM epoch WHERE run > 1 AND phase <> 'finetune'") "0");
     must(COUNT("$D/t.db", "SELECT count(DISTINCT hex(data)) FROM blob WHERE name = 'supernet'") "1");
+    must(COUNT("$D/t.db", "SELECT count(*) FROM run WHERE id > 1 AND supernet = 1") "3");
+    must("$T show 2 --db $D/t.db | grep -q '^supernet *of run 1$'");
     must("$T runs --db $D/t.db && $T candidates 2 --db $D/t.db && $T show 4 --db $D/t.db && $T show 4:best --db $D/t.db");
     no_folder();
 }
