@@ -10,7 +10,6 @@
 #include "evaluator/process.h"
 #include "exporter/export.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,31 +42,6 @@ const char *device_missing_for(const char *core)
 const char *device_missing(void)
 {
     return device_missing_for("cortex-m7");
-}
-
-/* ---- a folder to work in ---- */
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st, (void)kind, (void)at;
-    return remove(path);
-}
-
-void device_dir_free(char *dir)
-{
-    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    free(dir);
-}
-
-char *device_dir_new(void)
-{
-    const char *tmp = getenv("TMPDIR");
-    char *dir = xasprintf("%s/thimble-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
-    if (mkdtemp(dir))
-        return dir;
-    errorf("cannot make a folder like %s", dir);
-    free(dir);
-    return NULL;
 }
 
 /* ---- building ---- */

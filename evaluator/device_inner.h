@@ -5,7 +5,8 @@
 
 #include "estimator/estimator.h"
 
-/* A new, empty folder, in TMPDIR or /tmp; NULL with errorf(). Freed, it goes with all in it. */
+/* A new, empty folder, in TMPDIR or /tmp; NULL with errorf(). Freed, it goes with all in it; those
+ * of processes that were killed go when the next one is made. */
 char *device_dir_new(void);
 void device_dir_free(char *dir);
 
